@@ -1,0 +1,145 @@
+"""The errors that the services raise, and nothing about how a transport shows them.
+
+``TaskbeamError``
+├── ``InvalidRequest``      a key is missing or malformed
+├── ``ValidationFailed``    a field of a task or an account is bad
+├── ``NotFound``            no such task of this user
+├── ``Conflict``            the task has moved on
+├── ``LimitReached``        too many tasks
+├── ``Throttled``           too many attempts
+├── ``Unavailable``         the database cannot be reached or written now
+├── ``CredentialsRejected`` wrong username or password
+└── ``TokenRejected``       a token that is not, or no longer, good
+    ├── ``TokenWithoutUser`` it names no user
+    ├── ``UserGone``        its user was deleted
+    └── ``UserInactive``    its user was disabled
+
+HTTP statuses and close codes are mapped in ``rest_gateway/errors.py`` and ``ws_server/protocol.py``, one map each.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TaskbeamError(Exception):
+    """Base of all errors that a caller may be told about.
+
+    ``code`` is a stable identifier, ``message`` a sentence for people, ``extra`` further JSON keys.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, **extra: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.extra = extra
+
+
+class InvalidRequest(TaskbeamError):
+    """A request whose shape is wrong; ``key`` names the culprit where there is one."""
+
+    code = "invalid_request"
+
+    def __init__(self, detail: str, *, key: str | None = None) -> None:
+        super().__init__("Invalid JSON DATA", detail=detail if key is None else f"{key}: {detail}")
+        self.detail = detail
+        self.key = key
+
+
+class ValidationFailed(TaskbeamError):
+    """Field errors in DRF's shape: ``{"task": ["This field is required."]}``."""
+
+    code = "validation"
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("Validation failed", errors=errors)
+        self.errors = errors
+
+
+class NotFound(TaskbeamError):
+    """No such task of this user; the same answer whether it is another user's or nobody's."""
+
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("Task not Found!")
+
+
+class Conflict(TaskbeamError):
+    """The caller's revision is not the current one; ``task`` is the current task."""
+
+    code = "conflict"
+
+    def __init__(self, task: object) -> None:
+        super().__init__("The task has changed since the revision that was given.", task=task)
+
+
+class LimitReached(TaskbeamError):
+    """The user has as many tasks as are allowed."""
+
+    code = "limit_reached"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You cannot have more than {limit} tasks.", limit=limit)
+
+
+class Throttled(TaskbeamError):
+    """Too many attempts; ``retry_after`` is in seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Too many requests.", retry_after=retry_after)
+        self.retry_after = retry_after
+
+
+class Unavailable(TaskbeamError):
+    """The database cannot be reached or written now; ``retry_after`` is in seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, reason: str, retry_after: int = 2) -> None:
+        super().__init__("The service is temporarily unavailable, try again later.", retry_after=retry_after)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class CredentialsRejected(TaskbeamError):
+    """Wrong username or password, or a disabled account: one answer for all (simplejwt's text)."""
+
+    code = "no_active_account"
+
+    def __init__(self) -> None:
+        super().__init__("No active account found with the given credentials")
+
+
+class TokenRejected(TaskbeamError):
+    """A token that is not accepted; ``message`` is simplejwt's text for the reason."""
+
+    code = "token_not_valid"
+
+
+class TokenWithoutUser(TokenRejected):
+    """The token is good, and names no user."""
+
+    def __init__(self) -> None:
+        super().__init__("Token contained no recognizable user identification")
+
+
+class UserGone(TokenRejected):
+    """The token is good, its user does not exist any more."""
+
+    code = "user_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("User not found")
+
+
+class UserInactive(TokenRejected):
+    """The token is good, its user was disabled."""
+
+    code = "user_inactive"
+
+    def __init__(self) -> None:
+        super().__init__("User is inactive")

@@ -1,0 +1,268 @@
+"""The environment as one frozen object; every variable, its default and its meaning stand in one table."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+PREFIX: Final = "TASKBEAM_"
+SECRET_KEY_MIN_BYTES: Final = 32  # RFC 7518, section 3.2: as long as the hash of HS256
+
+
+class SettingsError(Exception):
+    """Bad values; ``problems`` has one line for each, naming the variable and what was expected."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``VARIABLES`` says, parsed. Sizes are in bytes, times in seconds."""
+
+    database_url: str
+    events_url: str
+    secret_key: str
+    secret_keys_old: tuple[str, ...]
+    ws_host: str
+    ws_port: int
+    ws_fd: int | None
+    rest_host: str
+    rest_port: int
+    rest_fd: int | None
+    allowed_origins: tuple[str, ...]
+    access_token_seconds: int
+    refresh_token_seconds: int
+    rotate_refresh_tokens: bool
+    refresh_grace_seconds: int
+    bcrypt_rounds: int
+    password_min_length: int
+    max_tasks_per_user: int
+    max_message_bytes: int
+    max_buffer_bytes: int
+    max_connections: int
+    max_connections_per_user: int
+    messages_per_second: int
+    login_attempts_per_minute: int
+    auth_timeout_seconds: float
+    trusted_proxies: tuple[Network, ...]
+    log_format: str
+    log_level: str
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The database file of a ``sqlite://`` URL."""
+        return Path(unquote(self.database_url.removeprefix("sqlite:///")))
+
+
+class _Variable(NamedTuple):
+    """One row of the table; ``parse`` raises ValueError with what was expected."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    help: str
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", value) or not low <= int(value) <= high:
+            raise ValueError(f"an integer from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(value: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", value) or not 0 < float(value) <= 86400:
+        raise ValueError("a number of seconds above 0, at most 86400")
+    return float(value)
+
+
+def _boolean(value: str) -> bool:
+    if value.lower() in ("true", "1", "yes", "on"):
+        return True
+    if value.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("true or false")
+
+
+def _descriptor(value: str) -> int | None:
+    return _integer(0, 1_000_000)(value) if value else None
+
+
+def _host(value: str) -> str:
+    if not value or not re.fullmatch(r"[A-Za-z0-9.:_%-]+", value):
+        raise ValueError("a host name or an address")
+    return value
+
+
+def _database_url(value: str) -> str:
+    url = urlsplit(value)
+    if url.scheme == "sqlite" and value.startswith("sqlite:///") and len(value) > len("sqlite:///"):
+        return value
+    raise ValueError("sqlite:///relative/path or sqlite:////absolute/path")
+
+
+def _events_url(value: str) -> str:
+    if value:
+        raise ValueError("empty: this version carries changes through the database alone")
+    return value
+
+
+def _secret_key(value: str) -> str:
+    if value and len(value.encode()) < SECRET_KEY_MIN_BYTES:
+        raise ValueError(f"at least {SECRET_KEY_MIN_BYTES} bytes, or empty to have one made")
+    return value
+
+
+def _items(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _secret_keys(value: str) -> tuple[str, ...]:
+    keys = _items(value)
+    if any(len(key.encode()) < SECRET_KEY_MIN_BYTES for key in keys):
+        raise ValueError(f"comma-separated keys of at least {SECRET_KEY_MIN_BYTES} bytes each")
+    return tuple(keys)
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = tuple(item.lower() for item in _items(value))
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(
+            r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^/:*?#@\s]+)(:([0-9]{1,5}|\*))?", origin
+        ):
+            raise ValueError(
+                "comma-separated origins such as https://example.org or http://localhost:*, or *"
+            )
+    return origins
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(item, strict=False) for item in _items(value))
+    except ValueError:
+        raise ValueError("comma-separated IP addresses or networks") from None
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        found = next((choice for choice in choices if choice.lower() == value.lower()), None)
+        if found is None:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return found
+
+    return parse
+
+
+_PORT = _integer(0, 65535)
+_MEBIBYTES_64 = 64 * 1024 * 1024
+
+VARIABLES: Final = (
+    _Variable(
+        "DATABASE_URL",
+        "sqlite:///var/taskbeam.db",
+        _database_url,
+        "`sqlite:///relative` or `sqlite:////absolute`",
+    ),
+    _Variable(
+        "EVENTS_URL", "", _events_url, "fan-out between hosts; empty: the database alone carries changes"
+    ),
+    _Variable(
+        "SECRET_KEY",
+        "",
+        _secret_key,
+        "JWT key, at least 32 bytes; empty: made once, kept beside the SQLite file",
+    ),
+    _Variable("SECRET_KEYS_OLD", "", _secret_keys, "comma-separated keys still accepted when verifying"),
+    _Variable("WS_HOST", "127.0.0.1", _host, "address of the WebSocket server"),
+    _Variable("WS_PORT", "8000", _PORT, "port of the WebSocket server"),
+    _Variable("WS_FD", "", _descriptor, "listen on this inherited socket instead"),
+    _Variable("REST_HOST", "127.0.0.1", _host, "address of the REST gateway"),
+    _Variable("REST_PORT", "8001", _PORT, "port of the REST gateway"),
+    _Variable("REST_FD", "", _descriptor, "listen on this inherited socket instead"),
+    _Variable(
+        "ALLOWED_ORIGINS",
+        "http://localhost:*,http://127.0.0.1:*",
+        _origins,
+        "browsers' origins, for CORS and for the WebSocket handshake; `:*` is any port or none; `*` any origin",
+    ),
+    _Variable("ACCESS_TOKEN_SECONDS", "3600", _integer(1, 366 * 86400), "life of an access token"),
+    _Variable("REFRESH_TOKEN_SECONDS", "86400", _integer(1, 3660 * 86400), "life of a refresh token"),
+    _Variable("ROTATE_REFRESH_TOKENS", "false", _boolean, "`true`: each refresh returns a new refresh token"),
+    _Variable(
+        "REFRESH_GRACE_SECONDS",
+        "30",
+        _integer(0, 3600),
+        "how long an old refresh token may be used again after rotation",
+    ),
+    _Variable("BCRYPT_ROUNDS", "12", _integer(4, 20), "cost of password hashes"),
+    _Variable("PASSWORD_MIN_LENGTH", "8", _integer(1, 128), "shortest password, in characters"),
+    _Variable("MAX_TASKS_PER_USER", "10000", _integer(1, 10_000_000), "tasks that a user may have"),
+    _Variable(
+        "MAX_MESSAGE_BYTES",
+        "262144",
+        _integer(8192, _MEBIBYTES_64),
+        "one WebSocket message or one REST body; 8 KiB before auth",
+    ),
+    _Variable(
+        "MAX_BUFFER_BYTES",
+        "1048576",
+        _integer(65536, 16 * _MEBIBYTES_64),
+        "what may wait for one slow socket",
+    ),
+    _Variable("MAX_CONNECTIONS", "50000", _integer(1, 10_000_000), "WebSocket connections of one worker"),
+    _Variable("MAX_CONNECTIONS_PER_USER", "100", _integer(1, 10_000_000), "of them, those of one user"),
+    _Variable(
+        "MESSAGES_PER_SECOND",
+        "200",
+        _integer(0, 1_000_000),
+        "per connection, burst of twice that; `0`: no limit",
+    ),
+    _Variable(
+        "LOGIN_ATTEMPTS_PER_MINUTE",
+        "10",
+        _integer(0, 1_000_000),
+        "failed logins for an account; times five from an address; `0`: no limit",
+    ),
+    _Variable("AUTH_TIMEOUT_SECONDS", "10", _seconds, "from the TCP connection to the auth message"),
+    _Variable("TRUSTED_PROXIES", "", _networks, "addresses whose `X-Forwarded-For` is believed"),
+    _Variable("LOG_FORMAT", "text", _choice("text", "json"), "`json` for one object a line"),
+    _Variable(
+        "LOG_LEVEL", "INFO", _choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "least level logged"
+    ),
+)
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read all variables; one that is set to the empty string counts as not set.
+
+    Raises:
+        SettingsError: naming every bad value at once.
+    """
+    values: dict[str, Any] = {}
+    problems = []
+    for variable in VARIABLES:
+        text = environ.get(PREFIX + variable.name) or variable.default
+        try:
+            values[variable.name.lower()] = variable.parse(text)
+        except ValueError as expected:
+            shown = "" if "SECRET" in variable.name else f", not {text!r}"
+            problems.append(f"{PREFIX}{variable.name}: expected {expected}{shown}")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)

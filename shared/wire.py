@@ -1,0 +1,58 @@
+"""The JSON that both transports send alike: task frames, batch results and pages of changes.
+
+A change carries its task's JSON from the log, so these join bytes and encode nothing twice.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from shared.models import Change, ChangePage, Task, Written
+
+_DELETED: Final = b'{"message":"Task deleted!"}'
+_encode = msgspec.json.Encoder().encode
+
+
+def change_frame(change: Change) -> bytes:
+    """The task frame of a change: what every socket of the user gets."""
+    return b'{"type":"task.update","mode":"%b","task":%b,"task_id":"%b","seq":%d}' % (
+        change.mode.encode(),
+        _DELETED if change.task is None else bytes(change.task),
+        change.task_id.encode(),
+        change.seq,
+    )
+
+
+def replayed_frame(task: Task) -> bytes:
+    """The answer to a create whose task was there already: nothing changed, so it has no seq."""
+    return b'{"type":"task.update","mode":"create","task":%b,"task_id":"%b","replayed":true}' % (
+        _encode(task),
+        task.uuid.encode(),
+    )
+
+
+def results_json(written: list[Written]) -> bytes:
+    """The list of task frames that answers a batch."""
+    frames = (replayed_frame(task) if change is None else change_frame(change) for task, change in written)
+    return b"[%b]" % b",".join(frames)
+
+
+def change_json(change: Change) -> bytes:
+    """A change as ``sync`` and the REST feed give it."""
+    return b'{"seq":%d,"mode":"%b","task_id":"%b","task":%b}' % (
+        change.seq,
+        change.mode.encode(),
+        change.task_id.encode(),
+        b"null" if change.task is None else bytes(change.task),
+    )
+
+
+def sync_json(page: ChangePage, epoch: str) -> bytes:
+    """An answer to ``sync``; ``epoch`` is the current one."""
+    if page.reason is not None:
+        return _encode({"recovered": False, "reason": page.reason, "epoch": epoch, "seq": page.seq})
+    changes = b",".join(change_json(change) for change in page.changes)
+    more = b"true" if page.more else b"false"
+    return b'{"recovered":true,"changes":[%b],"seq":%d,"more":%b}' % (changes, page.seq, more)
