@@ -1,0 +1,122 @@
+"""The change feed: tails the log and hands every change to the listeners, once, in order.
+
+What this process commits itself is handed on at once, provided that nothing of another process
+comes before it; everything else is read from the log. A wake-up call makes the reader look now,
+and it looks every half second even if no call came. So a listener sees one ordered stream,
+whoever wrote, and a lost call costs time, never a change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Protocol
+
+from shared.errors import Unavailable
+from shared.models import Change
+from shared.store import Position, Revocation, Store
+from shared.wake import Wake, open_wake
+
+POLL_SECONDS: Final = 0.5
+_FAILURES_MAX: Final = 60  # half a minute without the database, and the supervisor gets its turn
+
+log = logging.getLogger(__name__)
+
+
+class FeedListener(Protocol):
+    """Hears everything in order; must not block and must not raise."""
+
+    def on_changes(self, changes: list[Change]) -> None: ...
+    def on_revocations(self, revocations: list[Revocation]) -> None: ...
+
+
+class ChangeFeed:
+    """One process's reader of the log."""
+
+    def __init__(self, store: Store, start: Position) -> None:
+        self._store = store
+        self._position = start
+        self._listeners: list[FeedListener] = []
+        self._wanted = asyncio.Event()
+        self._call_others: Callable[[], None] = lambda: None
+        store.listen(self._on_commit)
+
+    def subscribe(self, listener: FeedListener) -> None:
+        self._listeners.append(listener)
+
+    def look(self) -> None:
+        """Read the log now."""
+        self._wanted.set()
+
+    def call_others_with(self, wake: Wake) -> None:
+        self._call_others = wake.call
+
+    def _on_commit(self, changes: list[Change], others: bool) -> None:
+        self._call_others()
+        if changes and changes[0].position == self._position.changes + 1:
+            self._position = self._position._replace(changes=changes[-1].position)
+            self._hand_on(changes)
+        elif changes:
+            self.look()
+        if others:  # perhaps a revocation
+            self.look()
+
+    async def tail(self) -> None:
+        """Read and hand on until cancelled; to be run as one supervised task.
+
+        Raises:
+            Unavailable: the database did not answer for too long.
+        """
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            try:
+                await self._read_all()
+                failures = 0
+            except Unavailable as error:
+                failures += 1
+                if failures == 1:
+                    log.warning("cannot read the change log: %s", error.reason)
+                if failures > _FAILURES_MAX:
+                    raise
+
+    async def _read_all(self) -> None:
+        more = True
+        while more:
+            tail = await self._store.tail(self._position)
+            # Meanwhile our own commits may have been handed on.
+            changes = [change for change in tail.changes if change.position > self._position.changes]
+            self._position = Position(
+                max(self._position.changes, tail.position.changes), tail.position.revocations
+            )
+            if changes:
+                self._hand_on(changes)
+            if tail.revocations:
+                for listener in self._listeners:
+                    listener.on_revocations(tail.revocations)
+            more = tail.more
+
+    def _hand_on(self, changes: list[Change]) -> None:
+        for listener in self._listeners:
+            listener.on_changes(changes)
+
+
+@asynccontextmanager
+async def open_feed(store: Store, wake_folder: Path) -> AsyncIterator[ChangeFeed]:
+    """A feed from now on, read until the body ends; should the reader die, the body is cancelled."""
+    feed = ChangeFeed(store, await store.position())
+    async with open_wake(wake_folder, feed.look) as wake, asyncio.TaskGroup() as tasks:
+        feed.call_others_with(wake)
+        reader = tasks.create_task(feed.tail())
+        try:
+            yield feed
+        finally:
+            reader.cancel()

@@ -1,0 +1,132 @@
+"""What both processes do alike: read the settings, open the shared parts, run until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from shared.accounts import AccountService
+from shared.changes import ChangeFeed, open_feed
+from shared.clock import system_clock
+from shared.errors import Unavailable
+from shared.passwords import PasswordHasher
+from shared.settings import Settings, SettingsError, load_settings
+from shared.store import Store, open_store
+from shared.tasks import TaskService
+from shared.telemetry import configure_logging
+from shared.tokens import TokenCodec, load_or_make_key
+
+EXIT_SETTINGS: Final = 2
+EXIT_FAILURE: Final = 1
+
+log = logging.getLogger(__name__)
+
+
+class Backend(NamedTuple):
+    """The shared parts, open."""
+
+    store: Store
+    feed: ChangeFeed
+    tasks: TaskService
+    accounts: AccountService
+
+
+Serve = Callable[[Settings, Backend, asyncio.Future[signal.Signals]], Awaitable[None]]
+"""Serves until the future is done; its result is the signal that ended it."""
+
+
+@asynccontextmanager
+async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
+    """Open store, feed and services. Raises Unavailable."""
+    async with open_store(settings) as store:
+        path = settings.sqlite_path
+        try:
+            key = settings.secret_key or load_or_make_key(path.with_name(path.name + ".key"))
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"no secret key: {error}") from error
+        codec = TokenCodec(key, settings.secret_keys_old, system_clock)
+        hasher = PasswordHasher(settings.bcrypt_rounds)
+        try:
+            async with open_feed(store, path.with_name(path.name + "-wake")) as feed:
+                yield Backend(
+                    store,
+                    feed,
+                    TaskService(store, settings.max_tasks_per_user),
+                    AccountService(store, hasher, codec, settings),
+                )
+        finally:
+            hasher.close()
+
+
+def run(process: str, serve: Serve, environ: Mapping[str, str]) -> int:
+    """Run a process to its end; returns its exit status.
+
+    0 after SIGTERM or SIGINT, 2 for bad settings, 1 for all else, with the reason in the log.
+    """
+    try:
+        settings = load_settings(environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return EXIT_SETTINGS
+    configure_logging(process, settings.log_format, settings.log_level)
+    _raise_file_limit()
+    os.umask(0o077)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve_until_signalled(settings, serve))
+    except Exception as error:
+        for leaf in _leaves(error):
+            if isinstance(leaf, Unavailable):
+                log.critical("%s", leaf.reason)
+            elif isinstance(leaf, OSError):
+                log.critical("%s", leaf)
+            else:
+                log.critical("a defect ended this process", exc_info=leaf)
+        return EXIT_FAILURE
+    return 0
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors themselves, out of the groups that task groups put them in."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+async def _serve_until_signalled(settings: Settings, serve: Serve) -> None:
+    loop = asyncio.get_running_loop()
+    stop: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def on_signal(number: signal.Signals) -> None:
+        if not stop.done():
+            stop.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    async with open_backend(settings) as backend:
+        await serve(settings, backend, stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed: it more than doubles the rate of messages."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _raise_file_limit() -> None:
+    """As many sockets as the hard limit allows; the soft one is often 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,97 @@
+"""The one door for reading and writing tasks, the same for both transports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from shared.clock import Clock, system_clock
+from shared.errors import ValidationFailed
+from shared.models import (
+    CHANGES_PAGE,
+    ChangePage,
+    DeleteTask,
+    Operation,
+    Task,
+    TaskPage,
+    TaskQuery,
+    Written,
+    clean_create,
+    clean_update,
+    known_id,
+)
+from shared.store import Store
+
+
+class TaskService:
+    """Checks what a caller brought and has the store do it.
+
+    Ids are as the caller gave them, data a decoded JSON object. ``origin`` marks the changes of a
+    request whose answer travels on the change feed (see ``ws_server.hub``).
+    """
+
+    def __init__(self, store: Store, max_tasks: int, clock: Clock = system_clock) -> None:
+        self._store = store
+        self._max_tasks = max_tasks
+        self._clock = clock
+
+    @property
+    def epoch(self) -> str:
+        return self._store.epoch
+
+    async def read(self, user_id: int, task_id: str) -> Task:
+        """Raises NotFound."""
+        return await self._store.task(user_id, known_id(task_id))
+
+    async def find(self, user_id: int, query: TaskQuery) -> TaskPage:
+        return await self._store.tasks(user_id, query)
+
+    async def create(self, user_id: int, data: Mapping[str, object], *, origin: int | None = None) -> Written:
+        """Raises ValidationFailed, LimitReached."""
+        return await self._write_one(user_id, clean_create(data), origin)
+
+    async def update(
+        self,
+        user_id: int,
+        task_id: str,
+        data: Mapping[str, object],
+        *,
+        rev: int | None = None,
+        origin: int | None = None,
+    ) -> Written:
+        """Keys left out keep their value. Raises NotFound, ValidationFailed, Conflict."""
+        task_id = known_id(task_id)
+        try:
+            operation = clean_update(task_id, data, rev)
+        except ValidationFailed:
+            await self._store.task(user_id, task_id)  # a task that is not there comes first, as in DRF
+            raise
+        return await self._write_one(user_id, operation, origin)
+
+    async def delete(
+        self, user_id: int, task_id: str, *, rev: int | None = None, origin: int | None = None
+    ) -> Written:
+        """Raises NotFound, Conflict."""
+        return await self._write_one(user_id, DeleteTask(known_id(task_id), rev), origin)
+
+    async def batch(
+        self, user_id: int, operations: Sequence[Operation], *, origin: int | None = None
+    ) -> list[Written]:
+        """All or nothing; an error's extras have ``op``, the index of the first bad operation."""
+        return await self._write(user_id, operations, origin)
+
+    async def changes(self, user_id: int, epoch: str, since: int, limit: int = CHANGES_PAGE) -> ChangePage:
+        """The changes after ``since``, or why there can be none."""
+        return await self._store.changes(user_id, epoch, since, limit)
+
+    async def seq(self, user_id: int) -> int:
+        return await self._store.seq(user_id)
+
+    async def _write_one(self, user_id: int, operation: Operation, origin: int | None) -> Written:
+        return (await self._write(user_id, (operation,), origin))[0]
+
+    async def _write(
+        self, user_id: int, operations: Sequence[Operation], origin: int | None
+    ) -> list[Written]:
+        return await self._store.write(
+            user_id, operations, now=self._clock(), max_tasks=self._max_tasks, origin=origin
+        )

@@ -1,0 +1,67 @@
+"""Logs: one line an event on standard error, as text or as one JSON object a line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import msgspec
+
+from shared.clock import timestamp
+
+# What a LogRecord has by itself; all else was given as ``extra`` and belongs into the line.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "websocket"}
+
+
+def _time(record: logging.LogRecord) -> str:
+    return timestamp(int(record.created * 1_000_000))
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-11-22T11:57:25.175297Z INFO ws_server: listening address=127.0.0.1``"""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = "".join(f" {key}={value}" for key, value in _extra(record).items())
+        line = f"{_time(record)} {record.levelname} {self._process}: {record.getMessage()}{extra}"
+        # A message may carry a client's text: it must not begin a line of its own.
+        line = line.replace("\r", "\\r").replace("\n", "\\n")
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """``{"time": …, "level": "info", "process": "ws_server", "logger": …, "message": …, …}``"""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "process": self._process,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=str).decode(errors="replace")
+
+
+def configure_logging(process: str, log_format: str, level: str) -> None:
+    """Send everything of ``level`` and above to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(process) if log_format == "json" else TextFormatter(process))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # One line for every connection opened and closed is the proxy's business, not ours.
+    logging.getLogger("websockets.server").setLevel(max(logging.getLevelName(level), logging.WARNING))
+    logging.getLogger("asyncio").setLevel(max(logging.getLevelName(level), logging.WARNING))

@@ -1,0 +1,168 @@
+"""JSON Web Tokens as djangorestframework-simplejwt writes and checks them (HS256), and the key's home."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import jwt
+import msgspec
+
+from shared.clock import Clock
+from shared.errors import TokenRejected, TokenWithoutUser
+
+TokenType = Literal["access", "refresh"]
+
+_ALGORITHM: Final = "HS256"
+_MAX_LENGTH: Final = 4096  # a longer one is refused unread
+# The times are checked below, against the injected clock; the audience is nobody's business here.
+_OPTIONS: Final[Any] = {
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
+
+# simplejwt's texts
+INVALID: Final = "Token is invalid"
+EXPIRED: Final = "Token is expired"
+WRONG_TYPE: Final = "Token has wrong type"
+BLACKLISTED: Final = "Token is blacklisted"
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A verified token. Times are seconds since the epoch; ``sid`` is the family, ``None`` on simplejwt's own."""
+
+    token_type: str
+    user_id: int
+    jti: str
+    iat: int
+    exp: int
+    sid: str | None
+
+
+class TokenCodec:
+    """Issues and verifies tokens.
+
+    Args:
+        key: signs, and verifies first.
+        old_keys: still accepted when verifying.
+        clock: the time that tokens are issued and judged at.
+    """
+
+    def __init__(self, key: str, old_keys: Sequence[str], clock: Clock) -> None:
+        self._keys = (key, *old_keys)
+        self._clock = clock
+
+    def issue(self, token_type: TokenType, user_id: int, sid: str | None, lifetime: int) -> tuple[str, Token]:
+        """The encoded token and its claims; ``lifetime`` is in seconds."""
+        now = self._clock() // 1_000_000
+        token = Token(token_type, user_id, secrets.token_hex(16), now, now + lifetime, sid)
+        claims: dict[str, object] = {
+            "token_type": token_type,
+            "exp": token.exp,
+            "iat": now,
+            "jti": token.jti,
+            "user_id": str(user_id),
+        }
+        if sid is not None:
+            claims["sid"] = sid
+        return jwt.encode(claims, self._keys[0], _ALGORITHM), token
+
+    def verify(self, encoded: str, token_type: TokenType | None) -> Token:
+        """Check signature, times and type (``None``: any of ours); whether it was revoked is for the accounts to say.
+
+        Raises:
+            TokenRejected: with simplejwt's text.
+        """
+        claims = self._claims(encoded)
+        now = self._clock() / 1_000_000
+        # PyJWT's checks, then simplejwt's, in their order: a client sees the text of the first that fails.
+        if not (
+            _is_time(claims.get("iat", 0))
+            and _is_time(claims.get("nbf", 0))
+            and _is_time(claims.get("exp", 0))
+        ):
+            raise TokenRejected(INVALID)
+        if claims.get("iat", 0) > now or claims.get("nbf", 0) > now:
+            raise TokenRejected(INVALID)
+        if claims.get("exp", now + 1) <= now:
+            raise TokenRejected(EXPIRED)
+        if "exp" not in claims:
+            raise TokenRejected("Token has no 'exp' claim")
+        if "jti" not in claims:
+            raise TokenRejected("Token has no id")
+        if "token_type" not in claims:
+            raise TokenRejected("Token has no type")
+        if token_type is not None and claims["token_type"] != token_type:
+            raise TokenRejected(WRONG_TYPE)
+        return _typed(claims)
+
+    def _claims(self, encoded: str) -> dict[str, Any]:
+        if len(encoded) > _MAX_LENGTH:
+            raise TokenRejected(INVALID)
+        for key in self._keys:
+            try:
+                claims: dict[str, Any] = jwt.decode(encoded, key, [_ALGORITHM], options=_OPTIONS)
+            except jwt.InvalidSignatureError:
+                continue
+            except (jwt.PyJWTError, ValueError, RecursionError):
+                break
+            return claims
+        raise TokenRejected(INVALID)
+
+
+def _is_time(value: object) -> bool:
+    """Seconds since the epoch; PyJWT's parser lets NaN and Infinity through."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**53
+
+
+def _typed(claims: dict[str, Any]) -> Token:
+    """simplejwt writes ``user_id`` as a string, its older versions as a number."""
+    user_id, sid, jti, token_type = (claims.get(name) for name in ("user_id", "sid", "jti", "token_type"))
+    if isinstance(user_id, str) and user_id.isascii() and user_id.isdigit() and len(user_id) < 19:
+        user_id = int(user_id)
+    if isinstance(user_id, bool) or not isinstance(user_id, int) or not 0 <= user_id < 2**63:
+        raise TokenWithoutUser
+    if (
+        not isinstance(jti, str)
+        or not isinstance(token_type, str)
+        or not (sid is None or isinstance(sid, str))
+    ):
+        raise TokenRejected(INVALID)
+    return Token(token_type, user_id, jti, int(claims.get("iat", 0)), int(claims["exp"]), sid)
+
+
+def load_or_make_key(path: Path) -> str:
+    """The key kept in ``path``; the first process makes it, whichever that is.
+
+    The file appears with its whole content at once (a hard link either succeeds or finds the other
+    process's file), so that two processes that start together agree.
+
+    Raises:
+        OSError: the folder cannot be written.
+        ValueError: the file holds no key.
+    """
+    if not path.exists():
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(name, path)
+        finally:
+            os.unlink(name)
+    key = path.read_text().strip()
+    if len(key) < 32:
+        raise ValueError(f"{path} holds no key of at least 32 characters")
+    return key

@@ -1,0 +1,92 @@
+"""Wake-up calls between the processes of one host: Unix datagrams that say "look at the log now".
+
+A call carries nothing and may be lost; whoever waits for one also looks by itself now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+_LISTING_SECONDS: Final = (
+    0.5  # how old the list of the others may be; a newcomer looks at the log by itself at start
+)
+_PROC: Final = os.path.isdir("/proc/self/fd")
+
+
+class Wake:
+    """This process's socket and the others'.
+
+    Args:
+        folder: where each process keeps its socket; all that share a database share it.
+        on_wake: called on the event loop when somebody has called.
+    """
+
+    def __init__(self, folder: Path, on_wake: Callable[[], None]) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._path = folder
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._on_wake = on_wake
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(self._address(self._name))
+        self._others: list[str] = []
+        self._listed = float("-inf")
+
+    def _address(self, name: str) -> str:
+        """Through the folder's descriptor where there is /proc: a socket's path may have about 100 bytes only."""
+        return f"/proc/self/fd/{self._folder}/{name}" if _PROC else str(self._path / name)
+
+    def call(self) -> None:
+        """Wake all others. Never blocks: who cannot take the call has one waiting already."""
+        now = time.monotonic()
+        if now - self._listed > _LISTING_SECONDS:
+            self._others = [name for name in os.listdir(self._folder) if name != self._name]
+            self._listed = now
+        for name in self._others:
+            try:
+                self._socket.sendto(b"", self._address(name))
+            except OSError as error:
+                if error.errno == errno.ECONNREFUSED:  # its process was killed
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=self._folder)
+                self._listed = (
+                    float("-inf") if error.errno in (errno.ECONNREFUSED, errno.ENOENT) else self._listed
+                )
+
+    def read(self) -> None:
+        """Take all calls that have come; the loop calls this when the socket is readable."""
+        with suppress(BlockingIOError):
+            while True:
+                self._socket.recv(1)
+        self._on_wake()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self._name, dir_fd=self._folder)
+        os.close(self._folder)
+
+
+@asynccontextmanager
+async def open_wake(folder: Path, on_wake: Callable[[], None]) -> AsyncIterator[Wake]:
+    """Listen for calls until the body ends."""
+    wake = Wake(folder, on_wake)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(wake.fileno(), wake.read)
+    try:
+        yield wake
+    finally:
+        loop.remove_reader(wake.fileno())
+        wake.close()
