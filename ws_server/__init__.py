@@ -1,0 +1,1 @@
+"""The WebSocket server of the task protocol."""

@@ -1,0 +1,423 @@
+"""One socket: authenticate, then carry out requests in order, with the user's changes in between.
+
+The frames of a socket form one ordered stream. ``on_change`` is called by the hub for every change
+of the user; ``_cursor`` is the last one that the socket has had. While an answer is made from a
+snapshot (``all``, ``sync``, ``ping``, a batch), changes are held, so that the answer gets its exact
+place among them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, NamedTuple, NoReturn, TypeVar
+
+from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.exceptions import ConnectionClosed
+
+from shared.accounts import AccountService, Identity
+from shared.changes import ChangeFeed
+from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
+from shared.models import Change, Written
+from shared.settings import Settings
+from shared.strict_json import MalformedJSON
+from shared.tasks import TaskService
+from shared.tokens import Token
+from shared.wire import replayed_frame
+from ws_server import protocol
+from ws_server.commands import COMMANDS
+from ws_server.hub import Hub
+from ws_server.protocol import Auth, BadRequest, CloseCode, Command, Envelope, Request
+from ws_server.rate_limit import MessageRate
+
+AUTH_MAX_BYTES: Final = 8192  # of a message before authentication
+WRITE_BUFFER_BYTES: Final = 65536  # answers wait for the reader above this
+_STREAM_TIMEOUT: Final = 10.0  # for the feed to bring by what is already committed
+_EXPIRY_NOTICE: Final = 60
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Context(NamedTuple):
+    """What all connections of a server share."""
+
+    settings: Settings
+    hub: Hub
+    feed: ChangeFeed
+    tasks: TaskService
+    accounts: AccountService
+
+
+class _Ended(Exception):
+    """The connection is closing; the message in hand is the last one."""
+
+
+class _Expected(NamedTuple):
+    """The write in progress: by its origin its change is known as the answer."""
+
+    origin: int
+    request_id: bytes
+
+
+class Connection:
+    """Args: ``opened`` is the ``loop.time()`` of the TCP connection."""
+
+    __slots__ = (
+        "_answer_bytes",
+        "_authenticated",
+        "_busy",
+        "_closing",
+        "_cursor",
+        "_expected",
+        "_expiry",
+        "_held",
+        "_held_bytes",
+        "_leaving",
+        "_opened",
+        "_push",
+        "_rate",
+        "_recheck",
+        "_socket",
+        "_token",
+        "_waiter",
+        "context",
+    )
+
+    def __init__(self, socket: ServerConnection, opened: float, context: Context) -> None:
+        self.context = context
+        self._socket = socket
+        self._opened = opened
+        self._token: Token | None = None  # whose feed we hear; of an authenticated user, or one about to be
+        self._authenticated = False
+        self._recheck = False  # a token was revoked while one was being checked
+        self._expiry: asyncio.TimerHandle | None = None
+        self._rate = MessageRate(context.settings.messages_per_second, opened)
+
+        self._push = True
+        self._cursor = 0
+        self._held: deque[tuple[Change, bytes]] | None = None
+        self._held_bytes = 0
+        self._expected: _Expected | None = None
+        self._waiter: tuple[int, asyncio.Future[None]] | None = None
+        self._answer_bytes = 0  # of the answers that are still on their way
+
+        self._busy = False
+        self._leaving: tuple[CloseCode, str] | None = None  # once the request in progress is answered
+        self._closing = False
+
+    # The life of a connection
+
+    async def run(self) -> None:
+        """Serve until either side closes."""
+        hub, settings = self.context.hub, self.context.settings
+        if len(hub) >= settings.max_connections:
+            await self._socket.close(CloseCode.TOO_MANY_CONNECTIONS, "too many connections")
+            return
+        hub.enter(self)
+        try:
+            await self._authenticate_in_time()
+            self._socket.protocol.max_message_size = settings.max_message_bytes
+            while not self._closing:
+                await self._next_message()
+            await self._socket.wait_closed()
+        except (ConnectionClosed, _Ended):
+            await self._socket.wait_closed()
+        finally:
+            hub.leave(self)
+            self._forget_token()
+
+    async def _authenticate_in_time(self) -> None:
+        try:
+            async with asyncio.timeout_at(self._opened + self.context.settings.auth_timeout_seconds):
+                while not self._authenticated and not self._closing:
+                    await self._next_message()
+        except TimeoutError:
+            if not self._authenticated:
+                self._end(CloseCode.NO_AUTH_IN_TIME, "no authentication in time")
+
+    async def _next_message(self) -> None:
+        message = await self._socket.recv()
+        if self._closing:
+            return
+        self._busy = True
+        try:
+            if isinstance(message, bytes):
+                self._end(CloseCode.BINARY, "text frames only")
+            await self._handle(message)
+        finally:
+            self._busy = False
+        if self._leaving is not None:
+            self._end(*self._leaving)
+        if self._socket.transport.get_write_buffer_size() > WRITE_BUFFER_BYTES:
+            with suppress(OSError):  # lost meanwhile: the next recv says so
+                await self._socket.drain()
+        self._answer_bytes = 0
+
+    async def _handle(self, message: str) -> None:
+        """Carry out one message; every error that a client may be told about becomes a frame here."""
+        envelope = Envelope()
+        try:
+            try:
+                request = protocol.parse(message)
+            except BadRequest as bad:
+                envelope = bad.envelope
+                self._keep_to_rate()
+                self._require_authenticated(envelope)
+                raise bad.error from None
+            envelope = request.envelope
+            self._keep_to_rate()
+            if isinstance(request, Auth):
+                await self._authenticate(request)
+            else:
+                await self._carry_out(self._require_authenticated(envelope), request)
+        except MalformedJSON as malformed:
+            self.send(protocol.failure_frame("invalid_json", "Invalid JSON", envelope, error=str(malformed)))
+            self._end(CloseCode.BAD_JSON, "invalid JSON")
+        except TaskbeamError as error:
+            if isinstance(error, Unavailable):
+                log.warning("unavailable: %s", error.reason)
+            self.send(protocol.error_frame(error, envelope))
+        except (ConnectionClosed, _Ended):
+            raise
+        except Exception:
+            ref = secrets.token_hex(8)
+            log.exception("a request failed", extra={"ref": ref})
+            self.send(protocol.failure_frame("internal", "Internal server error.", envelope, ref=ref))
+
+    def _keep_to_rate(self) -> None:
+        """Raises Throttled, or _Ended when the client does not care."""
+        wait = self._rate.wait(asyncio.get_running_loop().time())
+        if wait:
+            if self._rate.ignored:
+                self._end(CloseCode.RATE_LIMIT_IGNORED, "rate limit ignored")
+            raise Throttled(round(wait, 3))
+
+    # Authentication
+
+    def _require_authenticated(self, envelope: Envelope) -> int:
+        """The user's id. Raises _Ended."""
+        if self._token is None or not self._authenticated:
+            self._refuse("not_authenticated", "Not authenticated", envelope)
+        return self._token.user_id
+
+    async def _authenticate(self, request: Auth) -> None:
+        """Begin the session, or renew it."""
+        if request.token is None:
+            self.send(protocol.failure_frame("token_missing", "JWT Token Not Found", request.envelope))
+            return
+        try:
+            token = self.context.accounts.verify_access(request.token)
+            if self._token is not None and token.user_id != self._token.user_id:
+                self.send(
+                    protocol.failure_frame(
+                        "user_mismatch", "The token belongs to another user.", request.envelope
+                    )
+                )
+                return
+            await self._begin_session(token, request)
+        except TokenRejected:
+            self._refuse("token_not_valid", "Token Invalid", request.envelope)
+        finally:
+            if not self._authenticated:
+                self._forget_token()
+
+    async def _begin_session(self, token: Token, request: Auth) -> None:
+        hub, accounts = self.context.hub, self.context.accounts
+        first = self._token is None
+        if first:
+            if hub.connections_of(token.user_id) >= self.context.settings.max_connections_per_user:
+                self._end(CloseCode.TOO_MANY_CONNECTIONS, "too many connections of this user")
+            self._token = token
+            hub.subscribe(token.user_id, self)  # before the seq is read: no change can slip between
+        self._recheck = False
+
+        def welcome(identity: Identity) -> bytes:
+            self._token, self._authenticated, self._push = token, True, request.push
+            self._expect_expiry(token.exp)
+            return protocol.auth_frame(token.user_id, token.exp, self.context.tasks.epoch, identity.seq)
+
+        await self.at_snapshot(
+            request,
+            lambda: accounts.identify(token),
+            lambda identity: identity.seq,
+            welcome,
+            covered_from=(lambda _: 0) if first else None,
+        )
+        if self._recheck:
+            self.context.hub.spawn(self._check_token(token))
+
+    def _forget_token(self) -> None:
+        if self._token is not None:
+            self.context.hub.unsubscribe(self._token.user_id, self)
+            self._token = None
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+
+    def _refuse(self, code: str, message: str, envelope: Envelope) -> NoReturn:
+        """Raises _Ended."""
+        self.send(protocol.failure_frame(code, message, envelope))
+        self._end(CloseCode.NOT_AUTHENTICATED, message)
+
+    def _expect_expiry(self, expires: int) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        notice = max(0.0, expires - time.time() - _EXPIRY_NOTICE)
+        self._expiry = asyncio.get_running_loop().call_later(notice, self._announce_expiry, expires)
+
+    def _announce_expiry(self, expires: int) -> None:
+        left = max(0.0, expires - time.time())
+        self.send(protocol.expiring_frame(round(left)))
+        self._expiry = asyncio.get_running_loop().call_later(
+            left, self.start_closing, CloseCode.TOKEN_EXPIRED, "token expired"
+        )
+
+    def on_revocation(self, sid: str | None) -> None:
+        """Called by the hub. Asks the accounts: a user who has logged in again since is not concerned."""
+        self._recheck = True
+        if self._token is not None and self._authenticated and (sid is None or sid == self._token.sid):
+            self.context.hub.spawn(self._check_token(self._token))
+
+    async def _check_token(self, token: Token) -> None:
+        try:
+            await self.context.accounts.identify(token)
+        except TokenRejected:
+            if self._token is token:  # not renewed meanwhile
+                self.start_closing(CloseCode.TOKEN_REVOKED, "token revoked")
+        except Unavailable:
+            self.start_closing(CloseCode.RESTARTS, "the token cannot be checked now")
+
+    # Requests
+
+    async def _carry_out(self, user_id: int, request: Command) -> None:
+        answer = await COMMANDS[type(request)](self, user_id, request)
+        if answer is not None:
+            self.send(protocol.with_id(answer, request.envelope.id))
+
+    async def write(self, request: Request, write: Callable[[int], Awaitable[Written]]) -> bytes | None:
+        """Have one operation done, given its origin. The answer comes by on the feed; what is returned, if
+        anything, is the answer of an operation that made no change."""
+        origin = self.context.hub.next_origin()
+        self._expected = _Expected(origin, request.envelope.id)
+        try:
+            written = await write(origin)
+            if written.change is None:
+                return replayed_frame(written.task)
+            await self._stream_reaches(written.change.seq)
+        finally:
+            self._expected = None
+        return None
+
+    async def at_snapshot(
+        self,
+        request: Request,
+        read: Callable[[], Awaitable[T]],
+        seq_of: Callable[[T], int],
+        frame_of: Callable[[T], bytes],
+        covered_from: Callable[[T], int] | None = None,
+    ) -> None:
+        """Send an answer at its place in the stream: after the changes up to its seq, before any later one.
+
+        Args:
+            covered_from: the changes from this seq up to the answer's are in the answer, and not sent.
+        """
+        self._held, self._held_bytes = deque(), 0
+        try:
+            snapshot = await read()
+            seq = seq_of(snapshot)
+            covered = seq + 1 if covered_from is None else covered_from(snapshot)
+            if covered > 0:
+                await self._stream_reaches(seq)
+            held = self._held
+            while held and held[0][0].seq <= seq:
+                change, frame = held.popleft()
+                if change.seq < covered:
+                    self._deliver(change, frame)
+                else:
+                    self._cursor = max(self._cursor, change.seq)
+            self.send(protocol.with_id(frame_of(snapshot), request.envelope.id))
+            self._cursor = max(self._cursor, seq)
+        finally:
+            held, self._held = self._held, None
+            if self._authenticated:
+                for change, frame in held:
+                    self._deliver(change, frame)
+
+    async def _stream_reaches(self, seq: int) -> None:
+        """Wait until the feed has brought by a change that is known to be committed."""
+        if (self._held[-1][0].seq if self._held else self._cursor) >= seq:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiter = (seq, waiter)
+        self.context.feed.look()
+        try:
+            async with asyncio.timeout(_STREAM_TIMEOUT):
+                await waiter
+        except TimeoutError:
+            raise Unavailable("the change feed does not move") from None
+        finally:
+            self._waiter = None
+
+    # The stream
+
+    def on_change(self, change: Change, frame: bytes) -> None:
+        """Called by the hub with every change of the user, in order."""
+        if self._closing:
+            return
+        if self._held is None:
+            self._deliver(change, frame)
+        else:
+            self._held.append((change, frame))
+            self._held_bytes += len(frame)
+            if self._held_bytes > self.context.settings.max_buffer_bytes:
+                self.start_closing(CloseCode.TOO_SLOW, "too much is waiting")
+        if self._waiter is not None and change.seq >= self._waiter[0] and not self._waiter[1].done():
+            self._waiter[1].set_result(None)
+
+    def _deliver(self, change: Change, frame: bytes) -> None:
+        if change.seq <= self._cursor:
+            return
+        if change.seq != self._cursor + 1:
+            # Cannot be; but if it is, a client that resumes loses nothing.
+            log.error("gap before change %d of user %d", change.seq, change.user_id)
+            self.start_closing(CloseCode.RESTARTS, "changes were missed, resume with sync")
+            return
+        self._cursor = change.seq
+        if self._expected is not None and change.origin == self._expected.origin:
+            self.send(protocol.with_id(frame, self._expected.request_id))
+        elif self._push:
+            limit = self.context.settings.max_buffer_bytes + self._answer_bytes
+            if self._socket.transport.get_write_buffer_size() > limit:
+                self.start_closing(CloseCode.TOO_SLOW, "too slow a reader")
+            elif not self._closing:
+                broadcast((self._socket,), frame, text=True)
+
+    def send(self, frame: bytes) -> None:
+        """Send an answer now. What waits is bounded: no request is read before the buffer has drained."""
+        if not self._closing:
+            self._answer_bytes += len(frame)
+            broadcast((self._socket,), frame, text=True)
+
+    def start_leaving(self, code: CloseCode, reason: str) -> None:
+        """Close as soon as the request in progress, if any, is answered."""
+        if self._busy:
+            self._leaving = (code, reason)
+        else:
+            self.start_closing(code, reason)
+
+    def start_closing(self, code: CloseCode, reason: str) -> None:
+        """Send no more, and close; where that can't be delivered within 10 s the connection is cut."""
+        if not self._closing:
+            self._closing = True
+            self.context.hub.spawn(self._socket.close(code, reason))
+
+    def _end(self, code: CloseCode, reason: str) -> NoReturn:
+        """Raises _Ended."""
+        self.start_closing(code, reason)
+        raise _Ended

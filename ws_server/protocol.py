@@ -1,0 +1,291 @@
+"""The task protocol without any I/O: a frame's text to a request, an answer to a frame's bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, Final
+
+import msgspec
+
+from shared.clock import timestamp
+from shared.errors import InvalidRequest, TaskbeamError
+from shared.models import (
+    ChangePage,
+    Operation,
+    Task,
+    TaskPage,
+    TaskQuery,
+    Written,
+    clean_operations,
+    clean_query,
+    request_data,
+    request_rev,
+    request_task_id,
+)
+from shared.strict_json import decode
+from shared.wire import results_json, sync_json
+
+ID_MAX_LENGTH: Final = 64
+
+_encode = msgspec.json.Encoder().encode
+
+
+class CloseCode(IntEnum):
+    """Why a connection ends; what the client should do is said beside each in the contract."""
+
+    GOING_AWAY = 1001
+    BINARY = 1003
+    RESTARTS = 1012
+    NOT_AUTHENTICATED = 4001
+    BAD_JSON = 4003
+    TOO_SLOW = 4008
+    TOO_MANY_CONNECTIONS = 4009
+    NO_AUTH_IN_TIME = 4010
+    RATE_LIMIT_IGNORED = 4029
+    TOKEN_EXPIRED = 4401
+    TOKEN_REVOKED = 4403
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What an answer repeats of its request. ``id`` is its JSON, empty where there was none."""
+
+    id: bytes = b""
+    mode: str | None = None
+    task_id: str | None = None
+
+
+class Auth(msgspec.Struct, frozen=True):
+    """``token`` is ``None`` where there was none."""
+
+    envelope: Envelope
+    token: str | None
+    push: bool
+
+
+class All(msgspec.Struct, frozen=True):
+    """``paged``: the answer has the count of matches too."""
+
+    envelope: Envelope
+    query: TaskQuery
+    paged: bool
+
+
+class Create(msgspec.Struct, frozen=True):
+    envelope: Envelope
+    data: dict[str, object]
+
+
+class Read(msgspec.Struct, frozen=True):
+    envelope: Envelope
+    task_id: str
+
+
+class Update(msgspec.Struct, frozen=True):
+    envelope: Envelope
+    task_id: str
+    data: dict[str, object]
+    rev: int | None
+
+
+class Delete(msgspec.Struct, frozen=True):
+    envelope: Envelope
+    task_id: str
+    rev: int | None
+
+
+class Batch(msgspec.Struct, frozen=True):
+    envelope: Envelope
+    operations: list[Operation]
+
+
+class Sync(msgspec.Struct, frozen=True):
+    envelope: Envelope
+    epoch: str
+    since: int
+
+
+class Ping(msgspec.Struct, frozen=True):
+    envelope: Envelope
+
+
+Command = All | Create | Read | Update | Delete | Batch | Sync | Ping
+Request = Auth | Command
+
+
+class BadRequest(Exception):
+    """A JSON document that is no request; ``envelope`` is what could be read of it."""
+
+    def __init__(self, error: InvalidRequest, envelope: Envelope) -> None:
+        super().__init__(error.detail)
+        self.error = error
+        self.envelope = envelope
+
+
+def parse(text: str) -> Request:
+    """The request in a text frame.
+
+    Raises:
+        MalformedJSON: the text is no JSON.
+        BadRequest: the document is no request.
+    """
+    document = decode(text)
+    if not isinstance(document, dict):
+        raise BadRequest(InvalidRequest("Must be a JSON object."), Envelope())
+    envelope = Envelope()
+    try:
+        request_id = _request_id(document)
+        mode, task_id = document.get("mode"), document.get("task_id")
+        envelope = Envelope(
+            request_id, mode if isinstance(mode, str) else None, task_id if isinstance(task_id, str) else None
+        )
+        if document.get("type") == "auth":
+            return _auth(document, envelope)
+        parser = _PARSERS.get(mode) if isinstance(mode, str) else None
+        if parser is None:
+            raise InvalidRequest(f"Must be one of {', '.join(_PARSERS)}.", key="mode")
+        return parser(document, envelope)
+    except InvalidRequest as error:
+        raise BadRequest(error, envelope) from None
+
+
+def _request_id(document: dict[str, Any]) -> bytes:
+    request_id = document.get("id")
+    if request_id is None:
+        return b""
+    if isinstance(request_id, bool) or not isinstance(request_id, (str, int)):
+        raise InvalidRequest("Must be a string or an integer.", key="id")
+    if isinstance(request_id, int) and not -(2**63) <= request_id < 2**64:
+        raise InvalidRequest("Must be an integer of 64 bits.", key="id")
+    if isinstance(request_id, str) and len(request_id) > ID_MAX_LENGTH:
+        raise InvalidRequest(f"Must have no more than {ID_MAX_LENGTH} characters.", key="id")
+    return _encode(request_id)
+
+
+def _auth(document: dict[str, Any], envelope: Envelope) -> Auth:
+    token, push = document.get("token"), document.get("push", True)
+    if not isinstance(push, bool):
+        raise InvalidRequest("Must be a boolean.", key="push")
+    if token is not None and not isinstance(token, str):
+        token = str(type(token))  # something was brought, and it is no token
+    return Auth(envelope, token or None, push)
+
+
+def _all(document: dict[str, Any], envelope: Envelope) -> All:
+    for key in ("completed", "search", "ordering", "limit", "offset"):
+        if key in document and document[key] is None:
+            raise InvalidRequest("May not be null.", key=key)
+    for key, kind in (("completed", bool), ("limit", int), ("offset", int)):
+        if key in document and not isinstance(document[key], kind):
+            raise InvalidRequest("Must be a boolean." if kind is bool else "Must be an integer.", key=key)
+    return All(envelope, clean_query(document), paged="limit" in document or "offset" in document)
+
+
+def _create(document: dict[str, Any], envelope: Envelope) -> Create:
+    return Create(envelope, request_data(document))
+
+
+def _read(document: dict[str, Any], envelope: Envelope) -> Read:
+    return Read(envelope, request_task_id(document))
+
+
+def _update(document: dict[str, Any], envelope: Envelope) -> Update:
+    return Update(envelope, request_task_id(document), request_data(document), request_rev(document))
+
+
+def _delete(document: dict[str, Any], envelope: Envelope) -> Delete:
+    return Delete(envelope, request_task_id(document), request_rev(document))
+
+
+def _batch(document: dict[str, Any], envelope: Envelope) -> Batch:
+    return Batch(envelope, clean_operations(document.get("ops")))
+
+
+def _sync(document: dict[str, Any], envelope: Envelope) -> Sync:
+    epoch, since = document.get("epoch"), document.get("since")
+    if not isinstance(epoch, str):
+        raise InvalidRequest("Must be a string.", key="epoch")
+    if isinstance(since, bool) or not isinstance(since, int) or not 0 <= since < 2**63:
+        raise InvalidRequest("Must be an integer from 0.", key="since")
+    return Sync(envelope, epoch, since)
+
+
+def _ping(document: dict[str, Any], envelope: Envelope) -> Ping:
+    return Ping(envelope)
+
+
+_PARSERS: Final[dict[str, Callable[[dict[str, Any], Envelope], Command]]] = {
+    "all": _all,
+    "create": _create,
+    "read": _read,
+    "update": _update,
+    "delete": _delete,
+    "batch": _batch,
+    "sync": _sync,
+    "ping": _ping,
+}
+
+
+def with_id(frame: bytes, request_id: bytes) -> bytes:
+    """The frame as the answer to the request of that id."""
+    return b'%b,"id":%b}' % (frame[:-1], request_id) if request_id else frame
+
+
+def read_frame(task: Task) -> bytes:
+    return b'{"type":"task.update","mode":"read","task":%b,"task_id":"%b"}' % (
+        _encode(task),
+        task.uuid.encode(),
+    )
+
+
+def all_frame(page: TaskPage, paged: bool) -> bytes:
+    count = b',"count":%d' % page.count if paged else b""
+    return b'{"type":"task.update","mode":"all","task":%b,"seq":%d%b}' % (
+        _encode(page.tasks),
+        page.seq,
+        count,
+    )
+
+
+def batch_frame(written: list[Written]) -> bytes:
+    return b'{"type":"batch","results":%b}' % results_json(written)
+
+
+def sync_frame(page: ChangePage, epoch: str) -> bytes:
+    return b'{"type":"sync",%b' % sync_json(page, epoch)[1:]
+
+
+def auth_frame(user_id: int, expires: int, epoch: str, seq: int) -> bytes:
+    """``expires`` is in Unix seconds."""
+    return _encode(
+        {
+            "type": "auth",
+            "message": "Authentication successful",
+            "user_id": user_id,
+            "expires": timestamp(expires * 1_000_000),
+            "epoch": epoch,
+            "seq": seq,
+        }
+    )
+
+
+def expiring_frame(seconds: int) -> bytes:
+    return b'{"type":"auth.expiring","in":%d}' % seconds
+
+
+def pong_frame(seq: int) -> bytes:
+    return b'{"type":"pong","seq":%d}' % seq
+
+
+def error_frame(error: TaskbeamError, envelope: Envelope) -> bytes:
+    return failure_frame(error.code, error.message, envelope, **error.extra)
+
+
+def failure_frame(code: str, message: str, envelope: Envelope, **extra: object) -> bytes:
+    """An error frame; ``extra`` are the keys that this code has beside the common ones."""
+    frame: dict[str, object] = {"type": "error", "message": message, "code": code}
+    if envelope.mode is not None:
+        frame["mode"] = envelope.mode
+    if envelope.task_id is not None:
+        frame["task_id"] = envelope.task_id
+    return with_id(_encode({**frame, **extra}), envelope.id)
