@@ -1,0 +1,1 @@
+"""The REST gateway: accounts, tasks and their changes over HTTP."""

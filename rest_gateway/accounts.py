@@ -1,0 +1,130 @@
+"""Register, log in, refresh, verify, log out, and the bearer's own account."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from aiohttp import web
+
+from rest_gateway.bodies import read_data
+from rest_gateway.endpoint import ACCOUNTS, IDENTITY, Endpoint
+from rest_gateway.errors import json_response, refresh_refused
+from rest_gateway.throttle import Throttle
+from shared.errors import TokenRejected
+from shared.models import User, clean_credentials, clean_token, username_key
+from shared.settings import Network
+
+_ADDRESS_FACTOR: Final = 5
+
+
+class LoginThrottle:
+    """Failed logins by account, and failed logins and registrations by address."""
+
+    def __init__(self, per_minute: int, trusted_proxies: tuple[Network, ...]) -> None:
+        self._accounts = Throttle(per_minute)
+        self.addresses = Throttle(per_minute * _ADDRESS_FACTOR)
+        self._trusted = trusted_proxies
+
+    @contextmanager
+    def login(self, account: str, address: str) -> Iterator[None]:
+        """Around one login, which counts from its beginning and is forgiven if it does not fail. Raises Throttled."""
+        self.addresses.attempt(address)
+        self._accounts.attempt(account)
+        yield
+        self.addresses.forgive(address)
+        self._accounts.forgive(account)
+
+    def address(self, request: web.Request) -> str:
+        """The client's: the last hop of X-Forwarded-For that is no trusted proxy."""
+        address = request.remote or ""
+        hops = [
+            hop.strip() for value in request.headers.getall("X-Forwarded-For", []) for hop in value.split(",")
+        ]
+        while hops and self._is_trusted(address):
+            address = hops.pop()
+        return address
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted)
+
+
+THROTTLE: Final = web.AppKey("throttle", LoginThrottle)
+
+
+async def _register(request: web.Request) -> web.Response:
+    data = await read_data(request)
+    throttle = request.app[THROTTLE]
+    throttle.addresses.attempt(throttle.address(request))
+    user = await request.app[ACCOUNTS].register(data)
+    return json_response({"id": user.id, "username": user.username}, 201)
+
+
+async def _login(request: web.Request) -> web.Response:
+    username, password = clean_credentials(await read_data(request))
+    throttle = request.app[THROTTLE]
+    with throttle.login(username_key(username), throttle.address(request)):
+        pair = await request.app[ACCOUNTS].login(username, password)
+    return json_response({"refresh": pair.refresh, "access": pair.access})
+
+
+async def _refresh(request: web.Request) -> web.Response:
+    token = clean_token(await read_data(request), "refresh")
+    try:
+        pair = await request.app[ACCOUNTS].refresh(token)
+    except TokenRejected as error:
+        return refresh_refused(error)
+    return json_response({"access": pair.access, **({"refresh": pair.refresh} if pair.refresh else {})})
+
+
+async def _verify(request: web.Request) -> web.Response:
+    token = clean_token(await read_data(request), "token")
+    try:
+        await request.app[ACCOUNTS].verify(token)
+    except TokenRejected as error:
+        return refresh_refused(error)
+    return json_response({})
+
+
+async def _log_out(request: web.Request) -> web.Response:
+    token = clean_token(await read_data(request), "refresh")
+    try:
+        await request.app[ACCOUNTS].logout(token)
+    except TokenRejected as error:
+        return refresh_refused(error)
+    return json_response({})
+
+
+def _me(user: User) -> web.Response:
+    return json_response({"id": user.id, "username": user.username, "date_joined": user.date_joined})
+
+
+async def _show(request: web.Request) -> web.Response:
+    return _me(request[IDENTITY].user)
+
+
+async def _change_password(request: web.Request) -> web.Response:
+    user = request[IDENTITY].user
+    await request.app[ACCOUNTS].change_password(user, await read_data(request))
+    return _me(user)
+
+
+async def _delete(request: web.Request) -> web.Response:
+    await request.app[ACCOUNTS].delete_account(request[IDENTITY].user, await read_data(request))
+    return web.Response(status=204)
+
+
+ENDPOINTS: Final = {
+    "/register": Endpoint("Register", {"POST": _register}, public=True),
+    "/login": Endpoint("Token Obtain Pair", {"POST": _login}, public=True),
+    "/token-refresh": Endpoint("Token Refresh", {"POST": _refresh}, public=True),
+    "/token-verify": Endpoint("Token Verify", {"POST": _verify}, public=True),
+    "/logout": Endpoint("Log Out", {"POST": _log_out}, public=True),
+    "/me": Endpoint("Me", {"GET": _show, "PATCH": _change_password, "DELETE": _delete}),
+}

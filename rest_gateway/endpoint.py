@@ -1,0 +1,87 @@
+"""One URL and its methods, in the order of checks that DRF's views have: Accept, token, method, body."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from rest_gateway.bodies import PARSED, require_json_accepted
+from rest_gateway.errors import HttpError, access_refused, json_response
+from shared.accounts import AccountService, Identity
+from shared.errors import TokenRejected
+from shared.tokens import Token
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ACCOUNTS: Final = web.AppKey("accounts", AccountService)
+IDENTITY: Final = web.RequestKey("identity", Identity)
+TOKEN: Final = web.RequestKey("token", Token)
+"""Who bears the request's access token, and the token; there on every endpoint that is not public."""
+
+_ORDER: Final = (
+    hdrs.METH_GET,
+    hdrs.METH_POST,
+    hdrs.METH_PUT,
+    hdrs.METH_PATCH,
+    hdrs.METH_DELETE,
+    hdrs.METH_HEAD,
+)
+
+
+class Endpoint:
+    """An aiohttp handler for all methods of a URL.
+
+    Args:
+        name: what OPTIONS calls it.
+        handlers: by method; HEAD is answered as GET, and aiohttp leaves the body out.
+        public: no access token is asked for.
+        accepts: raises when the client does not take the media type of the answer.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        handlers: Mapping[str, Handler],
+        *,
+        public: bool = False,
+        accepts: Callable[[web.Request], None] = require_json_accepted,
+    ) -> None:
+        self._name = name
+        self._handlers = dict(handlers)
+        if hdrs.METH_GET in handlers:
+            self._handlers[hdrs.METH_HEAD] = handlers[hdrs.METH_GET]
+        self._public = public
+        self._accepts = accepts
+        self._allow = ", ".join(
+            [*(method for method in _ORDER if method in self._handlers), hdrs.METH_OPTIONS]
+        )
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if request.method == hdrs.METH_OPTIONS:
+            body = {"name": self._name, "description": "", "renders": ["application/json"], "parses": PARSED}
+            return json_response(body, headers={"Allow": self._allow})
+        self._accepts(request)
+        if not self._public:
+            try:
+                accounts = request.app[ACCOUNTS]
+                request[TOKEN] = accounts.verify_access(_bearer_token(request))
+                request[IDENTITY] = await accounts.identify(request[TOKEN])
+            except TokenRejected as error:
+                return access_refused(error)
+        handler = self._handlers.get(request.method)
+        if handler is None:
+            raise HttpError(405, f'Method "{request.method}" not allowed.', {"Allow": self._allow})
+        return await handler(request)
+
+
+def _bearer_token(request: web.Request) -> str:
+    """The token in the Authorization header (RFC 6750). Raises HttpError 401."""
+    scheme, *rest = request.headers.get("Authorization", "").split() or [""]
+    if scheme.lower() != "bearer":
+        raise HttpError(401, "Authentication credentials were not provided.")
+    if len(rest) != 1:
+        message = "Authorization header must contain two space-delimited values"
+        raise HttpError(401, message, code="bad_authorization_header")
+    return rest[0]

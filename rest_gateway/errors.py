@@ -1,0 +1,121 @@
+"""Errors as HTTP answers, in the bodies and texts that DRF's and simplejwt's clients know."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from shared.errors import (
+    Conflict,
+    CredentialsRejected,
+    InvalidRequest,
+    LimitReached,
+    NotFound,
+    TaskbeamError,
+    Throttled,
+    TokenRejected,
+    TokenWithoutUser,
+    Unavailable,
+    UserGone,
+    UserInactive,
+    ValidationFailed,
+)
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="api"'}
+_STATUS: Final[dict[type[TaskbeamError], int]] = {
+    InvalidRequest: 400,
+    ValidationFailed: 400,
+    NotFound: 404,
+    Conflict: 412,
+    LimitReached: 403,
+    Throttled: 429,
+    Unavailable: 503,
+    CredentialsRejected: 401,
+    TokenRejected: 401,
+    TokenWithoutUser: 401,
+    UserGone: 401,
+    UserInactive: 401,
+}
+_encode = msgspec.json.Encoder().encode
+
+
+class HttpError(Exception):
+    """An answer that HTTP itself asks for, not the services."""
+
+    def __init__(
+        self, status: int, detail: str, headers: Mapping[str, str] | None = None, **extra: object
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.body = {"detail": detail, **extra}
+        self.headers = dict(headers or {}, **(_CHALLENGE if status == 401 else {}))
+
+
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer; ``bytes`` are JSON already."""
+    content = body if isinstance(body, bytes) else _encode(body)
+    return web.Response(body=content, status=status, headers=headers, content_type="application/json")
+
+
+def error_response(error: TaskbeamError) -> web.Response:
+    """The answer to an error of the services."""
+    status = _STATUS[type(error)]
+    headers: dict[str, str] = dict(_CHALLENGE) if status == 401 else {}
+    body: dict[str, object]
+    match error:
+        case ValidationFailed():
+            return json_response(error.errors, status)
+        case InvalidRequest(key=str() as key):
+            return json_response({key: [error.detail]}, status)
+        case InvalidRequest():
+            body = {"detail": error.detail}
+        case NotFound():
+            body = {"detail": "No Task matches the given query."}
+        case Throttled():
+            wait = math.ceil(error.retry_after)
+            headers["Retry-After"] = str(wait)
+            body = {"detail": f"Request was throttled. Expected available in {wait} seconds."}
+        case Unavailable():
+            headers["Retry-After"] = str(error.retry_after)
+            body = {"detail": error.message}
+        case CredentialsRejected():
+            body = {"detail": error.message}
+        case TokenRejected():
+            body = {"detail": error.message, "code": error.code}
+        case _:
+            body = {"detail": error.message, "code": error.code, **error.extra}
+    return json_response(body, status, headers)
+
+
+def batch_error_response(error: TaskbeamError) -> web.Response:
+    """The answer to a batch of which nothing was written: all kinds of errors in one shape."""
+    status = 409 if isinstance(error, Conflict) else _STATUS[type(error)]
+    detail = "No Task matches the given query." if isinstance(error, NotFound) else error.message
+    extra = {key: value for key, value in error.extra.items() if key != "detail"}
+    if isinstance(error, InvalidRequest):
+        detail = str(error.extra["detail"])
+    return json_response({"detail": detail, "code": error.code, **extra}, status)
+
+
+def access_refused(error: TokenRejected) -> web.Response:
+    """The answer to a bad access token, as simplejwt's JWTAuthentication gives it."""
+    if isinstance(error, (TokenWithoutUser, UserGone, UserInactive)):
+        return error_response(error)
+    body = {
+        "detail": "Given token not valid for any token type",
+        "code": error.code,
+        "messages": [{"token_class": "AccessToken", "token_type": "access", "message": error.message}],
+    }
+    return json_response(body, 401, _CHALLENGE)
+
+
+def refresh_refused(error: TokenRejected) -> web.Response:
+    """The answer to a bad refresh token, or to one whose user is gone, as simplejwt's views give it."""
+    if isinstance(error, (UserGone, UserInactive)):
+        body = {"detail": "No active account found for the given token.", "code": "no_active_account"}
+        return json_response(body, 401, _CHALLENGE)
+    return error_response(error)

@@ -1,0 +1,96 @@
+"""What every answer has: a request id, CORS headers, and a JSON body for every error."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from rest_gateway.errors import HttpError, error_response, json_response
+from shared.errors import TaskbeamError, Unavailable
+from shared.origins import OriginPolicy
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+
+_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_EXPOSED: Final = "ETag, Retry-After, X-Request-ID, X-Taskbeam-Seq, X-Taskbeam-Epoch"
+_METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
+_PREFLIGHT_SECONDS: Final = "600"
+
+log = logging.getLogger(__name__)
+
+
+@web.middleware
+async def answer_all(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The one middleware, around everything."""
+    given = request.headers.get("X-Request-ID", "")
+    request[REQUEST_ID] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    if _is_preflight(request):
+        return _preflight(request)
+    return await _answer(request, handler, request[REQUEST_ID])
+
+
+def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """For ``on_response_prepare``, which streams pass too."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        headers["X-Request-ID"] = request[REQUEST_ID]
+        if policy.any:
+            headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
+        else:
+            headers[hdrs.VARY] = "Origin"
+            origin = request.headers.get(hdrs.ORIGIN)
+            if origin is None or not policy.allows(origin):
+                return
+            headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
+
+    return add
+
+
+async def _answer(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except HttpError as error:
+        return json_response(error.body, error.status, error.headers)
+    except TaskbeamError as error:
+        if isinstance(error, Unavailable):
+            log.warning("unavailable: %s", error.reason, extra={"request_id": request_id})
+        return error_response(error)
+    except web.HTTPRequestEntityTooLarge:
+        return json_response({"detail": "The request body is too large."}, 413, {"Connection": "close"})
+    except web.HTTPNotFound:
+        return json_response({"detail": "Not found."}, 404)
+    except web.HTTPException:
+        raise
+    except Exception:
+        ref = secrets.token_hex(8)
+        log.exception("a request failed", extra={"ref": ref, "request_id": request_id})
+        return json_response({"detail": "Internal server error.", "ref": ref}, 500)
+
+
+def _is_preflight(request: web.Request) -> bool:
+    return (
+        request.method == hdrs.METH_OPTIONS
+        and hdrs.ORIGIN in request.headers
+        and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+    )
+
+
+def _preflight(request: web.Request) -> web.Response:
+    """The allowed headers are those asked for: none of them gives a page more than its token does."""
+    headers = {
+        hdrs.ACCESS_CONTROL_ALLOW_METHODS: _METHODS,
+        hdrs.ACCESS_CONTROL_MAX_AGE: _PREFLIGHT_SECONDS,
+    }
+    asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
+    if asked:
+        headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = asked
+    return web.Response(status=204, headers=headers)

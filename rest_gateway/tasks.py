@@ -1,0 +1,142 @@
+"""Tasks: the list, single tasks with their revisions as ETags, and batches."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from rest_gateway.bodies import read_data
+from rest_gateway.endpoint import IDENTITY, Endpoint
+from rest_gateway.errors import HttpError, batch_error_response, json_response
+from shared.errors import Conflict, TaskbeamError, Unavailable, UserGone, ValidationFailed
+from shared.models import Task, TaskPage, TaskQuery, canonical_uuid, clean_operations, clean_query
+from shared.tasks import TaskService
+from shared.wire import results_json
+
+TASKS: Final = web.AppKey("tasks", TaskService)
+
+_QUERY: Final = ("completed", "search", "ordering", "limit", "offset")
+_KEYS: Final = uuid.UUID("6f1a2d5c-7b0e-5f43-9a53-4f1c0a7e2b11")  # namespace of Idempotency-Key (UUIDv5)
+_KEY_MAX_LENGTH: Final = 255
+
+
+async def _list(request: web.Request) -> web.Response:
+    raw = {name: request.query.getall(name)[-1] for name in _QUERY if name in request.query}
+    query = clean_query(raw)
+    tasks = request.app[TASKS]
+    page = await tasks.find(request[IDENTITY].user.id, query)
+    headers = {"X-Taskbeam-Seq": str(page.seq), "X-Taskbeam-Epoch": tasks.epoch}
+    return json_response(
+        page.tasks if query.limit is None else _paginated(request, query, page), headers=headers
+    )
+
+
+def _paginated(request: web.Request, query: TaskQuery, page: TaskPage) -> dict[str, object]:
+    """The body of DRF's LimitOffsetPagination."""
+    limit, offset = query.limit or 0, query.offset
+    more, before = offset + limit < page.count, max(offset - limit, 0)
+    return {
+        "count": page.count,
+        "next": _page_url(request, limit, offset + limit) if more else None,
+        "previous": _page_url(request, limit, before or None) if offset > 0 else None,
+        "results": page.tasks,
+    }
+
+
+def _page_url(request: web.Request, limit: int, offset: int | None) -> str:
+    query = {**request.query, "limit": str(limit), "offset": str(offset)}
+    if offset is None:
+        del query["offset"]
+    return f"{request.url.origin()}{request.path}?{urlencode(sorted(query.items()))}"
+
+
+async def _create(request: web.Request) -> web.Response:
+    data = await read_data(request)
+    user_id = request[IDENTITY].user.id
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and "uuid" not in data:
+        if not key or len(key) > _KEY_MAX_LENGTH:
+            raise HttpError(400, f"Idempotency-Key must have 1 to {_KEY_MAX_LENGTH} characters.")
+        data["uuid"] = str(uuid.uuid5(_KEYS, f"{user_id}:{key}"))
+    task, change = await request.app[TASKS].create(user_id, data)
+    return _task_response(task, 200 if change is None else 201)
+
+
+def _task_response(task: Task, status: int = 200) -> web.Response:
+    return json_response(task, status, {"ETag": f'"{task.rev}"'})
+
+
+def _task_id(request: web.Request) -> str:
+    task_id = canonical_uuid(request.match_info["task_id"])
+    if task_id is None:
+        raise HttpError(404, "Not found.")
+    return task_id
+
+
+async def _read(request: web.Request) -> web.Response:
+    task = await request.app[TASKS].read(request[IDENTITY].user.id, _task_id(request))
+    tags = request.if_none_match
+    if tags is not None and any(tag.value in ("*", str(task.rev)) for tag in tags):
+        return web.Response(status=304, headers={"ETag": f'"{task.rev}"'})
+    return _task_response(task)
+
+
+async def _expected_rev(request: web.Request, user_id: int, task_id: str) -> int | None:
+    """The revision that If-Match asks for; ``None`` where any will do.
+
+    Raises:
+        Conflict: none of the tags is the current revision, at this moment already.
+        NotFound: there is no such task.
+    """
+    tags = request.if_match
+    if tags is None or any(tag.value == "*" and not tag.is_weak for tag in tags):
+        return None
+    task = await request.app[TASKS].read(user_id, task_id)
+    # RFC 9110, section 13.1.1: If-Match compares strongly, a weak tag never matches.
+    if any(tag.value == str(task.rev) and not tag.is_weak for tag in tags):
+        return task.rev
+    raise Conflict(task)
+
+
+async def _update(request: web.Request) -> web.Response:
+    user_id, task_id, tasks = request[IDENTITY].user.id, _task_id(request), request.app[TASKS]
+    try:
+        data = await read_data(request)
+    except (HttpError, ValidationFailed):
+        await tasks.read(user_id, task_id)  # a task that is not there comes first, as in DRF
+        raise
+    rev = await _expected_rev(request, user_id, task_id)
+    task, _ = await tasks.update(user_id, task_id, data, rev=rev)
+    return _task_response(task)
+
+
+async def _delete(request: web.Request) -> web.Response:
+    user_id, task_id = request[IDENTITY].user.id, _task_id(request)
+    rev = await _expected_rev(request, user_id, task_id)
+    await request.app[TASKS].delete(user_id, task_id, rev=rev)
+    return web.Response(status=204)
+
+
+async def _batch(request: web.Request) -> web.Response:
+    data = await read_data(request)
+    try:
+        operations = clean_operations(data.get("ops"))
+        written = await request.app[TASKS].batch(request[IDENTITY].user.id, operations)
+    except (Unavailable, UserGone):
+        raise
+    except TaskbeamError as error:
+        return batch_error_response(error)
+    return json_response(b'{"results":%b}' % results_json(written))
+
+
+ENDPOINTS: Final[Mapping[str, Endpoint]] = {
+    "": Endpoint("Task List Create", {"GET": _list, "POST": _create}),
+    "/task/{task_id:[^/]+}": Endpoint(
+        "Task Retrieve Update Destroy", {"GET": _read, "PUT": _update, "PATCH": _update, "DELETE": _delete}
+    ),
+    "/batch": Endpoint("Batch", {"POST": _batch}),
+}
