@@ -1,0 +1,1 @@
+"""What Django REST Framework and simplejwt answer, recorded, and replayed against our gateway."""

@@ -1,0 +1,28 @@
+"""HTTP as it stands: the bytes and headers of a case reach the server unchanged."""
+
+import http.client
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]  # names in small letters
+    body: bytes
+
+
+def send(port: int, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Reply:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        if body or method in ("POST", "PUT", "PATCH"):
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        reply = connection.getresponse()
+        found = {name.lower(): value for name, value in reply.getheaders()}
+        return Reply(reply.status, found, reply.read())
+    finally:
+        connection.close()

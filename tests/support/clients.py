@@ -1,0 +1,119 @@
+"""Small clients: REST with the standard library, WebSocket with ``websockets``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+from tests.support.processes import System
+
+PASSWORD = "correct horse battery staple"
+TIMEOUT = 10.0
+
+
+class Answer(NamedTuple):
+    """An HTTP answer; ``body`` is decoded JSON, ``None`` when empty."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class Rest:
+    """One bearer of the REST API; blocking, as it comes from the standard library."""
+
+    def __init__(self, system: System, token: str | None = None) -> None:
+        self._url = system.rest_url
+        self.token = token
+
+    def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """Underscores in header names become dashes."""
+        request = urllib.request.Request(self._url + path, method=method)
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        if self.token is not None:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        for name, value in headers.items():
+            request.add_header(name.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=40) as response:
+                status, text, given = response.status, response.read(), response.headers
+        except urllib.error.HTTPError as error:
+            status, text, given = error.code, error.read(), error.headers
+        return Answer(status, json.loads(text) if text else None, dict(given.items()))
+
+
+class Account(NamedTuple):
+    """A registered user, logged in once."""
+
+    id: int
+    username: str
+    access: str
+    refresh: str
+    rest: Rest
+
+
+def new_account(system: System) -> Account:
+    """Register a user of a name that nobody has, and log in."""
+    username = f"user-{secrets.token_hex(6)}"
+    credentials = {"username": username, "password": PASSWORD}
+    public = Rest(system)
+    registered = public("POST", "/register/", credentials)
+    assert registered.status == 201, registered
+    tokens = public("POST", "/login/", credentials).body
+    return Account(
+        registered.body["id"], username, tokens["access"], tokens["refresh"], Rest(system, tokens["access"])
+    )
+
+
+class Socket:
+    """A WebSocket client that decodes what it hears."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.auth: dict[str, Any] = {}
+
+    async def send(self, message: object) -> None:
+        await self.connection.send(message if isinstance(message, (str, bytes)) else json.dumps(message))
+
+    async def receive(self, timeout: float = TIMEOUT) -> dict[str, Any]:
+        """The next frame; TimeoutError when none comes."""
+        async with asyncio.timeout(timeout):
+            frame: dict[str, Any] = json.loads(await self.connection.recv())
+        return frame
+
+    async def ask(self, message: object) -> dict[str, Any]:
+        """Send and take the next frame for the answer: only where nobody else writes."""
+        await self.send(message)
+        return await self.receive()
+
+    async def closed(self, timeout: float = TIMEOUT) -> int | None:
+        """Wait for the end, dropping what comes before; the close code."""
+        async with asyncio.timeout(timeout):
+            try:
+                while True:
+                    await self.connection.recv()
+            except websockets.ConnectionClosed:
+                pass
+        return self.connection.close_code
+
+
+@asynccontextmanager
+async def connected(system: System, token: str | None = None, **auth: object) -> AsyncIterator[Socket]:
+    """A socket; authenticated when there is a token, with further keys of the auth message."""
+    async with websockets.connect(system.ws_url, max_size=None, close_timeout=2, proxy=None) as connection:
+        socket = Socket(connection)
+        if token is not None:
+            socket.auth = await socket.ask({"type": "auth", "token": token, **auth})
+            assert socket.auth["type"] == "auth", socket.auth
+        yield socket

@@ -1,0 +1,147 @@
+"""The real processes on free ports, with a database of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+SECRET_KEY: Final = "a-key-for-the-tests-of-more-than-32-bytes"
+_START_TIMEOUT: Final = 20.0
+_STOP_TIMEOUT: Final = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:
+    """Poll a condition; raises AssertionError naming ``what`` after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
+        time.sleep(0.02)
+
+
+@dataclass
+class Process:
+    """One of ours: ``module`` is ws_server or rest_gateway; its output goes to ``log``."""
+
+    module: str
+    port: int
+    environ: dict[str, str]
+    log: Path
+    popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self.popen is not None
+        return self.popen.pid
+
+    def start(self, *, ready: bool = True) -> None:
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", self.module], cwd=ROOT, env=self.environ, stdout=log, stderr=log
+            )
+        if ready:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        wait_until(self._is_ready, _START_TIMEOUT, f"{self.module} is ready")
+
+    def _is_ready(self) -> bool:
+        assert self.popen is not None
+        assert self.popen.poll() is None, f"{self.module} ended:\n{self.log.read_text()}"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL: as by the kernel, without a goodbye."""
+        assert self.popen is not None
+        self.popen.kill()
+        self.popen.wait()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop; returns its exit status."""
+        assert self.popen is not None
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+        return self.popen.wait(_STOP_TIMEOUT)
+
+
+@dataclass
+class System:
+    """One gateway and some WebSocket workers on one database."""
+
+    folder: Path
+    environ: dict[str, str] = field(default_factory=dict)
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        ws_port, rest_port = free_port(), free_port()
+        self.environ = {
+            **os.environ,
+            "TASKBEAM_DATABASE_URL": f"sqlite:///{self.folder}/taskbeam.db",
+            "TASKBEAM_SECRET_KEY": SECRET_KEY,
+            "TASKBEAM_BCRYPT_ROUNDS": "4",
+            "TASKBEAM_WS_PORT": str(ws_port),
+            "TASKBEAM_REST_PORT": str(rest_port),
+            "TASKBEAM_LOGIN_ATTEMPTS_PER_MINUTE": "0",
+            **self.environ,
+        }
+        self.gateway = Process("rest_gateway", rest_port, self.environ, self.folder / "rest_gateway.log")
+        self.ws_workers = [
+            Process("ws_server", ws_port, self.environ, self.folder / f"ws_server_{number}.log")
+            for number in range(self.workers)
+        ]
+        self.ws_url = f"ws://127.0.0.1:{ws_port}/ws/tasks/"
+        self.rest_url = f"http://127.0.0.1:{rest_port}"
+        self.database = self.folder / "taskbeam.db"
+
+    @property
+    def ws(self) -> Process:
+        return self.ws_workers[0]
+
+    @property
+    def processes(self) -> list[Process]:
+        return [self.gateway, *self.ws_workers]
+
+    def logs(self) -> str:
+        return "".join(f"--- {process.log.name}\n{process.log.read_text()}" for process in self.processes)
+
+
+@contextmanager
+def running(folder: Path, workers: int = 1, **environ: str) -> Iterator[System]:
+    """A system that runs; at the end every process must still be there and stop with status 0.
+
+    Keyword arguments are settings without their prefix: ``MESSAGES_PER_SECOND="0"``.
+    """
+    system = System(folder, {f"TASKBEAM_{name}": value for name, value in environ.items()}, workers)
+    try:
+        for process in system.processes:  # at once, as under supervisord
+            process.start(ready=False)
+        for process in system.processes:
+            process.wait_ready()
+        yield system
+        statuses = [process.stop() for process in system.processes]
+        assert statuses == [0] * len(statuses), system.logs()
+    finally:
+        for process in system.processes:
+            if process.popen is not None and process.popen.poll() is None:
+                process.kill()
