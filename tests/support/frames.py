@@ -1,0 +1,52 @@
+"""What tests say about frames again and again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+from tests.support.clients import Socket
+
+TASK_KEYS: Final = [
+    "uuid",
+    "user_id",
+    "time_created",
+    "time_modified",
+    "task",
+    "description",
+    "completed",
+    "rev",
+]
+Frame = dict[str, Any]
+
+
+def missing_id() -> str:
+    """An id that no task has."""
+    return str(uuid.uuid4())
+
+
+async def receive_until(socket: Socket, wanted: Callable[[Frame], bool]) -> list[Frame]:
+    """The frames up to and including the first one that is wanted."""
+    frames: list[Frame] = []
+    while not frames or not wanted(frames[-1]):
+        frames.append(await socket.receive())
+    return frames
+
+
+async def receive_to_seq(socket: Socket, seq: int) -> list[Frame]:
+    """The frames up to and including the one with this seq."""
+    return await receive_until(socket, lambda frame: frame.get("seq") == seq)
+
+
+async def nothing_more(socket: Socket) -> None:
+    """A ping is the next thing answered: what the server had to send before has been read."""
+    answer = await socket.ask({"mode": "ping"})
+    assert answer["type"] == "pong", answer
+
+
+async def create(socket: Socket, task: str = "A task", **data: object) -> Frame:
+    """A task, made over this socket; the answer."""
+    answer = await socket.ask({"mode": "create", "data": {"task": task, **data}})
+    assert answer.get("mode") == "create", answer
+    return answer
