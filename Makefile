@@ -1,0 +1,73 @@
+# Needs python3 (3.11 or later, with its venv module), make and git; everything else goes into .venv/.
+# Another Python: make PYTHON=python3.12 run
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check clean FORCE
+# Two pips in one environment would be in each other's way.
+.NOTPARALLEL:
+.SUFFIXES:
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\): .*## /\1	/p' $(MAKEFILE_LIST) | expand -t 8
+
+# WORKERS from the command line reaches the launcher's environment by itself.
+run: $(VENV)/.run ## start both servers in the foreground; WORKERS=4 for four WebSocket workers; Ctrl-C stops
+	@$(BIN)/python deploy/run.py
+
+test: $(VENV)/.dev ## run the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## lint, formatting, types, and the tests of the documentation
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskctl deploy benchmarks tests)
+	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
+
+clean: ## remove the environment and all caches; var/, the data, stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . \( -path ./.git -o -path ./var \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+# The environment holds absolute paths and links to one Python. What it was made for is written into it last, so one that
+# is half-made, or belongs to another Python or to another place, is known, and made anew.
+define IDENTITY
+import os, sys
+print(*sys.version_info, sys.implementation.name, sys.base_prefix, os.getcwd())
+endef
+export IDENTITY
+
+# The Python below the environment, should PYTHON be the environment's own: that one is about to be removed.
+BASE_PYTHON := import sys; print(getattr(sys, "_base_executable", None) or sys.executable)
+
+$(VENV)/.base: FORCE
+	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c '' || { \
+	    echo "taskbeam: $(PYTHON) does not run here; name another Python: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "taskbeam: Python 3.11 or later is needed, $(PYTHON) is older; name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "taskbeam: $(PYTHON) has no venv module; install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@identity="$$($(PYTHON) -c "$$IDENTITY")"; \
+	if [ "$$identity" = "$$(cat $@ 2>/dev/null)" ] && [ ! -e $(VENV)/.unfinished ] \
+	    && $(BIN)/python -c 'import pip' 2>/dev/null; then exit 0; fi; \
+	echo "taskbeam: making the environment $(VENV)/"; \
+	base="$$($(PYTHON) -c '$(BASE_PYTHON)')" && rm -rf $(VENV) && "$$base" -m venv $(VENV) && echo "$$identity" >$@
+
+# Each stamp is the pyproject.toml that was installed: compared by content, since a checkout gives files any time.
+# pip may take a package for whole that it was cut off in the middle of: .unfinished stays behind, and the next run makes
+# the environment anew. pip 25.1 is the first that knows dependency groups.
+define install
+@cmp -s pyproject.toml $@ || { \
+    echo "taskbeam: installing into $(VENV)/" && touch $(VENV)/.unfinished \
+    && $(PIP) install --quiet 'pip>=25.1' && $(PIP) install --quiet $(1) \
+    && cp pyproject.toml $@ && rm $(VENV)/.unfinished; }
+endef
+
+$(VENV)/.run: $(VENV)/.base FORCE
+	$(call install,--editable '.[speed]')
+
+$(VENV)/.dev: $(VENV)/.base FORCE
+	$(call install,--editable . --group dev)
