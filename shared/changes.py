@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Protocol
@@ -41,7 +41,7 @@ class ChangeFeed:
         self._position = start
         self._listeners: list[FeedListener] = []
         self._wanted = asyncio.Event()
-        self._call_others: Callable[[], None] = lambda: None
+        self._wake: Wake | None = None
         store.listen(self._on_commit)
 
     def subscribe(self, listener: FeedListener) -> None:
@@ -52,10 +52,15 @@ class ChangeFeed:
         self._wanted.set()
 
     def call_others_with(self, wake: Wake) -> None:
-        self._call_others = wake.call
+        self._wake = wake
+
+    def has_peer(self, process: str) -> bool:
+        """Whether another process of that kind tails the same log on this host."""
+        return self._wake is not None and self._wake.has_peer(process)
 
     def _on_commit(self, changes: list[Change], others: bool) -> None:
-        self._call_others()
+        if self._wake is not None:
+            self._wake.call()
         if changes and changes[0].position == self._position.changes + 1:
             self._position = self._position._replace(changes=changes[-1].position)
             self._hand_on(changes)
@@ -110,10 +115,10 @@ class ChangeFeed:
 
 
 @asynccontextmanager
-async def open_feed(store: Store, wake_folder: Path) -> AsyncIterator[ChangeFeed]:
+async def open_feed(store: Store, wake_folder: Path, process: str) -> AsyncIterator[ChangeFeed]:
     """A feed from now on, read until the body ends; should the reader die, the body is cancelled."""
     feed = ChangeFeed(store, await store.position())
-    async with open_wake(wake_folder, feed.look) as wake, asyncio.TaskGroup() as tasks:
+    async with open_wake(wake_folder, process, feed.look) as wake, asyncio.TaskGroup() as tasks:
         feed.call_others_with(wake)
         reader = tasks.create_task(feed.tail())
         try:

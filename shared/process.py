@@ -43,8 +43,8 @@ Serve = Callable[[Settings, Backend, asyncio.Future[signal.Signals]], Awaitable[
 
 
 @asynccontextmanager
-async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
-    """Open store, feed and services. Raises Unavailable."""
+async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backend]:
+    """Open store, feed and services for a process of that name. Raises Unavailable."""
     async with open_store(settings) as store:
         path = settings.sqlite_path
         try:
@@ -54,7 +54,7 @@ async def open_backend(settings: Settings) -> AsyncIterator[Backend]:
         codec = TokenCodec(key, settings.secret_keys_old, system_clock)
         hasher = PasswordHasher(settings.bcrypt_rounds)
         try:
-            async with open_feed(store, path.with_name(path.name + "-wake")) as feed:
+            async with open_feed(store, path.with_name(path.name + "-wake"), process) as feed:
                 yield Backend(
                     store,
                     feed,
@@ -80,7 +80,7 @@ def run(process: str, serve: Serve, environ: Mapping[str, str]) -> int:
     os.umask(0o077)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve_until_signalled(settings, serve))
+            runner.run(_serve_until_signalled(settings, process, serve))
     except Exception as error:
         for leaf in _leaves(error):
             if isinstance(leaf, Unavailable):
@@ -102,7 +102,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-async def _serve_until_signalled(settings: Settings, serve: Serve) -> None:
+async def _serve_until_signalled(settings: Settings, process: str, serve: Serve) -> None:
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[signal.Signals] = loop.create_future()
 
@@ -112,7 +112,7 @@ async def _serve_until_signalled(settings: Settings, serve: Serve) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
-    async with open_backend(settings) as backend:
+    async with open_backend(settings, process) as backend:
         await serve(settings, backend, stop)
 
 

@@ -27,14 +27,15 @@ class Wake:
 
     Args:
         folder: where each process keeps its socket; all that share a database share it.
+        process: what kind of process this is; its socket's name begins with it.
         on_wake: called on the event loop when somebody has called.
     """
 
-    def __init__(self, folder: Path, on_wake: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, process: str, on_wake: Callable[[], None]) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         self._path = folder
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._name = f"{process}-{os.getpid()}-{secrets.token_hex(4)}"
         self._on_wake = on_wake
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.bind(self._address(self._name))
@@ -49,18 +50,32 @@ class Wake:
         """Wake all others. Never blocks: who cannot take the call has one waiting already."""
         now = time.monotonic()
         if now - self._listed > _LISTING_SECONDS:
-            self._others = [name for name in os.listdir(self._folder) if name != self._name]
+            self._others = self._list()
             self._listed = now
         for name in self._others:
-            try:
-                self._socket.sendto(b"", self._address(name))
-            except OSError as error:
-                if error.errno == errno.ECONNREFUSED:  # its process was killed
-                    with suppress(FileNotFoundError):
-                        os.unlink(name, dir_fd=self._folder)
-                self._listed = (
-                    float("-inf") if error.errno in (errno.ECONNREFUSED, errno.ENOENT) else self._listed
-                )
+            if not self._reaches(name):
+                self._listed = float("-inf")
+
+    def has_peer(self, process: str) -> bool:
+        """Whether another process of that kind, on the same database, is alive."""
+        return any(name.startswith(f"{process}-") and self._reaches(name) for name in self._list())
+
+    def _list(self) -> list[str]:
+        return [name for name in os.listdir(self._folder) if name != self._name]
+
+    def _reaches(self, name: str) -> bool:
+        """Call one. Who is gone does not count; who cannot take a call now, because they have enough, does."""
+        try:
+            self._socket.sendto(b"", self._address(name))
+        except ConnectionRefusedError:  # its process was killed
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._folder)
+            return False
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            return error.errno in (errno.EAGAIN, errno.ENOBUFS)
+        return True
 
     def read(self) -> None:
         """Take all calls that have come; the loop calls this when the socket is readable."""
@@ -80,9 +95,9 @@ class Wake:
 
 
 @asynccontextmanager
-async def open_wake(folder: Path, on_wake: Callable[[], None]) -> AsyncIterator[Wake]:
+async def open_wake(folder: Path, process: str, on_wake: Callable[[], None]) -> AsyncIterator[Wake]:
     """Listen for calls until the body ends."""
-    wake = Wake(folder, on_wake)
+    wake = Wake(folder, process, on_wake)
     loop = asyncio.get_running_loop()
     loop.add_reader(wake.fileno(), wake.read)
     try:

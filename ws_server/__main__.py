@@ -4,7 +4,7 @@ import os
 import sys
 
 from shared.process import run
-from ws_server.server import serve_tasks
+from ws_server.server import PROCESS, serve_tasks
 
 if __name__ == "__main__":
-    sys.exit(run("ws_server", serve_tasks, os.environ))
+    sys.exit(run(PROCESS, serve_tasks, os.environ))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import Any, Final
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from shared.changes import ChangeFeed
 from shared.errors import Unavailable
 from shared.origins import OriginPolicy
 from shared.process import Backend
@@ -21,6 +23,7 @@ from ws_server.connection import AUTH_MAX_BYTES, WRITE_BUFFER_BYTES, Connection,
 from ws_server.hub import Hub
 from ws_server.protocol import CloseCode
 
+PROCESS: Final = "ws_server"
 PATHS: Final = ("/ws/tasks/", "/ws/tasks")
 _CLOSE_TIMEOUT: Final = 10.0
 _DRAIN_TIMEOUT: Final = 12.0  # supervisord.conf's stopwaitsecs is above it
@@ -62,7 +65,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
 
     server = await serve(
         handler,
-        **_listening(settings),
+        **_listening(settings, backend.feed),
         create_connection=TimedConnection,
         process_request=process_request,
         origins=_origins(OriginPolicy(settings.allowed_origins)),
@@ -106,11 +109,31 @@ async def _readiness(connection: ServerConnection, backend: Backend) -> Response
     return _json(connection, HTTPStatus.OK, '{"status":"ready"}')
 
 
-def _listening(settings: Settings) -> dict[str, Any]:
+def _listening(settings: Settings, feed: ChangeFeed) -> dict[str, Any]:
     if settings.ws_fd is not None:
         return {"sock": socket.socket(fileno=settings.ws_fd)}
+    try:
+        _require_free(settings.ws_host, settings.ws_port)
+    except OSError:
+        if not feed.has_peer(PROCESS):  # asked last: by now a peer that listens has its place in the feed, too
+            raise
     # Several workers share the port, and the kernel spreads the connections evenly among them.
     return {"host": settings.ws_host, "port": settings.ws_port, "reuse_port": True}
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raises OSError when a stranger listens there: ``reuse_port`` would share its connections with us silently."""
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # connections that have ended do not count
+            try:
+                probe.bind(address)
+            except OSError as error:
+                raise OSError(
+                    error.errno, f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"
+                ) from None
 
 
 def _origins(policy: OriginPolicy) -> list[re.Pattern[str] | None] | None:

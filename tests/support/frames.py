@@ -45,8 +45,17 @@ async def nothing_more(socket: Socket) -> None:
     assert answer["type"] == "pong", answer
 
 
+async def answer_to(socket: Socket, message: Frame) -> Frame:
+    """The answer, found by its id; the pushes before it are dropped."""
+    request_id = uuid.uuid4().hex
+    await socket.send({**message, "id": request_id})
+    frame = (await receive_until(socket, lambda frame: frame.get("id") == request_id))[-1]
+    del frame["id"]
+    return frame
+
+
 async def create(socket: Socket, task: str = "A task", **data: object) -> Frame:
     """A task, made over this socket; the answer."""
-    answer = await socket.ask({"mode": "create", "data": {"task": task, **data}})
+    answer = await answer_to(socket, {"mode": "create", "data": {"task": task, **data}})
     assert answer.get("mode") == "create", answer
     return answer
