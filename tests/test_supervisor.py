@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -37,9 +38,11 @@ STOP_SECONDS = 30.0
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Below the range that the kernel takes ports from by itself, so that nobody else gets it in the meantime."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def eventually(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
@@ -54,7 +57,8 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ws_port, self.rest_port = free_port(), free_port()
+        self.ws_port = free_port()
+        self.rest_port = free_port()
         self.log = folder / "log"
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("TASKBEAM_", "WORKERS"))

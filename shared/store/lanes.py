@@ -17,7 +17,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -33,7 +33,13 @@ Outcome = Any | BaseException
 LOCK_TIMEOUT: Final = 5.0
 _GROUP_MAX: Final = 256  # bounds how long the first of a group waits for the last
 _WAITING_MAX: Final = 10_000
-_CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
+BUSY_TIMEOUT_MS: Final = 5000  # for programs that do not take the write lock, such as SQLite's own shell
+_CHECKPOINT_WAIT_MS: Final = 100  # for readers; all writers wait too
+_IDLE_SECONDS: Final = 1.0
+# A checkpoint holds up all writers for as long as the disk takes. It waits for a quiet second, up to a limit; the
+# longer the log, the more often a page was rewritten in it, and is copied once.
+_CHECKPOINT_BYTES: Final = 64 * 1024 * 1024
+_QUIET_CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
 
 # SQLite's primary result codes that say "not now", not "wrong": BUSY, LOCKED, NOMEM, READONLY, IOERR,
 # CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
@@ -100,6 +106,7 @@ class Lane:
         connection: an open aiosqlite connection in autocommit mode.
         run_group: runs on the connection's thread; returns one outcome for each piece of work.
         on_group: called on the event loop with the outcomes, before any caller gets its own.
+        on_idle: runs on the connection's thread whenever nothing has come for a second.
     """
 
     def __init__(
@@ -107,10 +114,12 @@ class Lane:
         connection: aiosqlite.Connection,
         run_group: Callable[[sqlite3.Connection, Sequence[Work]], list[Outcome]],
         on_group: Callable[[list[Outcome]], None] | None = None,
+        on_idle: Callable[[sqlite3.Connection], None] | None = None,
     ) -> None:
         self._connection = connection
         self._run_group = run_group
         self._on_group = on_group
+        self._on_idle = on_idle
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
         self._wanted = asyncio.Event()
         self._closing = False
@@ -133,7 +142,12 @@ class Lane:
     async def serve(self) -> None:
         """Do the waiting work, group after group, until ``close``; to be run as one supervised task."""
         while not (self._closing and not self._waiting):
-            await self._wanted.wait()
+            try:
+                async with asyncio.timeout(None if self._on_idle is None else _IDLE_SECONDS):
+                    await self._wanted.wait()
+            except TimeoutError:
+                if self._on_idle is not None:
+                    await on_thread(self._connection, self._on_idle)
             self._wanted.clear()
             while group := self._next_group():
                 await self._do(group)
@@ -194,7 +208,8 @@ class GroupCommit:
         try:
             with self._lock.held():
                 outcomes = self._transact(connection, group)
-                self._checkpoint_if_long(connection)
+                if self._wal_bytes() >= self._checkpoint_at:
+                    self._checkpoint(connection)
         except Unavailable as error:
             return [error] * len(group)
         return outcomes
@@ -215,23 +230,33 @@ class GroupCommit:
             return _alone_or_failed(group, error, lambda work: self._transact(connection, [work]))
         return outcomes
 
-    def _checkpoint_if_long(self, connection: sqlite3.Connection) -> None:
+    def checkpoint_when_quiet(self, connection: sqlite3.Connection) -> None:
+        """Empty the log before it is so long that a writer has to."""
+        if self._wal_bytes() >= min(_QUIET_CHECKPOINT_BYTES, self._checkpoint_at):
+            with suppress(Unavailable), self._lock.held():
+                self._checkpoint(connection)
+
+    def _wal_bytes(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
         """Move the write-ahead log into the database file, at a moment when nobody can commit.
 
         A reader on an old snapshot keeps the log from being emptied; the next try comes when the
-        log has grown by as much again.
+        log has grown again.
         """
+        size = self._wal_bytes()
         try:
-            size = self._wal.stat().st_size
-        except FileNotFoundError:
-            return
-        if size < self._checkpoint_at:
-            return
-        try:
+            connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:  # the commit stands; a full disk must not turn it into a failure
             log.warning("checkpoint failed: %s", error)
             busy = 1
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         self._checkpoint_at = size + _CHECKPOINT_BYTES if busy else _CHECKPOINT_BYTES
 
 

@@ -41,7 +41,7 @@ from shared.models import (
     Written,
 )
 from shared.store import CommitListener, Position, Revocation, Standing, Tail
-from shared.store.lanes import GroupCommit, Lane, Outcome, WriteLock, on_thread, read_group
+from shared.store.lanes import BUSY_TIMEOUT_MS, GroupCommit, Lane, Outcome, WriteLock, on_thread, read_group
 from shared.store.migrate import migrate
 
 T = TypeVar("T")
@@ -127,7 +127,7 @@ def _make_private_file(path: Path) -> None:
 
 
 def _prepare_writer(connection: sqlite3.Connection, lock: WriteLock) -> None:
-    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     with lock.held(timeout=30):  # another process may be in a long migration
         connection.execute("PRAGMA journal_mode = WAL")
         _set_pragmas(connection)
@@ -135,7 +135,7 @@ def _prepare_writer(connection: sqlite3.Connection, lock: WriteLock) -> None:
 
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     _set_pragmas(connection)
     connection.execute("PRAGMA query_only = ON")
     connection.create_function("casefold", 1, str.casefold, deterministic=True)
@@ -161,7 +161,7 @@ class SqliteStore:
         scans: aiosqlite.Connection,
         group_commit: GroupCommit,
     ) -> None:
-        self._writer = Lane(writer, group_commit, self._committed)
+        self._writer = Lane(writer, group_commit, self._committed, group_commit.checkpoint_when_quiet)
         self._points = Lane(points, read_group)  # single rows: never behind a long list
         self._scans = Lane(scans, read_group)
         self.lanes = (self._writer, self._points, self._scans)
