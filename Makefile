@@ -25,7 +25,7 @@ test: $(VENV)/.dev ## run the whole test suite
 check: $(VENV)/.dev ## lint, formatting, types, and the tests of the documentation
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskctl deploy benchmarks tests)
+	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskbeam_client taskctl deploy benchmarks tests)
 	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
 
 clean: ## remove the environment and all caches; var/, the data, stays

@@ -29,6 +29,13 @@ async def read_data(request: web.Request) -> dict[str, object]:
     """
     if not request.can_read_body:
         return {}
+    try:
+        return await _read(request)
+    except ConnectionError:  # the client has gone; nobody will read this
+        raise HttpError(400, "The request body was cut off.") from None
+
+
+async def _read(request: web.Request) -> dict[str, object]:
     content_type = request.headers.get("Content-Type", "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == _MULTIPART:

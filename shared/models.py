@@ -22,6 +22,7 @@ USERNAME_MAX_LENGTH: Final = 150
 PASSWORD_MAX_LENGTH: Final = 128
 PAGE_MAX: Final = 1000
 USERNAME_TAKEN: Final = "A user with that username already exists."
+SEARCH_TERMS_MAX: Final = 100
 BATCH_MAX: Final = 100
 CHANGES_PAGE: Final = 500
 
@@ -151,6 +152,7 @@ ORDERING_FIELDS: Final = ("time_created", "time_modified", "task", "description"
 # DRF's BooleanField: the spellings that it takes, in any case.
 _TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
 _FALSE: Final = frozenset({"f", "n", "no", "false", "off", "0"})
+_HEX_32: Final = re.compile(r"[0-9a-fA-F]{32}")
 _CANONICAL: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _USERNAME: Final = re.compile(r"[\w.@+-]+")  # Django's UnicodeUsernameValidator
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
@@ -165,13 +167,14 @@ class _Bad(ValueError):
 
 
 def canonical_uuid(text: str) -> str | None:
-    """The lower-case dashed form, or ``None`` where the text is no UUID."""
+    """The lower-case dashed form, or ``None`` where the text is no UUID.
+
+    Takes what Python's ``uuid.UUID`` does, and so Django: any case, no dashes, braces, a URN.
+    """
     if _CANONICAL.fullmatch(text):
         return text
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return None
+    digits = text.removeprefix("urn:").removeprefix("uuid:").strip("{}").replace("-", "")
+    return str(uuid.UUID(digits)) if _HEX_32.fullmatch(digits) else None
 
 
 def username_key(username: str) -> str:
@@ -417,7 +420,10 @@ def clean_query(raw: Mapping[str, object]) -> TaskQuery:
     if (search := raw.get("search")) is not None:
         if not isinstance(search, str) or "\0" in search:
             raise InvalidRequest("Not a valid string.", key="search")
-        query["search"] = tuple(term.casefold() for term in search.split())
+        terms = tuple(dict.fromkeys(search.casefold().split()))
+        if len(terms) > SEARCH_TERMS_MAX:
+            raise InvalidRequest(f"Must have no more than {SEARCH_TERMS_MAX} words.", key="search")
+        query["search"] = terms
     if (ordering := raw.get("ordering")) is not None:
         query["ordering"] = _ordering(ordering)
     if (limit := raw.get("limit")) is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 PREFIX: Final = "TASKBEAM_"
 SECRET_KEY_MIN_BYTES: Final = 32  # RFC 7518, section 3.2: as long as the hash of HS256
@@ -111,8 +111,8 @@ def _host(value: str) -> str:
 
 
 def _database_url(value: str) -> str:
-    url = urlsplit(value)
-    if url.scheme == "sqlite" and value.startswith("sqlite:///") and len(value) > len("sqlite:///"):
+    path = unquote(value.removeprefix("sqlite:///"))
+    if value.startswith("sqlite:///") and path and not path.endswith(("/", ":memory:")) and "\0" not in path:
         return value
     raise ValueError("sqlite:///relative/path or sqlite:////absolute/path")
 
@@ -261,7 +261,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         try:
             values[variable.name.lower()] = variable.parse(text)
         except ValueError as expected:
-            shown = "" if "SECRET" in variable.name else f", not {text!r}"
+            hidden = re.sub(r"//[^/]*@", "//***@", text)  # a URL may hold a password
+            shown = "" if "SECRET" in variable.name else f", not {hidden!r}"
             problems.append(f"{PREFIX}{variable.name}: expected {expected}{shown}")
     if problems:
         raise SettingsError(problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from shared.clock import Clock, system_clock
-from shared.errors import ValidationFailed
+from shared.errors import Conflict, InvalidRequest, LimitReached, NotFound, ValidationFailed
 from shared.models import (
     CHANGES_PAGE,
     ChangePage,
@@ -76,8 +76,12 @@ class TaskService:
     async def batch(
         self, user_id: int, operations: Sequence[Operation], *, origin: int | None = None
     ) -> list[Written]:
-        """All or nothing; an error's extras have ``op``, the index of the first bad operation."""
-        return await self._write(user_id, operations, origin)
+        """All or nothing; an error over an operation has its index among its extras, ``op``."""
+        try:
+            return await self._write(user_id, operations, origin)
+        except (NotFound, Conflict, LimitReached, InvalidRequest, ValidationFailed) as error:
+            error.extra.setdefault("op", 0)  # the only one
+            raise
 
     async def changes(self, user_id: int, epoch: str, since: int, limit: int = CHANGES_PAGE) -> ChangePage:
         """The changes after ``since``, or why there can be none."""

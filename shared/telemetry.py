@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-
-import msgspec
 
 from shared.clock import timestamp
 
@@ -33,7 +32,10 @@ class TextFormatter(logging.Formatter):
         line = f"{_time(record)} {record.levelname} {self._process}: {record.getMessage()}{extra}"
         # A message may carry a client's text: it must not begin a line of its own.
         line = line.replace("\r", "\\r").replace("\n", "\\n")
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:
+            for text in self.formatException(record.exc_info).splitlines():
+                line += f"\n    {text}"
+        return line
 
 
 class JsonFormatter(logging.Formatter):
@@ -54,7 +56,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode(errors="replace")
+        return json.dumps(line, default=str)
 
 
 def configure_logging(process: str, log_format: str, level: str) -> None:

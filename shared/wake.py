@@ -67,8 +67,8 @@ class Wake:
         """Call one. Who is gone does not count; who cannot take a call now, because they have enough, does."""
         try:
             self._socket.sendto(b"", self._address(name))
-        except ConnectionRefusedError:  # its process was killed
-            with suppress(FileNotFoundError):
+        except ConnectionRefusedError:  # its process was killed, or it is no socket
+            with suppress(OSError):
                 os.unlink(name, dir_fd=self._folder)
             return False
         except FileNotFoundError:

@@ -121,16 +121,21 @@ class Connection:
             return
         hub.enter(self)
         try:
-            await self._authenticate_in_time()
-            self._socket.protocol.max_message_size = settings.max_message_bytes
-            while not self._closing:
-                await self._next_message()
-            await self._socket.wait_closed()
-        except (ConnectionClosed, _Ended):
-            await self._socket.wait_closed()
+            with suppress(ConnectionClosed, _Ended):
+                await self._authenticate_in_time()
+                self._socket.protocol.max_message_size = settings.max_message_bytes
+                while not self._closing:
+                    await self._next_message()
+            await self._discard_rest()
         finally:
             hub.leave(self)
             self._forget_token()
+
+    async def _discard_rest(self) -> None:
+        """Read on until the connection has ended: the peer's close frame comes behind all it had sent."""
+        with suppress(ConnectionClosed):
+            while True:
+                await self._socket.recv()
 
     async def _authenticate_in_time(self) -> None:
         try:

@@ -96,6 +96,7 @@ async def _drain(server: Server, hub: Hub, code: CloseCode) -> None:
 
 def _json(connection: ServerConnection, status: HTTPStatus, body: str) -> Response:
     response = connection.respond(status, body)
+    del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"
     return response
 
@@ -115,7 +116,9 @@ def _listening(settings: Settings, feed: ChangeFeed) -> dict[str, Any]:
     try:
         _require_free(settings.ws_host, settings.ws_port)
     except OSError:
-        if not feed.has_peer(PROCESS):  # asked last: by now a peer that listens has its place in the feed, too
+        if not feed.has_peer(
+            PROCESS
+        ):  # asked last: by now a peer that listens has its place in the feed, too
             raise
     # Several workers share the port, and the kernel spreads the connections evenly among them.
     return {"host": settings.ws_host, "port": settings.ws_port, "reuse_port": True}

@@ -121,6 +121,7 @@ class Lane:
         self._on_group = on_group
         self._on_idle = on_idle
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
+        self._group: list[tuple[Work, asyncio.Future[Any]]] = []  # in hand
         self._wanted = asyncio.Event()
         self._closing = False
 
@@ -140,7 +141,19 @@ class Lane:
         return await future
 
     async def serve(self) -> None:
-        """Do the waiting work, group after group, until ``close``; to be run as one supervised task."""
+        """Do the waiting work, group after group, until ``close``; to be run as one supervised task.
+
+        However it ends, nobody is left waiting.
+        """
+        try:
+            await self._serve()
+        finally:
+            self._closing = True
+            for _, future in (*self._group, *self._waiting):
+                if not future.done():
+                    future.set_exception(Unavailable("the store was closed"))
+
+    async def _serve(self) -> None:
         while not (self._closing and not self._waiting):
             try:
                 async with asyncio.timeout(None if self._on_idle is None else _IDLE_SECONDS):
@@ -150,6 +163,7 @@ class Lane:
                     await on_thread(self._connection, self._on_idle)
             self._wanted.clear()
             while group := self._next_group():
+                self._group = group
                 await self._do(group)
 
     def close(self) -> None:

@@ -282,6 +282,8 @@ class _Transaction(msgspec.Struct, frozen=True):
             except TaskbeamError as refusal:
                 connection.execute("ROLLBACK TO batch")
                 connection.execute("RELEASE batch")
+                if isinstance(refusal, Conflict):  # what the batch made of the task never existed
+                    refusal.extra["task"] = _stored(connection, self.user_id, refusal.extra["task"])
                 refusal.extra["op"] = index
                 raise
         connection.execute("RELEASE batch")
@@ -375,6 +377,14 @@ class _Transaction(msgspec.Struct, frozen=True):
             None if encoded is None else msgspec.Raw(encoded),
             self.origin,
         )
+
+
+def _stored(connection: sqlite3.Connection, user_id: int, task: object) -> Task | None:
+    assert isinstance(task, Task)
+    try:
+        return _task(connection, user_id, task.uuid)
+    except NotFound:
+        return None
 
 
 def _expected(task: Task, rev: int | None) -> Task:

@@ -45,6 +45,7 @@ class Process:
     environ: dict[str, str]
     log: Path
     popen: subprocess.Popen[bytes] | None = None
+    log_start: int = 0
 
     @property
     def pid(self) -> int:
@@ -53,6 +54,7 @@ class Process:
 
     def start(self, *, ready: bool = True) -> None:
         with self.log.open("ab") as log:
+            self.log_start = log.tell()
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", self.module], cwd=ROOT, env=self.environ, stdout=log, stderr=log
             )
@@ -65,6 +67,8 @@ class Process:
     def _is_ready(self) -> bool:
         assert self.popen is not None
         assert self.popen.poll() is None, f"{self.module} ended:\n{self.log.read_text()}"
+        if b"listening on" not in self.log.read_bytes()[self.log_start :]:
+            return False  # another worker of the same port may answer already
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as response:
                 return bool(response.status == 200)
@@ -140,7 +144,7 @@ def running(folder: Path, workers: int = 1, **environ: str) -> Iterator[System]:
             process.wait_ready()
         yield system
         statuses = [process.stop() for process in system.processes]
-        assert statuses == [0] * len(statuses), system.logs()
+        assert statuses == [0] * len(statuses), f"{statuses}\n{system.logs()}"
     finally:
         for process in system.processes:
             if process.popen is not None and process.popen.poll() is None:

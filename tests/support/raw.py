@@ -62,7 +62,9 @@ class RawSocket:
         else:
             length = struct.pack("!BQ", 0x80 | 127, len(payload))
         repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
-        masked = (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(len(payload), "big")
+        masked = (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(
+            len(payload), "big"
+        )
         self.send(bytes([0x80 * final | opcode]) + length + mask + masked)
 
     def send_json(self, message: object) -> None:
