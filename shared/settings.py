@@ -261,7 +261,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         try:
             values[variable.name.lower()] = variable.parse(text)
         except ValueError as expected:
-            hidden = re.sub(r"//[^/]*@", "//***@", text)  # a URL may hold a password
+            hidden = re.sub(r"//.*@", "//***@", text)  # a URL may hold a password
             shown = "" if "SECRET" in variable.name else f", not {hidden!r}"
             problems.append(f"{PREFIX}{variable.name}: expected {expected}{shown}")
     if problems:

@@ -56,7 +56,10 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        try:
+            return json.dumps(line, default=str, allow_nan=False)
+        except (TypeError, ValueError):  # NaN, or keys that are no strings: better as text than not at all
+            return json.dumps({key: str(value) for key, value in line.items()})
 
 
 def configure_logging(process: str, log_format: str, level: str) -> None:

@@ -290,23 +290,23 @@ def test_killed_processes_come_back_and_lose_no_acknowledged_write(checkout: Che
 def test_workers_share_one_port(checkout: Checkout) -> None:
     with checkout.supervisord():
         eventually(lambda: len(checkout.pids()) == 3, "three processes run")
-        pids = checkout.pids()
+
+        def listening(name: str) -> set[int]:
+            connections = psutil.Process(checkout.pids()[name]).net_connections("tcp")
+            return {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
+
+        def listens(name: str) -> Callable[[], bool]:
+            return lambda: listening(name) == {checkout.ws_port}
+
         for name in WORKERS:
-            ports = {
-                one.laddr.port
-                for one in psutil.Process(pids[name]).net_connections("tcp")
-                if one.status == psutil.CONN_LISTEN
-            }
-            assert ports == {checkout.ws_port}
+            eventually(listens(name), f"{name} listens")
         token = checkout.log_in()
         for name in WORKERS:
-            psutil.Process(pids[name]).kill()
-            psutil.wait_procs(
-                [psutil.Process(pids[name])] if psutil.pid_exists(pids[name]) else [], timeout=10
-            )
+            checkout.kill(name)
             with checkout.socket(token):  # the other one takes it
                 pass
             eventually(lambda: len(checkout.pids()) == 3, f"{name} comes back")
+            eventually(listens(name), f"{name} listens again")
 
 
 def test_an_end_with_status_zero_is_not_the_end(checkout: Checkout) -> None:

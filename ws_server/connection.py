@@ -184,6 +184,9 @@ class Connection:
         except MalformedJSON as malformed:
             self.send(protocol.failure_frame("invalid_json", "Invalid JSON", envelope, error=str(malformed)))
             self._end(CloseCode.BAD_JSON, "invalid JSON")
+        except TokenRejected:  # the account was deleted; that it was revoked is on its way here
+            self.send(protocol.failure_frame("token_not_valid", "Token Invalid", envelope))
+            self._end(CloseCode.TOKEN_REVOKED, "token revoked")
         except TaskbeamError as error:
             if isinstance(error, Unavailable):
                 log.warning("unavailable: %s", error.reason)

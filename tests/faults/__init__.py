@@ -1,0 +1,1 @@
+"""What breaks from outside: full disks, held locks, killed processes."""

@@ -1,0 +1,88 @@
+"""A user of a store, with short verbs; and the time that all of these tests live in."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final
+
+import msgspec
+
+from shared.clock import timestamp
+from shared.models import (
+    Change,
+    CreateTask,
+    DeleteTask,
+    Operation,
+    Task,
+    TaskQuery,
+    UpdateTask,
+    User,
+    Written,
+)
+from shared.store import Store
+
+SECOND: Final = 1_000_000
+NOW: Final = 1_700_000_000 * SECOND
+ENOUGH: Final = 1_000_000
+MISSING: Final = "00000000-0000-4000-8000-000000000000"
+
+_names = itertools.count(1)
+
+
+class Owner:
+    """What a user does; each verb is one write of its own."""
+
+    def __init__(self, store: Store, user: User) -> None:
+        self.store = store
+        self.user = user
+        self.id = user.id
+
+    async def write(
+        self, *operations: Operation, now: int = NOW, max_tasks: int = ENOUGH, origin: int | None = None
+    ) -> list[Written]:
+        return await self.store.write(self.id, operations, now=now, max_tasks=max_tasks, origin=origin)
+
+    async def create(self, task: str = "Buy milk", *, uuid: str | None = None, now: int = NOW) -> Task:
+        return (await self.write(CreateTask(uuid, task), now=now))[0].task
+
+    async def update(
+        self, uuid: str, task: str | None = None, *, rev: int | None = None, now: int = NOW
+    ) -> Task:
+        return (await self.write(UpdateTask(uuid, task, rev=rev), now=now))[0].task
+
+    async def delete(self, uuid: str, *, rev: int | None = None) -> Task:
+        return (await self.write(DeleteTask(uuid, rev)))[0].task
+
+    async def tasks(self) -> list[Task]:
+        return (await self.store.tasks(self.id, TaskQuery())).tasks
+
+    async def seq(self) -> int:
+        return await self.store.seq(self.id)
+
+    async def log(self) -> list[Change]:
+        """All changes from the first; there must be no page without one."""
+        changes: list[Change] = []
+        more = True
+        while more:
+            since = changes[-1].seq if changes else 0
+            page = await self.store.changes(self.id, self.store.epoch, since, 500)
+            assert page.reason is None
+            assert page.changes or not page.more
+            changes += page.changes
+            more = page.more
+        return changes
+
+
+async def new_owner(store: Store, name: str | None = None) -> Owner:
+    name = name or f"user-{next(_names)}"
+    return Owner(store, await store.add_user(name, name, "hash", NOW))
+
+
+def task_json(task: Task) -> msgspec.Raw:
+    """What the change log must hold of a task."""
+    return msgspec.Raw(msgspec.json.encode(task))
+
+
+def at(seconds: int) -> str:
+    """The time of an event that many seconds after NOW."""
+    return timestamp(NOW + seconds * SECOND)

@@ -1,0 +1,175 @@
+"""The change feed over a store of the test's own: reads that cross commits, and a database that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from shared import changes as changes_module
+from shared.changes import open_feed
+from shared.errors import Unavailable
+from shared.models import Change
+from shared.store import CommitListener, Position, Tail
+from tests.unit.heard import Heard
+
+
+@pytest.fixture
+def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is read when there is a reason to, or not at all."""
+    monkeypatch.setattr(changes_module, "POLL_SECONDS", 3600.0)
+
+
+def _changes(*positions: int) -> list[Change]:
+    return [Change(position, 1, position, "delete", "x", None) for position in positions]
+
+
+class SlowStore:
+    """The part of a store that a feed knows: each read waits until the test says what it has found."""
+
+    def __init__(self) -> None:
+        self.commit: CommitListener = lambda changes, others: None
+        self.reads: asyncio.Queue[tuple[Position, asyncio.Future[Tail]]] = asyncio.Queue()
+
+    def listen(self, listener: CommitListener) -> None:
+        self.commit = listener
+
+    async def position(self) -> Position:
+        return Position(0, 0)
+
+    async def tail(self, after: Position) -> Tail:
+        answer: asyncio.Future[Tail] = asyncio.get_running_loop().create_future()
+        await self.reads.put((after, answer))
+        return await answer
+
+    async def read_begins(self) -> tuple[int, asyncio.Future[Tail]]:
+        """The position that the feed reads from, and the answer that it waits for."""
+        async with asyncio.timeout(10):
+            after, answer = await self.reads.get()
+        return after.changes, answer
+
+
+def _found(*positions: int, more: bool = False) -> Tail:
+    return Tail(_changes(*positions), [], Position(positions[-1] if positions else 0, 0), more)
+
+
+def _heard(heard: Heard) -> list[int]:
+    return [change.position for change in heard.changes]
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_own_commit_that_a_read_in_progress_also_finds_is_heard_once(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        feed.look()
+        _, answer = await store.read_begins()
+        store.commit(_changes(1, 2), False)
+        assert _heard(heard) == [1, 2]
+        answer.set_result(_found(1, 2, 3))
+        await heard.until(lambda: len(heard.changes) >= 3)
+        assert _heard(heard) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_read_that_found_less_than_was_committed_meanwhile_turns_nothing_back(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        feed.look()
+        _, answer = await store.read_begins()
+        store.commit(_changes(1, 2), False)
+        answer.set_result(_found())
+        feed.look()
+        after, _ = await store.read_begins()
+        assert after == 2
+        store.commit(_changes(3), False)
+        assert _heard(heard) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_own_commit_waits_for_what_another_process_committed_before(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        store.commit(_changes(2, 3), False)
+        assert heard.changes == []
+        after, answer = await store.read_begins()
+        assert after == 0
+        answer.set_result(_found(1, 2, 3))
+        await heard.until(lambda: len(heard.changes) >= 3)
+        assert _heard(heard) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_page_that_ends_within_a_commit_of_our_own_is_read_on(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        feed.look()
+        _, answer = await store.read_begins()
+        answer.set_result(_found(1, 2, more=True))
+        after, answer = await store.read_begins()
+        store.commit(_changes(2, 3), False)
+        assert after == 2
+        assert _heard(heard) == [1, 2]
+        answer.set_result(_found(3))
+        await heard.until(lambda: len(heard.changes) >= 3)
+        assert _heard(heard) == [1, 2, 3]
+
+
+class FailingStore:
+    """The part of a store that a feed reads from, and that fails."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.error = error
+        self.times = times
+        self.tails = 0
+
+    def listen(self, listener: object) -> None:
+        pass
+
+    async def position(self) -> Position:
+        return Position(0, 0)
+
+    async def tail(self, after: Position) -> Tail:
+        self.tails += 1
+        if self.tails <= self.times:
+            raise self.error
+        return Tail([Change(1, 1, 1, "delete", "x", None)], [], Position(1, 0), more=False)
+
+
+async def _read_from(store: FailingStore, folder: Path) -> None:
+    """Until a change has been heard."""
+    async with open_feed(store, folder / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        await heard.until(lambda: bool(heard.changes))
+
+
+@pytest.fixture
+def fast_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes_module, "POLL_SECONDS", 0.001)
+
+
+@pytest.mark.usefixtures("fast_poll")
+async def test_database_that_is_away_for_a_while_is_asked_again(tmp_path: Path) -> None:
+    store = FailingStore(Unavailable("away"), times=20)
+    await _read_from(store, tmp_path)
+    assert store.tails >= 21
+
+
+@pytest.mark.usefixtures("fast_poll")
+async def test_database_that_stays_away_ends_the_body(tmp_path: Path) -> None:
+    with pytest.raises(ExceptionGroup) as ended:
+        await _read_from(FailingStore(Unavailable("away"), times=10**9), tmp_path)
+    assert ended.group_contains(Unavailable)
+    assert os.listdir(tmp_path / "wake") == []
+
+
+@pytest.mark.usefixtures("fast_poll")
+async def test_defect_of_the_reader_ends_the_body(tmp_path: Path) -> None:
+    with pytest.raises(ExceptionGroup) as ended:
+        await _read_from(FailingStore(RuntimeError("a defect"), times=1), tmp_path)
+    assert ended.group_contains(RuntimeError, match="a defect")

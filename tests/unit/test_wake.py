@@ -1,0 +1,165 @@
+"""Wake-up datagrams: delivered when they can be, and harmless when they cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from shared.wake import Wake, open_wake
+from tests.support.processes import ROOT
+
+
+class Sleeper:
+    """Somebody who can be woken."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.woken = asyncio.Event()
+
+    def __call__(self) -> None:
+        self.calls += 1
+        self.woken.set()
+
+    async def wait(self) -> None:
+        await asyncio.wait_for(self.woken.wait(), 5)
+        self.woken.clear()
+
+
+async def test_call_wakes_all_others_and_not_the_caller(tmp_path: Path) -> None:
+    sleepers = [Sleeper() for _ in range(3)]
+    folder = tmp_path / "wake"
+    async with (
+        open_wake(folder, "test", sleepers[0]) as caller,
+        open_wake(folder, "test", sleepers[1]) as other,
+    ):
+        async with open_wake(folder, "test", sleepers[2]):
+            caller.call()
+            await asyncio.gather(*(sleeper.wait() for sleeper in sleepers[1:]))
+        assert sleepers[0].calls == 0
+        other.call()
+        await sleepers[0].wait()
+
+
+async def test_many_calls_are_one_waking(tmp_path: Path) -> None:
+    sleeper = Sleeper()
+    async with (
+        open_wake(tmp_path / "wake", "test", sleeper),
+        open_wake(tmp_path / "wake", "test", Sleeper()) as caller,
+    ):
+        for _ in range(5):
+            caller.call()
+        await sleeper.wait()
+        await asyncio.sleep(0)
+        assert sleeper.calls == 1
+
+
+async def test_full_queue_blocks_no_caller(tmp_path: Path) -> None:
+    """The sleeper does not read, as a process that is stopped."""
+    sleeper = Sleeper()
+    sleeping = Wake(tmp_path / "wake", "test", sleeper)
+    async with open_wake(tmp_path / "wake", "test", Sleeper()) as caller:
+        began = time.monotonic()
+        for _ in range(10_000):
+            caller.call()
+        assert time.monotonic() - began < 5
+        sleeping.read()
+        assert sleeper.calls == 1
+        caller.call()
+        sleeping.read()
+        assert sleeper.calls == 2, "it is still called"
+    sleeping.close()
+
+
+async def test_socket_of_a_dead_process_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "wake"
+    program = (
+        "import os, signal, sys; from pathlib import Path; from shared.wake import Wake;"
+        "Wake(Path(sys.argv[1]), 'test', print); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", program, str(folder)], cwd=ROOT, check=False, timeout=30
+    )
+    [dead] = os.listdir(folder)
+    sleeper = Sleeper()
+    async with open_wake(folder, "test", sleeper), open_wake(folder, "test", Sleeper()) as caller:
+        caller.call()
+        await sleeper.wait()
+        assert dead not in os.listdir(folder)
+        caller.call()
+        await sleeper.wait()
+
+
+async def test_one_who_leaves_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "wake"
+    async with open_wake(folder, "test", Sleeper()) as caller:
+        async with open_wake(folder, "test", Sleeper()):
+            caller.call()
+            assert len(os.listdir(folder)) == 2
+        caller.call()
+        assert len(os.listdir(folder)) == 1
+    assert os.listdir(folder) == []
+
+
+async def test_newcomer_is_called_before_long(tmp_path: Path) -> None:
+    async with open_wake(tmp_path / "wake", "test", Sleeper()) as caller:
+        caller.call()
+        newcomer = Sleeper()
+        async with open_wake(tmp_path / "wake", "test", newcomer), asyncio.timeout(5):
+            while not newcomer.calls:
+                caller.call()
+                await asyncio.sleep(0.01)
+
+
+async def test_paths_longer_than_a_sockets_address_work(tmp_path: Path) -> None:
+    parent = tmp_path / ("d" * 100) / ("e" * 100)
+    os.makedirs(parent)
+    sleeper = Sleeper()
+    async with (
+        open_wake(parent / "wake", "test", sleeper),
+        open_wake(parent / "wake", "test", Sleeper()) as caller,
+    ):
+        caller.call()
+        await sleeper.wait()
+
+
+async def test_peers_are_known_by_their_kind_as_long_as_they_live(tmp_path: Path) -> None:
+    async with open_wake(tmp_path / "wake", "ws_server", Sleeper()) as first:
+        assert not first.has_peer("ws_server"), "itself is no peer"
+        async with open_wake(tmp_path / "wake", "rest_gateway", Sleeper()) as gateway:
+            assert first.has_peer("rest_gateway")
+            assert gateway.has_peer("ws_server")
+            assert not first.has_peer("ws_server")
+        assert not first.has_peer("rest_gateway")
+
+
+async def test_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with open_wake(tmp_path / "wake", "test", Sleeper()):
+            assert stat.S_IMODE(os.stat(tmp_path / "wake").st_mode) == 0o700
+    finally:
+        os.umask(before)
+
+
+async def test_what_else_lies_in_the_folder_does_no_harm(tmp_path: Path) -> None:
+    folder = tmp_path / "wake"
+    sleeper = Sleeper()
+    async with open_wake(folder, "test", sleeper), open_wake(folder, "test", Sleeper()) as caller:
+        (folder / "notes.txt").write_text("not a socket")
+        os.mkdir(folder / "more")
+        caller.call()
+        await sleeper.wait()
+
+
+async def test_folder_that_was_removed_does_no_harm(tmp_path: Path) -> None:
+    folder = tmp_path / "wake"
+    async with open_wake(folder, "test", Sleeper()) as caller:
+        for name in os.listdir(folder):
+            os.unlink(folder / name)
+        os.rmdir(folder)
+        caller.call()
