@@ -14,7 +14,7 @@ from rest_gateway.app import make_app
 from shared.process import Backend
 from shared.settings import Settings
 
-_DRAIN_TIMEOUT: Final = 10.0  # supervisord.conf's stopwaitsecs is above it
+_DRAIN_TIMEOUT: Final = 9.0  # aiohttp rounds up to a second more; supervisord.conf's stopwaitsecs is above it
 _BACKLOG: Final = 1024
 
 log = logging.getLogger(__name__)

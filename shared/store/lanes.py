@@ -182,6 +182,11 @@ class Lane:
     async def _do(self, group: list[tuple[Work, asyncio.Future[Any]]]) -> None:
         work = [item for item, _ in group]
         outcomes = await on_thread(self._connection, lambda connection: self._run_group(connection, work))
+        if all(isinstance(outcome, Unavailable) for outcome in outcomes):
+            # What has come meanwhile would wait as long for the same answer.
+            waiting, self._waiting = self._waiting, deque()
+            group = [*group, *waiting]
+            outcomes = [*outcomes, *[outcomes[0]] * len(waiting)]
         if self._on_group is not None:
             self._on_group(outcomes)
         for (_, future), outcome in zip(group, outcomes, strict=True):
