@@ -35,6 +35,7 @@ from ws_server.hub import Hub
 from ws_server.protocol import Auth, BadRequest, CloseCode, Command, Envelope, Request
 from ws_server.rate_limit import MessageRate
 
+CLOSE_SECONDS: Final = 10.0
 AUTH_MAX_BYTES: Final = 8192  # of a message before authentication
 WRITE_BUFFER_BYTES: Final = 65536  # answers wait for the reader above this
 _STREAM_TIMEOUT: Final = 10.0  # for the feed to bring by what is already committed
@@ -423,7 +424,16 @@ class Connection:
         """Send no more, and close; where that can't be delivered within 10 s the connection is cut."""
         if not self._closing:
             self._closing = True
-            self.context.hub.spawn(self._socket.close(code, reason))
+            self.context.hub.spawn(self._close(code, reason))
+
+    async def _close(self, code: CloseCode, reason: str) -> None:
+        try:
+            async with asyncio.timeout(
+                CLOSE_SECONDS
+            ):  # the library's own does not count while writing is paused
+                await self._socket.close(code, reason)
+        except TimeoutError:
+            self._socket.transport.abort()
 
     def _end(self, code: CloseCode, reason: str) -> NoReturn:
         """Raises _Ended."""

@@ -19,13 +19,12 @@ from shared.errors import Unavailable
 from shared.origins import OriginPolicy
 from shared.process import Backend
 from shared.settings import Settings
-from ws_server.connection import AUTH_MAX_BYTES, WRITE_BUFFER_BYTES, Connection, Context
+from ws_server.connection import AUTH_MAX_BYTES, CLOSE_SECONDS, WRITE_BUFFER_BYTES, Connection, Context
 from ws_server.hub import Hub
 from ws_server.protocol import CloseCode
 
 PROCESS: Final = "ws_server"
 PATHS: Final = ("/ws/tasks/", "/ws/tasks")
-_CLOSE_TIMEOUT: Final = 10.0
 _DRAIN_TIMEOUT: Final = 12.0  # supervisord.conf's stopwaitsecs is above it
 _READY_TIMEOUT: Final = 2.0
 _BACKLOG: Final = 4096  # after a restart all clients come at once
@@ -71,7 +70,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
         origins=_origins(OriginPolicy(settings.allowed_origins)),
         compression=None,  # it would cost 64 KiB for each connection, and most of the CPU
         open_timeout=settings.auth_timeout_seconds,
-        close_timeout=_CLOSE_TIMEOUT,
+        close_timeout=CLOSE_SECONDS,
         max_size=AUTH_MAX_BYTES,
         write_limit=WRITE_BUFFER_BYTES,
         server_header=None,

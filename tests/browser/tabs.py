@@ -1,0 +1,53 @@
+"""Tabs of a browser: each runs the usage document's example for one user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.ui import WebDriverWait
+
+_TIMEOUT = 10.0
+
+
+class Tab:
+    """One tab. Commands go to the tab itself, whichever one the browser shows."""
+
+    def __init__(self, browser: Chrome, url: str) -> None:
+        self._browser = browser
+        browser.switch_to.new_window("tab")
+        self._handle = browser.current_window_handle
+        browser.get(url)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """The value that the script returns, or that of the promise that it returns."""
+        self._browser.switch_to.window(self._handle)
+        return self._browser.execute_script(script, *arguments)
+
+    def send(self, message: str) -> None:
+        self.run("socket.send(arguments[0])", message)
+
+    def received(self, count: int) -> list[dict[str, Any]]:
+        """What the example has logged, once there are that many frames; keys are in alphabetical order here."""
+        self.wait_for(f"return window.received.length >= {count}")
+        frames: list[dict[str, Any]] = self.run("return window.received")
+        return frames
+
+    def keys_of(self, index: int) -> list[str]:
+        """The keys of a frame, in the order in which they came."""
+        keys: list[str] = self.run("return Object.keys(window.received[arguments[0]])", index)
+        return keys
+
+    def closed(self) -> int:
+        """The code that the socket was closed with."""
+        code: int = self.wait_for("return window.closeCode")
+        return code
+
+    def wait_for(self, script: str) -> Any:
+        """The script's value, once it is a true one."""
+        return WebDriverWait(self._browser, _TIMEOUT, poll_frequency=0.02).until(lambda _: self.run(script))
+
+    def close(self) -> None:
+        self._browser.switch_to.window(self._handle)
+        self._browser.close()
+        self._browser.switch_to.window(self._browser.window_handles[0])

@@ -1,0 +1,45 @@
+"""Systems with special settings, each shared by all tests that can live with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.processes import System, running
+
+
+@pytest.fixture(scope="package")
+def brief_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Short times: one second to authenticate, access tokens of two."""
+    with running(
+        tmp_path_factory.mktemp("brief"), AUTH_TIMEOUT_SECONDS="1", ACCESS_TOKEN_SECONDS="2"
+    ) as system:
+        yield system
+
+
+@pytest.fixture(scope="package")
+def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Small numbers of everything."""
+    with running(
+        tmp_path_factory.mktemp("small"),
+        MAX_CONNECTIONS="6",
+        MAX_CONNECTIONS_PER_USER="2",
+        MAX_TASKS_PER_USER="3",
+        MAX_BUFFER_BYTES="65536",
+        MESSAGES_PER_SECOND="5",
+        ALLOWED_ORIGINS="https://app.example.org,http://localhost:*",
+    ) as system:
+        yield system
+
+
+@pytest.fixture(scope="package")
+def wide_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Two WebSocket workers on one port; neither messages nor connections are limited."""
+    with running(
+        tmp_path_factory.mktemp("wide"),
+        workers=2,
+        MESSAGES_PER_SECOND="0",
+        MAX_CONNECTIONS_PER_USER="10000",
+    ) as system:
+        yield system

@@ -1,0 +1,68 @@
+"""Without a single wake-up call the database alone carries changes, within a second."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.clients import connected, new_account
+from tests.support.frames import create, nothing_more
+from tests.support.processes import System, running
+from tests.support.workers import on_every_worker
+
+WITHIN = 1.2
+
+
+@pytest.fixture(scope="module")
+def deaf_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Processes whose wake-up sockets nobody can find."""
+    with running(tmp_path_factory.mktemp("deaf"), workers=2) as system:
+        folder = system.database.with_name(system.database.name + "-wake")
+        assert len(list(folder.iterdir())) == 3
+        shutil.rmtree(folder)
+        folder.mkdir()
+        yield system
+
+
+async def test_a_change_over_rest_still_arrives(deaf_system: System) -> None:
+    account = new_account(deaf_system)
+    async with connected(deaf_system, account.access) as socket:
+        for number in range(1, 4):
+            account.rest("POST", "/", {"task": "x"})
+            started = time.monotonic()
+            assert (await socket.receive())["seq"] == number
+            assert time.monotonic() - started < WITHIN
+        await nothing_more(socket)
+
+
+async def test_changes_still_cross_workers(deaf_system: System) -> None:
+    account = new_account(deaf_system)
+    async with on_every_worker(deaf_system, account.access) as (first, second):
+        for number in range(1, 4):
+            await create(first)
+            started = time.monotonic()
+            assert (await second.receive())["seq"] == number
+            assert time.monotonic() - started < WITHIN
+
+
+async def test_a_logout_still_closes_sockets_within_a_second(deaf_system: System) -> None:
+    account = new_account(deaf_system)
+    async with on_every_worker(deaf_system, account.access) as sockets:
+        account.rest("POST", "/logout/", {"refresh": account.refresh})
+        started = time.monotonic()
+        assert [await socket.closed() for socket in sockets] == [4403, 4403]
+        assert time.monotonic() - started < WITHIN
+
+
+async def test_an_answer_does_not_wait_for_a_wake_up(deaf_system: System) -> None:
+    """Also when changes of another process, not yet heard of, come before it."""
+    account = new_account(deaf_system)
+    async with connected(deaf_system, account.access) as socket:
+        for number in range(10):
+            account.rest("POST", "/", {"task": "x"})
+            started = time.monotonic()
+            assert (await create(socket))["seq"] == 2 * number + 2
+            assert time.monotonic() - started < 0.4

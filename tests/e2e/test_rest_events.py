@@ -1,0 +1,115 @@
+"""``/events/``: the change feed as server-sent events."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.support.clients import PASSWORD, Account, Rest, connected, new_account
+from tests.support.event_stream import event_stream
+from tests.support.frames import create
+from tests.support.processes import System
+
+
+def _epoch(account: Account) -> str:
+    return account.rest("GET", "/").headers["X-Taskbeam-Epoch"]
+
+
+async def test_changes_come_from_now_on_whoever_makes_them(system: System, account: Account) -> None:
+    account.rest("POST", "/", {"task": "Before"})
+    epoch = _epoch(account)
+    with event_stream(system, account) as stream:
+        created = account.rest("POST", "/", {"task": "From REST"}).body
+        event = stream.next()
+        assert (event.name, event.id) == ("change", f"{epoch}:2")
+        assert list(event.data) == ["seq", "mode", "task_id", "task"]
+        assert event.data == {"seq": 2, "mode": "create", "task_id": created["uuid"], "task": created}
+        async with connected(system, account.access) as socket:
+            await create(socket)
+            await socket.ask({"mode": "delete", "task_id": created["uuid"]})
+        assert stream.next().id == f"{epoch}:3"
+        assert stream.next().data == {"seq": 4, "mode": "delete", "task_id": created["uuid"], "task": None}
+
+
+def test_a_stream_resumes_after_its_last_event(system: System, account: Account) -> None:
+    for number in range(5):
+        account.rest("POST", "/", {"task": f"Task {number}"})
+    epoch = _epoch(account)
+    with event_stream(system, account, Last_Event_ID=f"{epoch}:2") as stream:
+        assert [stream.next().data["seq"] for _ in range(3)] == [3, 4, 5]
+        account.rest("POST", "/", {"task": "Live"})
+        assert stream.next().id == f"{epoch}:6"
+
+
+def test_a_long_absence_is_made_up_for(system: System, account: Account) -> None:
+    ops = [{"mode": "create", "data": {"task": "x"}}] * 100
+    for _ in range(11):
+        account.rest("POST", "/batch/", {"ops": ops})
+    with event_stream(system, account, Last_Event_ID=f"{_epoch(account)}:0") as stream:
+        assert [stream.next().data["seq"] for _ in range(1100)] == list(range(1, 1101))
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [("another:1", "epoch_changed"), ("EPOCH:9", "seq_unknown"), ("nonsense", None), ("EPOCH:x", None)],
+)
+def test_what_cannot_be_resumed_gets_a_reset_and_goes_on_live(
+    system: System, account: Account, last: str, reason: str | None
+) -> None:
+    account.rest("POST", "/", {"task": "Before"})
+    epoch = _epoch(account)
+    with event_stream(system, account, Last_Event_ID=last.replace("EPOCH", epoch)) as stream:
+        event = stream.next()
+        assert event.name == "reset"
+        assert list(event.data) == ["recovered", "reason", "epoch", "seq"]
+        assert event.data == {
+            "recovered": False,
+            "reason": reason or event.data["reason"],
+            "epoch": epoch,
+            "seq": 1,
+        }
+        account.rest("POST", "/", {"task": "Live"})
+        assert stream.next().id == f"{epoch}:2"
+
+
+def test_another_users_stream_hears_nothing(system: System, account: Account) -> None:
+    stranger = new_account(system)
+    with event_stream(system, stranger) as stream:
+        account.rest("POST", "/", {"task": "Not yours"})
+        stranger.rest("POST", "/", {"task": "Mine"})
+        assert stream.next().data["task"]["task"] == "Mine"
+
+
+@pytest.mark.parametrize("how", ["logout", "password", "delete"])
+def test_it_ends_when_the_token_is_revoked(system: System, how: str) -> None:
+    account = new_account(system)
+    with event_stream(system, account) as stream:
+        _revoke(account, how)
+        started = time.monotonic()
+        stream.ended()
+        assert time.monotonic() - started < 1.5
+
+
+def _revoke(account: Account, how: str) -> None:
+    match how:
+        case "logout":
+            answer = account.rest("POST", "/logout/", {"refresh": account.refresh})
+        case "password":
+            body = {"current_password": PASSWORD, "password": "another good password"}
+            answer = account.rest("PATCH", "/me/", body)
+        case _:
+            answer = account.rest("DELETE", "/me/", {"current_password": PASSWORD})
+    assert answer.status in (200, 204)
+
+
+def test_it_ends_when_the_token_expires(brief_system: System) -> None:
+    account = new_account(brief_system)
+    started = time.monotonic()
+    with event_stream(brief_system, account) as stream:
+        stream.ended()
+    assert time.monotonic() - started < 3
+
+
+def test_it_needs_a_token(system: System) -> None:
+    assert Rest(system)("GET", "/events/").status == 401

@@ -1,0 +1,135 @@
+"""The list over REST: pages as DRF's LimitOffsetPagination gives them, filters, headers."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.support.clients import Account, Rest, new_account
+from tests.support.processes import System
+
+
+@pytest.fixture(scope="module")
+def owner(system: System) -> Account:
+    """Has tasks 0 to 6; the odd ones are completed."""
+    owner = new_account(system)
+    for number in range(7):
+        owner.rest("POST", "/", {"task": f"Task {number}", "completed": number % 2 == 1})
+    return owner
+
+
+def _numbers(tasks: list[dict[str, str]]) -> list[int]:
+    return [int(task["task"].split()[1]) for task in tasks]
+
+
+def _query(url: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(url).query)
+
+
+def test_without_a_limit_it_is_a_plain_list(owner: Account) -> None:
+    answer = owner.rest("GET", "/")
+    assert _numbers(answer.body) == list(range(7))
+    assert answer.headers["X-Taskbeam-Seq"] == "7"
+    assert answer.headers["X-Taskbeam-Epoch"]
+    assert _numbers(owner.rest("GET", "/?offset=5").body) == [5, 6]
+
+
+def test_a_page_has_count_next_previous_and_results(system: System, owner: Account) -> None:
+    page = owner.rest("GET", "/?limit=3&offset=2")
+    assert list(page.body) == ["count", "next", "previous", "results"]
+    assert page.body["count"] == 7
+    assert _numbers(page.body["results"]) == [2, 3, 4]
+    assert page.body["next"].startswith(f"{system.rest_url}/?")
+    assert _query(page.body["next"]) == {"limit": ["3"], "offset": ["5"]}
+    assert _query(page.body["previous"]) == {"limit": ["3"]}, "as DRF: offset 0 is left out"
+    assert page.headers["X-Taskbeam-Seq"] == "7"
+
+
+def test_the_links_lead_through_the_whole_list(system: System, owner: Account) -> None:
+    forth, url = [], f"{system.rest_url}/?limit=3&ordering=-time_created"
+    pages = []
+    while url:
+        body = owner.rest("GET", url.removeprefix(system.rest_url)).body
+        pages.append(url)
+        forth += _numbers(body["results"])
+        last, url = body, body["next"]
+    assert forth == [6, 5, 4, 3, 2, 1, 0]
+    back = []
+    while last["previous"]:
+        last = owner.rest("GET", last["previous"].removeprefix(system.rest_url)).body
+        back.append(_numbers(last["results"]))
+    assert back == [[3, 2, 1], [6, 5, 4]]
+
+
+def test_the_links_keep_the_other_parameters(owner: Account) -> None:
+    page = owner.rest("GET", "/?limit=1&completed=true&search=task%20t&ordering=-task&other=%26x")
+    assert (page.body["count"], page.body["next"]) == (3, page.body["next"])
+    assert _query(page.body["next"]) == {
+        "limit": ["1"],
+        "offset": ["1"],
+        "completed": ["true"],
+        "search": ["task t"],
+        "ordering": ["-task"],
+        "other": ["&x"],
+    }
+
+
+def test_the_ends_have_no_links(owner: Account) -> None:
+    everything = owner.rest("GET", "/?limit=7").body
+    assert (everything["next"], everything["previous"]) == (None, None)
+    beyond = owner.rest("GET", "/?limit=3&offset=100").body
+    assert (beyond["count"], beyond["results"], beyond["next"]) == (7, [], None)
+    assert beyond["previous"] is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("completed=true", [1, 3, 5]),
+        ("completed=false", [0, 2, 4, 6]),
+        ("completed=1", [1, 3, 5]),
+        ("search=TASK+3", [3]),
+        ("search=nothing", []),
+        ("ordering=-time_created", [6, 5, 4, 3, 2, 1, 0]),
+        ("ordering=-completed,task", [1, 3, 5, 0, 2, 4, 6]),
+        ("unknown=1", [0, 1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_filters_and_orders(owner: Account, query: str, numbers: list[int]) -> None:
+    assert _numbers(owner.rest("GET", f"/?{query}").body) == numbers
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("limit", "0"),
+        ("limit", "1001"),
+        ("limit", "-1"),
+        ("limit", "x"),
+        ("limit", ""),
+        ("limit", "1.5"),
+        ("limit", "9" * 30),
+        ("offset", "-1"),
+        ("offset", "x"),
+        ("offset", "9" * 30),
+        ("completed", "maybe"),
+        ("completed", ""),
+        ("ordering", "nonsense"),
+        ("ordering", "-"),
+        ("ordering", ""),
+        ("search", "%00"),
+    ],
+)
+def test_a_bad_parameter_is_named(owner: Account, key: str, value: str) -> None:
+    answer = owner.rest("GET", f"/?{key}={value}")
+    assert (answer.status, list(answer.body)) == (400, [key])
+    assert all(isinstance(message, str) and message for message in answer.body[key])
+
+
+def test_every_list_is_its_users_own(system: System, owner: Account) -> None:
+    stranger = new_account(system)
+    assert stranger.rest("GET", "/").body == []
+    assert stranger.rest("GET", "/?limit=5").body["count"] == 0
+    assert stranger.rest("GET", "/?search=task").body == []
+    assert Rest(system)("GET", "/").status == 401

@@ -1,0 +1,122 @@
+"""What a client may have too many of: messages, connections, tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import websockets
+
+from tests.support.clients import Socket, connected, new_account
+from tests.support.frames import create
+from tests.support.processes import System
+from tests.support.raw import TEXT, raw_socket
+
+BURST = 10  # twice MESSAGES_PER_SECOND
+
+
+async def test_too_many_messages_are_refused_with_the_time_to_wait(small_system: System) -> None:
+    account = new_account(small_system)
+    async with connected(small_system, account.access) as socket:
+        for number in range(3 * BURST):
+            await socket.send({"mode": "ping", "id": number})
+        frames = [await socket.receive() for _ in range(3 * BURST)]
+        assert [frame["id"] for frame in frames] == list(range(3 * BURST))
+        answered = [frame for frame in frames if frame["type"] == "pong"]
+        refused = [frame for frame in frames if frame["type"] == "error"]
+        assert BURST - 1 <= len(answered) <= BURST + 2  # the auth message counts too
+        assert list(refused[0]) == ["type", "message", "code", "mode", "retry_after", "id"]
+        assert {(frame["code"], frame["mode"]) for frame in refused} == {("rate_limited", "ping")}
+        assert all(0 < frame["retry_after"] <= 0.2 for frame in refused)
+        await asyncio.sleep(refused[-1]["retry_after"])
+        assert (await socket.ask({"mode": "ping"}))["type"] == "pong"
+
+
+async def test_a_refused_message_is_not_carried_out(small_system: System) -> None:
+    account = new_account(small_system)
+    async with connected(small_system, account.access) as socket:
+        created = await create(socket)
+        for _ in range(2 * BURST):
+            message = {"mode": "update", "task_id": created["task_id"], "data": {"completed": True}}
+            await socket.send(message)
+        frames = [await socket.receive() for _ in range(2 * BURST)]
+    changes = [frame for frame in frames if frame["type"] == "task.update"]
+    assert len(changes) < 2 * BURST
+    assert account.rest("GET", "/").headers["X-Taskbeam-Seq"] == str(1 + len(changes))
+
+
+def test_who_goes_on_sending_is_closed(small_system: System) -> None:
+    account = new_account(small_system)
+    with raw_socket(small_system, account.access) as raw:
+        for _ in range(1000 + 3 * BURST):
+            raw.send_frame(TEXT, b'{"mode":"ping"}')
+        assert raw.close_code() == 4029
+
+
+async def test_a_user_may_have_so_many_connections(small_system: System) -> None:
+    account, other = new_account(small_system), new_account(small_system)
+    async with connected(small_system, account.access), connected(small_system, account.access) as second:
+        async with connected(small_system) as third:
+            await third.send({"type": "auth", "token": account.access})
+            assert await third.closed() == 4009
+        async with connected(small_system, other.access) as theirs:
+            assert theirs.auth["user_id"] == other.id
+        assert (await second.ask({"mode": "ping"}))["type"] == "pong"
+        await second.connection.close()
+        async with connected(small_system, account.access) as again:
+            assert again.auth["user_id"] == account.id
+
+
+async def test_a_server_takes_so_many_connections(small_system: System) -> None:
+    account = new_account(small_system)
+    async with AsyncExitStack() as stack:
+        held: list[Socket] = []
+        deadline = time.monotonic() + 5  # those of other tests may be on their way out
+        while len(held) < 6:
+            assert time.monotonic() < deadline
+            socket = await stack.enter_async_context(connected(small_system))
+            try:
+                await socket.send({"type": "auth"})
+                assert (await socket.receive())["code"] == "token_missing"
+                held.append(socket)
+            except websockets.ConnectionClosed:
+                assert await socket.closed() == 4009
+        async with connected(small_system) as socket:
+            assert await socket.closed() == 4009
+        answer = await held[0].ask({"type": "auth", "token": account.access})
+        assert answer["type"] == "auth"
+
+
+async def test_a_user_may_have_so_many_tasks(small_system: System) -> None:
+    account = new_account(small_system)
+    async with connected(small_system, account.access) as socket:
+        tasks = [await create(socket) for _ in range(3)]
+        frame = await socket.ask({"mode": "create", "data": {"task": "One more"}, "id": 4})
+        assert list(frame) == ["type", "message", "code", "mode", "limit", "id"]
+        assert (frame["code"], frame["limit"], frame["mode"]) == ("limit_reached", 3, "create")
+        own = tasks[0]["task_id"]
+        replay = await socket.ask({"mode": "create", "data": {"task": "x", "uuid": own}})
+        assert replay["replayed"] is True
+        await socket.ask({"mode": "delete", "task_id": own})
+        assert (await create(socket))["seq"] == 5
+
+
+async def test_a_batch_that_would_be_too_many_writes_nothing(small_system: System) -> None:
+    account = new_account(small_system)
+    async with connected(small_system, account.access) as socket:
+        ops = [{"mode": "create", "data": {"task": "x"}}] * 4
+        frame = await socket.ask({"mode": "batch", "ops": ops})
+        assert (frame["code"], frame["limit"], frame["op"]) == ("limit_reached", 3, 3)
+        assert await socket.ask({"mode": "ping"}) == {"type": "pong", "seq": 0}
+
+
+def test_rest_knows_the_same_limit(small_system: System) -> None:
+    account = new_account(small_system)
+    for _ in range(3):
+        assert account.rest("POST", "/", {"task": "x"}).status == 201
+    answer = account.rest("POST", "/", {"task": "x"})
+    assert (answer.status, list(answer.body)) == (403, ["detail", "code", "limit"])
+    assert (answer.body["code"], answer.body["limit"]) == ("limit_reached", 3)
+    batch = account.rest("POST", "/batch/", {"ops": [{"mode": "create", "data": {"task": "x"}}]})
+    assert (batch.status, batch.body["code"], batch.body["limit"]) == (403, "limit_reached", 3)
