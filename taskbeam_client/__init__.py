@@ -1,0 +1,47 @@
+"""A client of Taskbeam's WebSocket server that is never out of step: see ``TaskbeamClient``."""
+
+from taskbeam_client.backoff import Backoff
+from taskbeam_client.client import TaskbeamClient, TokenProvider
+from taskbeam_client.errors import (
+    ClientClosed,
+    ClientDefect,
+    Conflict,
+    EarlierWriteFailed,
+    Invalid,
+    LoggedOut,
+    NotFound,
+    ObserverTooSlow,
+    QueueFull,
+    Refused,
+    TaskbeamClientError,
+    WriteFailed,
+)
+from taskbeam_client.models import Change, Event, Snapshot, Task
+from taskbeam_client.session import Session
+from taskbeam_client.state import Statistics
+from taskbeam_client.stream import ChangeStream
+
+__all__ = [
+    "Backoff",
+    "Change",
+    "ChangeStream",
+    "ClientClosed",
+    "ClientDefect",
+    "Conflict",
+    "EarlierWriteFailed",
+    "Event",
+    "Invalid",
+    "LoggedOut",
+    "NotFound",
+    "ObserverTooSlow",
+    "QueueFull",
+    "Refused",
+    "Session",
+    "Snapshot",
+    "Statistics",
+    "Task",
+    "TaskbeamClient",
+    "TaskbeamClientError",
+    "TokenProvider",
+    "WriteFailed",
+]

@@ -1,0 +1,25 @@
+"""How long to wait before the next try: exponential, bounded, with full jitter."""
+
+from __future__ import annotations
+
+import random
+
+
+class Backoff:
+    """The n-th delay is anything between 0 and ``first * 2**n`` seconds, at most ``most``.
+
+    The spread matters as much as the growth: after a restart of the server all its clients begin at once.
+    """
+
+    def __init__(self, first: float = 1.0, most: float = 30.0) -> None:
+        self._first = first
+        self._most = most
+        self._ceiling = first
+
+    def next(self) -> float:
+        delay = random.uniform(0, self._ceiling)
+        self._ceiling = min(self._most, self._ceiling * 2)
+        return delay
+
+    def reset(self) -> None:
+        self._ceiling = min(self._first, self._most)

@@ -1,0 +1,153 @@
+"""What is said on one connection: authenticate, catch up, then do the writes one by one, and renew the token."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+from taskbeam_client.errors import ClientDefect, Conflict, Invalid, NotFound, Refused, WriteFailed
+from taskbeam_client.link import Frame, Link, Lost, until_one_fails
+from taskbeam_client.models import Task
+from taskbeam_client.state import State
+from taskbeam_client.writes import Outcome, Write
+
+_NOT_DONE_YET: Final = frozenset({"rate_limited", "unavailable", "internal"})
+_RETRY_AFTER_MOST: Final = 60.0
+NOT_AUTHENTICATED: Final = 4001
+
+
+class Conversation:
+    """Ends with Lost, or with an error that ends the client.
+
+    Args:
+        renew: has a new token got and remembered; its own errors are final, but for OSError.
+        on_ready: called once the copy is up to date.
+    """
+
+    def __init__(
+        self, link: Link, state: State, renew: Callable[[], Awaitable[str]], on_ready: Callable[[], None]
+    ) -> None:
+        self._link = link
+        self._state = state
+        self._renew = renew
+        self._on_ready = on_ready
+
+    async def run(self, token: str) -> None:
+        self._state.expiring.clear()
+        await until_one_fails(self._link.read(), self._speak(token))
+
+    async def _speak(self, token: str) -> None:
+        await self._authenticate(token)
+        await self._catch_up()
+        self._on_ready()
+        await until_one_fails(self._work(), self._keep_authenticated())
+
+    async def _authenticate(self, token: str) -> None:
+        answer = await self._link.ask({"type": "auth", "token": token})
+        if answer["type"] == "auth":
+            return
+        if answer["code"] == "token_not_valid":  # the close frame is on its way, and says the same
+            raise Lost("the token was refused", NOT_AUTHENTICATED)
+        if answer["code"] in _NOT_DONE_YET:
+            raise Lost(f"no authentication now: {answer['code']}")
+        raise ClientDefect(f"authentication was refused: {answer['code']}")
+
+    async def _keep_authenticated(self) -> NoReturn:
+        """Where no token is to be had in time, the server closes the connection, and the next one tries again."""
+        while True:
+            await self._state.expiring.wait()
+            self._state.expiring.clear()
+            # Not at once: a token that lives shorter than the notice would be renewed without end.
+            await asyncio.sleep(self._state.expires_in * random.uniform(0.25, 0.5))
+            try:
+                await self._authenticate(await self._renew())
+            except OSError:
+                self._state.expires_in /= 2
+                self._state.expiring.set()
+                await asyncio.sleep(random.uniform(0.5, 1.0))
+
+    # The copy
+
+    async def _catch_up(self) -> None:
+        """Until nothing is missing. What the answers bring is in the copy before they are seen here."""
+        replica = self._state.replica
+        while self._state.behind:
+            if replica.epoch is None:
+                answer = await self._link.ask({"mode": "all"})
+            else:
+                self._state.statistics.syncs += 1
+                answer = await self._link.ask({"mode": "sync", "epoch": replica.epoch, "since": replica.seq})
+                if answer["type"] == "sync" and not answer["recovered"]:
+                    answer = await self._link.ask({"mode": "all"})
+            if answer["type"] == "error":
+                await self._wait_to_retry(answer)
+
+    async def _wait_to_retry(self, answer: Frame) -> None:
+        if answer["code"] not in _NOT_DONE_YET:
+            raise ClientDefect(f"the server refuses to send the tasks: {answer['code']}")
+        seconds = min(float(answer.get("retry_after", 1.0)), _RETRY_AFTER_MOST)
+        await asyncio.sleep(seconds * random.uniform(1.0, 1.5))
+
+    # The writes
+
+    async def _work(self) -> NoReturn:
+        state = self._state
+        while True:
+            if state.behind:
+                await self._catch_up()
+            elif (write := state.queue.first()) is not None:
+                outcome = await self._outcome(write)
+                if outcome is not None:
+                    state.queue.finish(outcome)
+            else:
+                state.news.clear()
+                await state.news.wait()
+
+    async def _outcome(self, write: Write) -> Outcome | None:
+        """One sending; ``None`` when there has to be another. The copy is up to date before and after."""
+        if write.sent:  # no answer came to the last sending
+            write.uncertain = True
+            if write.evidence is not None:
+                return write.evidence
+        was_sent, write.sent = write.sent, True
+        answer = await self._link.ask(write.request())
+        if answer["type"] != "error":
+            if answer.get("replayed"):
+                await self._look_again()
+            return Outcome(None if answer["mode"] == "delete" else Task.from_json(answer["task"]))
+        code = answer["code"]
+        if code == "rate_limited":
+            write.sent = was_sent
+            if not was_sent:
+                write.evidence = None
+            await self._wait_to_retry(answer)
+            return None
+        if code in _NOT_DONE_YET:  # or perhaps it is done: the log knows
+            await self._wait_to_retry(answer)
+            await self._look_again()
+            if code == "internal" and write.evidence is None:
+                return Outcome(error=Refused(answer))
+            return write.evidence
+        if code in ("conflict", "not_found"):
+            await self._look_again()
+            if write.uncertain and write.evidence is not None:
+                return write.evidence
+        return Outcome(error=_failure(write, answer))
+
+    async def _look_again(self) -> None:
+        """See what the answer was based on, before the caller does."""
+        self._state.behind = True
+        await self._catch_up()
+
+
+def _failure(write: Write, answer: Frame) -> WriteFailed:
+    match answer["code"]:
+        case "conflict":
+            return Conflict(Task.from_json(answer["task"]))
+        case "not_found":
+            return NotFound(write.task_id)
+        case "validation":
+            return Invalid(answer["errors"])
+    return Refused(answer)

@@ -1,0 +1,71 @@
+"""What the server speaks of: tasks, changes of tasks, and the state as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Times are ISO 8601 in UTC, of one length: their text order is their order."""
+
+    uuid: str
+    user_id: int
+    time_created: str
+    time_modified: str
+    task: str
+    description: str
+    completed: bool
+    rev: int
+
+    @classmethod
+    def from_json(cls, json: Mapping[str, Any]) -> Task:
+        """Keys that a newer server may add are left out."""
+        return cls(
+            json["uuid"],
+            json["user_id"],
+            json["time_created"],
+            json["time_modified"],
+            json["task"],
+            json["description"],
+            json["completed"],
+            json["rev"],
+        )
+
+    @property
+    def content(self) -> tuple[str, str, bool]:
+        """What a user has written, without what the server keeps about it."""
+        return self.task, self.description, self.completed
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of the user's log. ``task`` is the task after it, ``None`` when it was deleted."""
+
+    seq: int
+    mode: str
+    task_id: str
+    task: Task | None
+
+    @classmethod
+    def from_json(cls, json: Mapping[str, Any]) -> Change:
+        """From a task frame, or from an entry of ``sync``: they differ in what a delete has for a task."""
+        deleted = json["mode"] == "delete"
+        return cls(
+            json["seq"], json["mode"], json["task_id"], None if deleted else Task.from_json(json["task"])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All tasks at ``seq``, in order of creation."""
+
+    epoch: str
+    seq: int
+    tasks: tuple[Task, ...]
+
+
+Event = Change | Snapshot
+"""What a stream of changes yields: a snapshot says what *is*, the changes after it what became of it."""

@@ -1,0 +1,134 @@
+"""Random devices and random faults, and at the end everybody has seen the same."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.model.devices import DeviceActor
+from tests.model.history import History, problems
+from tests.model.others import Caller, Outsider, read_end, read_log
+from tests.support.clients import Account, new_account
+from tests.support.processes import Process, System, running, wait_until
+
+SEED = int(os.environ.get("TASKBEAM_TEST_SEED") or random.SystemRandom().randrange(10**6))
+SECONDS = float(os.environ.get("TASKBEAM_TEST_SECONDS") or 8)
+USERS = 3
+DEVICES = 3
+WORKERS = 2
+
+
+class Chaos:
+    """Breaks one thing after another; leaves everything running."""
+
+    def __init__(self, system: System, devices: list[DeviceActor], dice: random.Random) -> None:
+        self._system = system
+        self._devices = devices
+        self._dice = dice
+        self.done: Counter[str] = Counter()
+
+    async def run(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await asyncio.sleep(self._dice.uniform(0.05, 0.6))
+            if self._dice.random() < 0.6:
+                self._drop_connections()
+            else:
+                process = self._dice.choice(self._system.processes)
+                number = self._dice.choice((signal.SIGKILL, signal.SIGTERM))
+                self.done[f"{number.name} {process.module}"] += 1
+                await asyncio.to_thread(_restart, process, number, self._dice.choice((0, 0, 0.3)))
+
+    def _drop_connections(self) -> None:
+        for device in self._dice.sample(self._devices, self._dice.randint(1, len(self._devices))):
+            if device.client is not None:
+                device.client.drop_connection()
+                self.done["disconnect"] += 1
+
+
+def _restart(process: Process, number: signal.Signals, pause: float) -> None:
+    if number == signal.SIGKILL:
+        process.kill()
+    else:
+        assert process.stop() == 0, process.log.read_text()
+    time.sleep(pause)
+    starts = process.log.read_text().count("listening on")
+    process.start(ready=False)
+    # Its own word: another worker answers on the same port.
+    wait_until(lambda: process.log.read_text().count("listening on") > starts, 20, "it listens again")
+
+
+async def _run_world(system: System, accounts: list[Account], histories: list[History]) -> Counter[str]:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    final_seqs: list[asyncio.Future[int]] = [loop.create_future() for _ in accounts]
+    callers = [Caller(system, account) for account in accounts]
+    devices: list[DeviceActor] = []
+    written: list[asyncio.Event] = [asyncio.Event() for _ in accounts]
+    async with asyncio.TaskGroup() as group:
+        ends: list[asyncio.Task[None]] = []
+        readers: list[asyncio.Task[None]] = []
+        outsiders: list[asyncio.Task[None]] = []
+        for user, (account, history) in enumerate(zip(accounts, histories, strict=True)):
+            for number in range(DEVICES):
+                name = f"user {user} device {number}"
+                actor = DeviceActor(system, account, name, history, random.Random(f"{SEED} {name}"))
+                devices.append(actor)
+                ends.append(group.create_task(actor.run(stop, final_seqs[user])))
+            outsider = Outsider(
+                system, account, f"outsider {user}", history, random.Random(f"{SEED} outsider {user}")
+            )
+            outsiders.append(group.create_task(outsider.run(stop)))
+            readers.append(group.create_task(read_log(callers[user], history, written[user])))
+        chaos = Chaos(system, devices, random.Random(f"{SEED} chaos"))
+        await chaos.run(SECONDS)
+        stop.set()
+        async with asyncio.timeout(90):
+            await asyncio.gather(*outsiders)
+            await asyncio.gather(*(actor.quiet.wait() for actor in devices))
+            for event in written:
+                event.set()
+            await asyncio.gather(*readers)
+            for final_seq, history in zip(final_seqs, histories, strict=True):
+                final_seq.set_result(history.seq)
+            await asyncio.gather(*ends)
+    for account, caller, history in zip(accounts, callers, histories, strict=True):
+        await read_end(system, account, caller, history)
+    return chaos.done
+
+
+@pytest.mark.timeout(SECONDS + 240)
+def test_everybody_has_seen_the_same(tmp_path: Path) -> None:
+    print(f"TASKBEAM_TEST_SEED={SEED} TASKBEAM_TEST_SECONDS={SECONDS}")
+    histories = [History() for _ in range(USERS)]
+    with running(tmp_path, WORKERS, ACCESS_TOKEN_SECONDS="30", MAX_CONNECTIONS_PER_USER="1000") as system:
+        accounts = [new_account(system) for _ in range(USERS)]
+        try:
+            faults = asyncio.run(_run_world(system, accounts, histories))
+        except BaseException:
+            print(system.logs()[-20_000:])
+            raise
+        logs = system.logs()
+    found = [problem for history in histories for problem in problems(history)]
+    fates = Counter(f"{attempt.mode} {attempt.fate}" for history in histories for attempt in history.attempts)
+    print(
+        f"{sum(history.seq for history in histories)} changes, "
+        f"{sum(len(history.devices) for history in histories)} lives of devices, "
+        f"{sum(len(device.events) for history in histories for device in history.devices)} events seen, "
+        f"{sum(len(history.batches) for history in histories)} batches, "
+        f"faults: {dict(sorted(faults.items()))}, writes: {dict(sorted(fates.items()))}"
+    )
+    assert found == [], f"seed {SEED}\n" + "\n".join(found[:20]) + f"\n{logs[-20_000:]}"
+    assert "Traceback" not in logs, logs[-20_000:]
+    assert "gap before change" not in logs, logs[-20_000:]
+    with sqlite3.connect(system.database) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    database.close()
+    assert all(history.seq > 20 for history in histories), "too little has happened to say anything"
