@@ -14,7 +14,8 @@ from rest_gateway.endpoint import ACCOUNTS, IDENTITY, Endpoint
 from rest_gateway.errors import json_response, refresh_refused
 from rest_gateway.throttle import Throttle
 from shared.errors import TokenRejected
-from shared.models import User, clean_credentials, clean_token, username_key
+from shared.models import User
+from shared.rules import clean_credentials, clean_token, username_key
 from shared.settings import Network
 
 _ADDRESS_FACTOR: Final = 5

@@ -13,7 +13,8 @@ from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import IDENTITY, Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
 from shared.errors import Conflict, TaskbeamError, Unavailable, UserGone, ValidationFailed
-from shared.models import Task, TaskPage, TaskQuery, canonical_uuid, clean_operations, clean_query
+from shared.models import Task, TaskPage, TaskQuery
+from shared.rules import canonical_uuid, clean_operations, clean_query
 from shared.tasks import TaskService
 from shared.wire import results_json
 

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from shared.clock import Clock, system_clock
 from shared.errors import CredentialsRejected, TokenRejected, UserGone, UserInactive, ValidationFailed
-from shared.models import (
+from shared.models import User
+from shared.passwords import PasswordHasher
+from shared.rules import (
     USERNAME_TAKEN,
-    User,
     clean_current_password,
     clean_new_password,
     clean_username,
     username_key,
 )
-from shared.passwords import PasswordHasher
 from shared.settings import Settings
 from shared.store import Standing, Store
 from shared.tokens import BLACKLISTED, Token, TokenCodec

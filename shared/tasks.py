@@ -6,19 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from shared.clock import Clock, system_clock
 from shared.errors import Conflict, InvalidRequest, LimitReached, NotFound, ValidationFailed
-from shared.models import (
-    CHANGES_PAGE,
-    ChangePage,
-    DeleteTask,
-    Operation,
-    Task,
-    TaskPage,
-    TaskQuery,
-    Written,
-    clean_create,
-    clean_update,
-    known_id,
-)
+from shared.models import CHANGES_PAGE, ChangePage, DeleteTask, Operation, Task, TaskPage, TaskQuery, Written
+from shared.rules import clean_create, clean_update, known_id
 from shared.store import Store
 
 

@@ -20,7 +20,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from shared.settings import VARIABLES
 from tests.docs.settings_table import README, with_table
-from tests.support.chromium import browser, require_chromium
+from tests.support.chromium import chromium, require_chromium
 from tests.support.processes import ROOT, free_port, wait_until
 
 _BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -161,7 +161,7 @@ def test_the_tour_in_a_browser(checkout: Checkout) -> None:
         for block in BLOCKS
         if block.language == "javascript"
     )
-    with browser() as driver:
+    with chromium() as driver:
         driver.get(f"http://localhost:{checkout.rest_port}/healthz")
         _paste(driver, "window.heard = []; console.log = (...words) => window.heard.push(words);")
         _paste(driver, connect)

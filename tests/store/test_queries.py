@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from shared.errors import InvalidRequest
-from shared.models import ORDERING_FIELDS, Change, CreateTask, Task, TaskQuery, clean_query
+from shared.models import Change, CreateTask, Task, TaskQuery
+from shared.rules import ORDERING_FIELDS, clean_query
 from tests.store.owner import NOW, SECOND, Owner
 
 

@@ -23,7 +23,7 @@ def require_chromium() -> None:
 
 
 @contextmanager
-def browser() -> Iterator[webdriver.Chrome]:
+def chromium() -> Iterator[webdriver.Chrome]:
     """A browser with a profile of its own, which loads nothing by itself."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
@@ -32,6 +32,7 @@ def browser() -> Iterator[webdriver.Chrome]:
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
+            "--disable-dev-shm-usage",
             "--disable-quic",
             "--no-first-run",
             "--disable-background-networking",

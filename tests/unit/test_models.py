@@ -12,13 +12,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest, NotFound, TaskbeamError, ValidationFailed
-from shared.models import (
+from shared.models import CreateTask, DeleteTask, Refused, UpdateTask
+from shared.rules import (
     BATCH_MAX,
     ORDERING_FIELDS,
-    CreateTask,
-    DeleteTask,
-    Refused,
-    UpdateTask,
     canonical_uuid,
     clean_create,
     clean_credentials,

@@ -1,0 +1,332 @@
+"""The rules of what clients send: fields, requests and queries, checked and made into models.
+
+The rules of fields and their texts are those of Django REST Framework's serializer fields, so that
+clients written against the original see the same answers. All functions are pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from shared.errors import InvalidRequest, NotFound, TaskbeamError, ValidationFailed
+from shared.models import CreateTask, DeleteTask, Operation, Refused, TaskQuery, UpdateTask
+
+TASK_MAX_LENGTH: Final = 255
+DESCRIPTION_MAX_LENGTH: Final = 10_000
+USERNAME_MAX_LENGTH: Final = 150
+PASSWORD_MAX_LENGTH: Final = 128
+PAGE_MAX: Final = 1000
+USERNAME_TAKEN: Final = "A user with that username already exists."
+SEARCH_TERMS_MAX: Final = 100
+BATCH_MAX: Final = 100
+
+ORDERING_FIELDS: Final = ("time_created", "time_modified", "task", "description", "completed", "rev", "uuid")
+
+# DRF's BooleanField: the spellings that it takes, in any case.
+_TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
+_FALSE: Final = frozenset({"f", "n", "no", "false", "off", "0"})
+_HEX_32: Final = re.compile(r"[0-9a-fA-F]{32}")
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_USERNAME: Final = re.compile(r"[\w.@+-]+")  # Django's UnicodeUsernameValidator
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
+
+
+class _Bad(ValueError):
+    """One field's messages."""
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+        self.messages = list(messages)
+
+
+def canonical_uuid(text: str) -> str | None:
+    """The lower-case dashed form, or ``None`` where the text is no UUID.
+
+    Takes what Python's ``uuid.UUID`` does, and so Django: any case, no dashes, braces, a URN.
+    """
+    if _CANONICAL.fullmatch(text):
+        return text
+    digits = text.removeprefix("urn:").removeprefix("uuid:").strip("{}").replace("-", "")
+    return str(uuid.UUID(digits)) if _HEX_32.fullmatch(digits) else None
+
+
+def username_key(username: str) -> str:
+    """The form in which usernames are compared: NFKC, then case-folded, then NFKC again (UTS #39)."""
+    normal = unicodedata.normalize("NFKC", username)
+    return unicodedata.normalize("NFKC", normal.casefold())
+
+
+_Check = Callable[[str], str | None]
+"""What is wrong with a text, if anything."""
+
+
+def _no_longer_than(length: int) -> _Check:
+    message = f"Ensure this field has no more than {length} characters."
+    return lambda text: message if len(text) > length else None
+
+
+def _no_shorter_password_than(length: int) -> _Check:
+    message = f"This password is too short. It must contain at least {length} characters."
+    return lambda text: message if len(text) < length else None
+
+
+def _good_username(text: str) -> str | None:
+    message = (
+        "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters."
+    )
+    return None if _USERNAME.fullmatch(text) else message
+
+
+def _no_nul(text: str) -> str | None:
+    return "Null characters are not allowed." if "\0" in text else None
+
+
+def _text(value: object, *checks: _Check, allow_blank: bool = False, trim: bool = True) -> str:
+    """DRF's CharField."""
+    if value == "" or (trim and isinstance(value, str) and not value.strip()):
+        if allow_blank:
+            return ""
+        raise _Bad("This field may not be blank.")
+    if value is None:
+        raise _Bad("This field may not be null.")
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise _Bad("Not a valid string.")
+    try:
+        text = str(value)
+    except ValueError:  # an integer of more digits than Python turns into text
+        raise _Bad("Not a valid string.") from None
+    text = text.strip() if trim else text
+    messages = [message for check in (*checks, _no_nul) if (message := check(text)) is not None]
+    if messages:
+        raise _Bad(*messages)
+    return text
+
+
+def _boolean(value: object) -> bool:
+    """DRF's BooleanField."""
+    if value is None:
+        raise _Bad("This field may not be null.")
+    if isinstance(value, str):
+        if value.lower() in _TRUE:
+            return True
+        if value.lower() in _FALSE:
+            return False
+    elif isinstance(value, (bool, int, float)) and value in (0, 1):
+        return bool(value)
+    raise _Bad("Must be a valid boolean.")
+
+
+def _client_uuid(value: object) -> str:
+    canonical = canonical_uuid(value) if isinstance(value, str) else None
+    if canonical is None:
+        raise _Bad("Must be a valid UUID.")
+    return canonical
+
+
+def _task(value: object) -> str:
+    return _text(value, _no_longer_than(TASK_MAX_LENGTH))
+
+
+def _description(value: object) -> str:
+    return _text(value, _no_longer_than(DESCRIPTION_MAX_LENGTH), allow_blank=True)
+
+
+def _username(value: object) -> str:
+    """In NFKC, which must be as good a name as what was typed: it may be longer, and hold other characters."""
+    checks = (_good_username, _no_longer_than(USERNAME_MAX_LENGTH))
+    return _text(unicodedata.normalize("NFKC", _text(value, *checks)), *checks)
+
+
+def _plain(value: object) -> str:
+    return _text(value)
+
+
+def _secret(value: object) -> str:
+    """A password as it was typed: never trimmed, because spaces count."""
+    return _text(value, trim=False)
+
+
+_Rule = Callable[[object], Any]
+
+
+def _clean(
+    data: Mapping[str, object], required: Mapping[str, _Rule], optional: Mapping[str, _Rule]
+) -> dict[str, Any]:
+    """Apply the rules to the keys that are there; unknown keys are ignored.
+
+    Raises:
+        ValidationFailed: with the messages of all bad fields at once.
+    """
+    cleaned: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for name, rule in (*required.items(), *optional.items()):
+        if name in data:
+            try:
+                cleaned[name] = rule(data[name])
+            except _Bad as bad:
+                errors[name] = bad.messages
+        elif name in required:
+            errors[name] = ["This field is required."]
+    if errors:
+        raise ValidationFailed(errors)
+    return cleaned
+
+
+def clean_create(data: Mapping[str, object]) -> CreateTask:
+    """Raises ValidationFailed."""
+    rules = {"description": _description, "completed": _boolean, "uuid": _client_uuid}
+    if data.get("uuid", "") is None:  # a client that serialises "none yet" as null
+        data = {key: value for key, value in data.items() if key != "uuid"}
+    cleaned = _clean(data, {"task": _task}, rules)
+    return CreateTask(**{"uuid": None, **cleaned})
+
+
+def clean_update(task_id: str, data: Mapping[str, object], rev: int | None) -> UpdateTask:
+    """Raises ValidationFailed."""
+    rules = {"task": _task, "description": _description, "completed": _boolean}
+    return UpdateTask(uuid=task_id, rev=rev, **_clean(data, {}, rules))
+
+
+def clean_operation(raw: object) -> Operation:
+    """One operation of a batch; a bad one comes back as ``Refused``, with what is wrong."""
+    try:
+        if not isinstance(raw, dict):
+            raise InvalidRequest("Must be a list of JSON objects.", key="ops")
+        mode = raw.get("mode")
+        if mode == "create":
+            return clean_create(request_data(raw))
+        if mode == "update":
+            return clean_update(known_id(request_task_id(raw)), request_data(raw), request_rev(raw))
+        if mode == "delete":
+            return DeleteTask(known_id(request_task_id(raw)), request_rev(raw))
+        raise InvalidRequest("Must be one of create, update, delete.", key="mode")
+    except TaskbeamError as error:
+        return Refused(error)
+
+
+def clean_operations(raw: object) -> list[Operation]:
+    """Raises InvalidRequest when it is no list of 1 to 100."""
+    if not isinstance(raw, list) or not 1 <= len(raw) <= BATCH_MAX:
+        raise InvalidRequest(f"Must be a list of 1 to {BATCH_MAX} operations.", key="ops")
+    return [clean_operation(item) for item in raw]
+
+
+def request_data(raw: Mapping[str, object]) -> dict[str, object]:
+    """The ``data`` of a request. Raises InvalidRequest."""
+    data = raw.get("data")
+    if not isinstance(data, dict):
+        raise InvalidRequest("Must be a JSON object.", key="data")
+    return data
+
+
+def request_task_id(raw: Mapping[str, object]) -> str:
+    """The ``task_id`` of a request, as it was given. Raises InvalidRequest."""
+    task_id = raw.get("task_id")
+    if not isinstance(task_id, str):
+        raise InvalidRequest("Must be a string.", key="task_id")
+    return task_id
+
+
+def request_rev(raw: Mapping[str, object]) -> int | None:
+    """The ``rev`` of a request, if it has one. Raises InvalidRequest."""
+    rev = raw.get("rev")
+    if rev is not None and (isinstance(rev, bool) or not isinstance(rev, int)):
+        raise InvalidRequest("Must be an integer.", key="rev")
+    return rev
+
+
+def known_id(task_id: str) -> str:
+    """The canonical form. Raises NotFound for a text that is no UUID: no task has such an id."""
+    canonical = canonical_uuid(task_id)
+    if canonical is None:
+        raise NotFound
+    return canonical
+
+
+def clean_username(data: Mapping[str, object]) -> str:
+    """A new account's name, in NFKC. Raises ValidationFailed."""
+    username: str = _clean(data, {"username": _username}, {})["username"]
+    return username
+
+
+def clean_new_password(data: Mapping[str, object], min_length: int) -> str:
+    """A password to be set. Raises ValidationFailed."""
+
+    def new_password(value: object) -> str:
+        checks = (_no_shorter_password_than(min_length), _no_longer_than(PASSWORD_MAX_LENGTH))
+        return _text(value, *checks, trim=False)
+
+    password: str = _clean(data, {"password": new_password}, {})["password"]
+    return password
+
+
+def clean_credentials(data: Mapping[str, object]) -> tuple[str, str]:
+    """Username as given and password. Raises ValidationFailed."""
+    cleaned = _clean(data, {"username": _plain, "password": _secret}, {})
+    return cleaned["username"], cleaned["password"]
+
+
+def clean_current_password(data: Mapping[str, object]) -> str:
+    """Raises ValidationFailed."""
+    password: str = _clean(data, {"current_password": _secret}, {})["current_password"]
+    return password
+
+
+def clean_token(data: Mapping[str, object], key: str) -> str:
+    """The token under ``key``. Raises ValidationFailed."""
+    token: str = _clean(data, {key: _plain}, {})[key]
+    return token
+
+
+def clean_query(raw: Mapping[str, object]) -> TaskQuery:
+    """A query from JSON values, or from a URL's strings.
+
+    Raises:
+        InvalidRequest: with ``key``, one of completed, search, ordering, limit, offset.
+    """
+    query: dict[str, Any] = {}
+    if (completed := raw.get("completed")) is not None:
+        try:
+            query["completed"] = _boolean(completed)
+        except _Bad as bad:
+            raise InvalidRequest(bad.messages[0], key="completed") from None
+    if (search := raw.get("search")) is not None:
+        if not isinstance(search, str) or "\0" in search:
+            raise InvalidRequest("Not a valid string.", key="search")
+        terms = tuple(dict.fromkeys(search.casefold().split()))
+        if len(terms) > SEARCH_TERMS_MAX:
+            raise InvalidRequest(f"Must have no more than {SEARCH_TERMS_MAX} words.", key="search")
+        query["search"] = terms
+    if (ordering := raw.get("ordering")) is not None:
+        query["ordering"] = _ordering(ordering)
+    if (limit := raw.get("limit")) is not None:
+        query["limit"] = _integer("limit", limit, 1, PAGE_MAX)
+    if (offset := raw.get("offset")) is not None:
+        query["offset"] = _integer("offset", offset, 0, 2**53)
+    return TaskQuery(**query)
+
+
+def _ordering(value: object) -> tuple[tuple[str, bool], ...]:
+    fields = value.split(",") if isinstance(value, str) else []
+    pairs = tuple((field.strip().removeprefix("-"), field.strip().startswith("-")) for field in fields)
+    if (
+        not pairs
+        or len(pairs) > len(ORDERING_FIELDS)
+        or any(name not in ORDERING_FIELDS for name, _ in pairs)
+    ):
+        raise InvalidRequest(
+            f"Must be one of {', '.join(ORDERING_FIELDS)}, with - for descending.", key="ordering"
+        )
+    return pairs
+
+
+def _integer(key: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InvalidRequest(f"Must be an integer from {low} to {high}.", key=key)
+    return value
