@@ -13,12 +13,8 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Final, NamedTuple, NoReturn, TypeVar
-
-from websockets.asyncio.server import ServerConnection, broadcast
-from websockets.exceptions import ConnectionClosed
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from shared.accounts import AccountService, Identity
 from shared.changes import ChangeFeed
@@ -34,10 +30,9 @@ from ws_server.commands import COMMANDS
 from ws_server.hub import Hub
 from ws_server.protocol import Auth, BadRequest, CloseCode, Command, Envelope, Request
 from ws_server.rate_limit import MessageRate
+from ws_server.transport import Socket
 
-CLOSE_SECONDS: Final = 10.0
 AUTH_MAX_BYTES: Final = 8192  # of a message before authentication
-WRITE_BUFFER_BYTES: Final = 65536  # answers wait for the reader above this
 _STREAM_TIMEOUT: Final = 10.0  # for the feed to bring by what is already committed
 _EXPIRY_NOTICE: Final = 60
 
@@ -67,7 +62,7 @@ class _Expected(NamedTuple):
 
 
 class Connection:
-    """Args: ``opened`` is the ``loop.time()`` of the TCP connection."""
+    """What a socket's messages are for, see ``ws_server.transport.Handler``."""
 
     __slots__ = (
         "_answer_bytes",
@@ -75,12 +70,11 @@ class Connection:
         "_busy",
         "_closing",
         "_cursor",
+        "_deadline",
         "_expected",
-        "_expiry",
         "_held",
         "_held_bytes",
         "_leaving",
-        "_opened",
         "_push",
         "_rate",
         "_recheck",
@@ -90,15 +84,14 @@ class Connection:
         "context",
     )
 
-    def __init__(self, socket: ServerConnection, opened: float, context: Context) -> None:
+    def __init__(self, socket: Socket, context: Context) -> None:
         self.context = context
         self._socket = socket
-        self._opened = opened
         self._token: Token | None = None  # whose feed we hear; of an authenticated user, or one about to be
         self._authenticated = False
         self._recheck = False  # a token was revoked while one was being checked
-        self._expiry: asyncio.TimerHandle | None = None
-        self._rate = MessageRate(context.settings.messages_per_second, opened)
+        self._deadline: asyncio.TimerHandle | None = None  # of the authentication, then of the token
+        self._rate = MessageRate(context.settings.messages_per_second, socket.opened)
 
         self._push = True
         self._cursor = 0
@@ -112,61 +105,27 @@ class Connection:
         self._leaving: tuple[CloseCode, str] | None = None  # once the request in progress is answered
         self._closing = False
 
-    # The life of a connection
-
-    async def run(self) -> None:
-        """Serve until either side closes."""
+    def begin(self) -> None:
+        """The socket is open: authentication has the rest of its time."""
         hub, settings = self.context.hub, self.context.settings
         if len(hub) >= settings.max_connections:
-            await self._socket.close(CloseCode.TOO_MANY_CONNECTIONS, "too many connections")
+            self.start_closing(CloseCode.TOO_MANY_CONNECTIONS, "too many connections")
             return
         hub.enter(self)
-        try:
-            with suppress(ConnectionClosed, _Ended):
-                await self._authenticate_in_time()
-                self._socket.protocol.max_message_size = settings.max_message_bytes
-                while not self._closing:
-                    await self._next_message()
-            await self._discard_rest()
-        finally:
-            hub.leave(self)
-            self._forget_token()
+        self._deadline = asyncio.get_running_loop().call_at(
+            self._socket.opened + settings.auth_timeout_seconds,
+            self.start_closing,
+            CloseCode.NO_AUTH_IN_TIME,
+            "no authentication in time",
+        )
 
-    async def _discard_rest(self) -> None:
-        """Read on until the connection has ended: the peer's close frame comes behind all it had sent."""
-        with suppress(ConnectionClosed):
-            while True:
-                await self._socket.recv()
+    # The life of a connection: called by the socket
 
-    async def _authenticate_in_time(self) -> None:
-        try:
-            async with asyncio.timeout_at(self._opened + self.context.settings.auth_timeout_seconds):
-                while not self._authenticated and not self._closing:
-                    await self._next_message()
-        except TimeoutError:
-            if not self._authenticated:
-                self._end(CloseCode.NO_AUTH_IN_TIME, "no authentication in time")
-
-    async def _next_message(self) -> None:
-        message = await self._socket.recv()
+    def on_message(self, message: str) -> Coroutine[Any, Any, None] | None:
+        """Begin one message; the work of carrying it out is returned, unless it was refused at once."""
         if self._closing:
-            return
-        self._busy = True
-        try:
-            if isinstance(message, bytes):
-                self._end(CloseCode.BINARY, "text frames only")
-            await self._handle(message)
-        finally:
-            self._busy = False
-        if self._leaving is not None:
-            self._end(*self._leaving)
-        if self._socket.transport.get_write_buffer_size() > WRITE_BUFFER_BYTES:
-            with suppress(OSError):  # lost meanwhile: the next recv says so
-                await self._socket.drain()
+            return None
         self._answer_bytes = 0
-
-    async def _handle(self, message: str) -> None:
-        """Carry out one message; every error that a client may be told about becomes a frame here."""
         envelope = Envelope()
         try:
             try:
@@ -178,26 +137,55 @@ class Connection:
                 raise bad.error from None
             envelope = request.envelope
             self._keep_to_rate()
+            if not isinstance(request, Auth):
+                self._require_authenticated(envelope)
+        except Exception as error:  # noqa: BLE001 - the client is told, the log has the rest
+            self._report(error, envelope)
+            return None
+        return self._carry_out(request)
+
+    async def _carry_out(self, request: Request) -> None:
+        self._busy = True
+        try:
             if isinstance(request, Auth):
                 await self._authenticate(request)
             else:
-                await self._carry_out(self._require_authenticated(envelope), request)
-        except MalformedJSON as malformed:
-            self.send(protocol.failure_frame("invalid_json", "Invalid JSON", envelope, error=str(malformed)))
-            self._end(CloseCode.BAD_JSON, "invalid JSON")
-        except TokenRejected:  # the account was deleted; that it was revoked is on its way here
-            self.send(protocol.failure_frame("token_not_valid", "Token Invalid", envelope))
-            self._end(CloseCode.TOKEN_REVOKED, "token revoked")
-        except TaskbeamError as error:
-            if isinstance(error, Unavailable):
-                log.warning("unavailable: %s", error.reason)
-            self.send(protocol.error_frame(error, envelope))
-        except (ConnectionClosed, _Ended):
-            raise
-        except Exception:
-            ref = secrets.token_hex(8)
-            log.exception("a request failed", extra={"ref": ref})
-            self.send(protocol.failure_frame("internal", "Internal server error.", envelope, ref=ref))
+                await self._command(self._require_authenticated(request.envelope), request)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._report(error, request.envelope)
+        finally:
+            self._busy = False
+        if self._leaving is not None:
+            self.start_closing(*self._leaving)
+
+    def on_binary(self) -> None:
+        self.start_closing(CloseCode.BINARY, "text frames only")
+
+    def on_lost(self) -> None:
+        self._closing = True
+        self.context.hub.leave(self)
+        self._unsubscribe()
+        self._set_deadline(None)
+
+    def _report(self, error: Exception, envelope: Envelope) -> None:
+        """Every error that a client may be told about becomes a frame here, and a defect one with a reference."""
+        match error:
+            case _Ended():
+                pass
+            case MalformedJSON():
+                self.send(protocol.failure_frame("invalid_json", "Invalid JSON", envelope, error=str(error)))
+                self.start_closing(CloseCode.BAD_JSON, "invalid JSON")
+            case TokenRejected():  # the account was deleted; that it was revoked is on its way here
+                self.send(protocol.failure_frame("token_not_valid", "Token Invalid", envelope))
+                self.start_closing(CloseCode.TOKEN_REVOKED, "token revoked")
+            case TaskbeamError():
+                if isinstance(error, Unavailable):
+                    log.warning("unavailable: %s", error.reason)
+                self.send(protocol.error_frame(error, envelope))
+            case _:
+                ref = secrets.token_hex(8)
+                log.error("a request failed", exc_info=error, extra={"ref": ref})
+                self.send(protocol.failure_frame("internal", "Internal server error.", envelope, ref=ref))
 
     def _keep_to_rate(self) -> None:
         """Raises Throttled, or _Ended when the client does not care."""
@@ -234,7 +222,7 @@ class Connection:
             self._refuse("token_not_valid", "Token Invalid", request.envelope)
         finally:
             if not self._authenticated:
-                self._forget_token()
+                self._unsubscribe()
 
     async def _begin_session(self, token: Token, request: Auth) -> None:
         hub, accounts = self.context.hub, self.context.accounts
@@ -248,6 +236,7 @@ class Connection:
 
         def welcome(identity: Identity) -> bytes:
             self._token, self._authenticated, self._push = token, True, request.push
+            self._socket.allow_message_bytes(self.context.settings.max_message_bytes)
             self._expect_expiry(token.exp)
             return protocol.auth_frame(token.user_id, token.exp, self.context.tasks.epoch, identity.seq)
 
@@ -261,13 +250,10 @@ class Connection:
         if self._recheck:
             self.context.hub.spawn(self._check_token(token))
 
-    def _forget_token(self) -> None:
+    def _unsubscribe(self) -> None:
         if self._token is not None:
             self.context.hub.unsubscribe(self._token.user_id, self)
             self._token = None
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
 
     def _refuse(self, code: str, message: str, envelope: Envelope) -> NoReturn:
         """Raises _Ended."""
@@ -275,17 +261,22 @@ class Connection:
         self._end(CloseCode.NOT_AUTHENTICATED, message)
 
     def _expect_expiry(self, expires: int) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
         notice = max(0.0, expires - time.time() - _EXPIRY_NOTICE)
-        self._expiry = asyncio.get_running_loop().call_later(notice, self._announce_expiry, expires)
+        loop = asyncio.get_running_loop()
+        self._set_deadline(loop.call_later(notice, self._announce_expiry, expires))
 
     def _announce_expiry(self, expires: int) -> None:
         left = max(0.0, expires - time.time())
         self.send(protocol.expiring_frame(round(left)))
-        self._expiry = asyncio.get_running_loop().call_later(
-            left, self.start_closing, CloseCode.TOKEN_EXPIRED, "token expired"
+        loop = asyncio.get_running_loop()
+        self._set_deadline(
+            loop.call_later(left, self.start_closing, CloseCode.TOKEN_EXPIRED, "token expired")
         )
+
+    def _set_deadline(self, deadline: asyncio.TimerHandle | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = deadline
 
     def on_revocation(self, sid: str | None) -> None:
         """Called by the hub. Asks the accounts: a user who has logged in again since is not concerned."""
@@ -304,7 +295,7 @@ class Connection:
 
     # Requests
 
-    async def _carry_out(self, user_id: int, request: Command) -> None:
+    async def _command(self, user_id: int, request: Command) -> None:
         answer = await COMMANDS[type(request)](self, user_id, request)
         if answer is not None:
             self.send(protocol.with_id(answer, request.envelope.id))
@@ -402,16 +393,16 @@ class Connection:
             self.send(protocol.with_id(frame, self._expected.request_id))
         elif self._push:
             limit = self.context.settings.max_buffer_bytes + self._answer_bytes
-            if self._socket.transport.get_write_buffer_size() > limit:
+            if self._socket.buffered > limit:
                 self.start_closing(CloseCode.TOO_SLOW, "too slow a reader")
             elif not self._closing:
-                broadcast((self._socket,), frame, text=True)
+                self._socket.send(frame)
 
     def send(self, frame: bytes) -> None:
         """Send an answer now. What waits is bounded: no request is read before the buffer has drained."""
         if not self._closing:
             self._answer_bytes += len(frame)
-            broadcast((self._socket,), frame, text=True)
+            self._socket.send(frame)
 
     def start_leaving(self, code: CloseCode, reason: str) -> None:
         """Close as soon as the request in progress, if any, is answered."""
@@ -424,16 +415,7 @@ class Connection:
         """Send no more, and close; where that can't be delivered within 10 s the connection is cut."""
         if not self._closing:
             self._closing = True
-            self.context.hub.spawn(self._close(code, reason))
-
-    async def _close(self, code: CloseCode, reason: str) -> None:
-        try:
-            async with asyncio.timeout(
-                CLOSE_SECONDS
-            ):  # the library's own does not count while writing is paused
-                await self._socket.close(code, reason)
-        except TimeoutError:
-            self._socket.transport.abort()
+            self._socket.close(code, reason)
 
     def _end(self, code: CloseCode, reason: str) -> NoReturn:
         """Raises _Ended."""

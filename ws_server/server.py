@@ -8,20 +8,23 @@ import os
 import re
 import signal
 import socket
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any, Final
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
 
 from shared.changes import ChangeFeed
 from shared.errors import Unavailable
 from shared.origins import OriginPolicy
 from shared.process import Backend
 from shared.settings import Settings
-from ws_server.connection import AUTH_MAX_BYTES, CLOSE_SECONDS, WRITE_BUFFER_BYTES, Connection, Context
+from ws_server.connection import AUTH_MAX_BYTES, Connection, Context
 from ws_server.hub import Hub
 from ws_server.protocol import CloseCode
+from ws_server.transport import Listener, Rules, Socket
 
 PROCESS: Final = "ws_server"
 PATHS: Final = ("/ws/tasks/", "/ws/tasks")
@@ -30,16 +33,7 @@ _READY_TIMEOUT: Final = 2.0
 _BACKLOG: Final = 4096  # after a restart all clients come at once
 
 log = logging.getLogger(__name__)
-
-
-class TimedConnection(ServerConnection):
-    """Knows since when it is open: the time-out for authentication counts from the TCP connection."""
-
-    opened: float = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.opened = self.loop.time()
-        super().connection_made(transport)
+_protocol_log = logging.getLogger("websockets.server")
 
 
 async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future[signal.Signals]) -> None:
@@ -47,66 +41,75 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     hub = Hub()
     backend.feed.subscribe(hub)
     context = Context(settings, hub, backend.feed, backend.tasks, backend.accounts)
+    origins = _origins(OriginPolicy(settings.allowed_origins))
 
-    async def handler(socket: ServerConnection) -> None:
-        assert isinstance(socket, TimedConnection)
-        await Connection(socket, socket.opened, context).run()
+    def handler(socket: Socket) -> Connection:
+        connection = Connection(socket, context)
+        connection.begin()
+        return connection
 
-    async def process_request(connection: ServerConnection, request: Request) -> Response | None:
+    def answer(request: Request) -> Response | Awaitable[Response] | None:
         path = request.path.partition("?")[0]
         if path in PATHS:
             return None
         if path == "/healthz":
-            return _json(connection, HTTPStatus.OK, '{"status":"ok"}')
+            return _json(HTTPStatus.OK, "ok")
         if path == "/readyz":
-            return await _readiness(connection, backend)
-        return _json(connection, HTTPStatus.NOT_FOUND, '{"detail":"Not found."}')
+            return _readiness(backend)
+        return _json(HTTPStatus.NOT_FOUND, "Not found.", key="detail")
 
-    server = await serve(
-        handler,
-        **_listening(settings, backend.feed),
-        create_connection=TimedConnection,
-        process_request=process_request,
-        origins=_origins(OriginPolicy(settings.allowed_origins)),
-        compression=None,  # it would cost 64 KiB for each connection, and most of the CPU
-        open_timeout=settings.auth_timeout_seconds,
-        close_timeout=CLOSE_SECONDS,
-        max_size=AUTH_MAX_BYTES,
-        write_limit=WRITE_BUFFER_BYTES,
-        server_header=None,
-        backlog=_BACKLOG,
+    listener = Listener(
+        Rules(
+            # No compression: it would cost 64 KiB for each connection, and most of the CPU.
+            make_protocol=lambda: ServerProtocol(
+                origins=origins, max_size=AUTH_MAX_BYTES, logger=_protocol_log
+            ),
+            answer=answer,
+            handler=handler,
+            open_seconds=settings.auth_timeout_seconds,
+        )
+    )
+    server = await asyncio.get_running_loop().create_server(
+        listener, **_listening(settings, backend.feed), backlog=_BACKLOG
     )
     log.info("listening on %s", " ".join(_addresses(server)))
-    number = await stop
-    code = CloseCode.GOING_AWAY if number == signal.SIGINT else CloseCode.RESTARTS
-    log.info("stopping with %d connections", len(hub))
-    await _drain(server, hub, code)
+    async with asyncio.TaskGroup() as tasks:
+        keep_alive = tasks.create_task(listener.keep_alive())
+        number = await stop
+        code = CloseCode.GOING_AWAY if number == signal.SIGINT else CloseCode.RESTARTS
+        log.info("stopping with %d connections", len(hub))
+        await _drain(server, listener, hub, code)
+        keep_alive.cancel()
 
 
-async def _drain(server: Server, hub: Hub, code: CloseCode) -> None:
-    server.close(close_connections=False)
+async def _drain(server: asyncio.Server, listener: Listener, hub: Hub, code: CloseCode) -> None:
+    server.close()
+    listener.stop_opening()
     hub.close_all(code, "the server is stopping")
     try:
         async with asyncio.timeout(_DRAIN_TIMEOUT):
-            await server.wait_closed()
+            await listener.wait_empty()
     except TimeoutError:
-        log.warning("cut %d connections that did not close in time", len(hub))
+        log.warning("cut %d connections that did not close in time", len(listener.sockets))
+        for socket in listener.sockets:
+            socket.abort()
 
 
-def _json(connection: ServerConnection, status: HTTPStatus, body: str) -> Response:
-    response = connection.respond(status, body)
-    del response.headers["Content-Type"]
-    response.headers["Content-Type"] = "application/json"
-    return response
+def _json(status: HTTPStatus, text: str, key: str = "status") -> Response:
+    body = b'{"%b":"%b"}' % (key.encode(), text.encode())
+    headers = Headers(
+        {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+    )
+    return Response(status.value, status.phrase, headers, body)
 
 
-async def _readiness(connection: ServerConnection, backend: Backend) -> Response:
+async def _readiness(backend: Backend) -> Response:
     try:
         async with asyncio.timeout(_READY_TIMEOUT):
             await backend.store.ping()
     except (TimeoutError, Unavailable):
-        return _json(connection, HTTPStatus.SERVICE_UNAVAILABLE, '{"status":"unavailable"}')
-    return _json(connection, HTTPStatus.OK, '{"status":"ready"}')
+        return _json(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
+    return _json(HTTPStatus.OK, "ready")
 
 
 def _listening(settings: Settings, feed: ChangeFeed) -> dict[str, Any]:
@@ -143,5 +146,5 @@ def _origins(policy: OriginPolicy) -> list[re.Pattern[str] | None] | None:
     return None if policy.any else [None, *policy.patterns]
 
 
-def _addresses(server: Server) -> list[str]:
+def _addresses(server: asyncio.Server) -> list[str]:
     return [":".join(str(part) for part in sock.getsockname()[:2]) for sock in server.sockets]

@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -27,7 +27,16 @@ from shared.models import (
     Written,
 )
 from shared.store import CommitListener, Position, Standing, Tail, accounts_sql, tasks_sql
-from shared.store.lanes import BUSY_TIMEOUT_MS, GroupCommit, Lane, Outcome, WriteLock, on_thread, read_group
+from shared.store.lanes import (
+    BUSY_TIMEOUT_MS,
+    GroupCommit,
+    HereLane,
+    Lane,
+    Outcome,
+    WriteLock,
+    on_thread,
+    read_group,
+)
 from shared.store.migrate import migrate
 
 T = TypeVar("T")
@@ -70,7 +79,10 @@ async def open_sqlite(path: Path) -> AsyncIterator[SqliteStore]:
         stack.callback(lock.close)
         writer = await _connect(stack, path, lambda connection: _prepare_writer(connection, lock))
         points, scans = [await _connect(stack, path, _prepare_reader) for _ in range(2)]
-        store = SqliteStore(writer, points, scans, GroupCommit(lock, path.with_name(path.name + "-wal")))
+        here = stack.enter_context(closing(_connect_here(path)))
+        store = SqliteStore(
+            writer, points, scans, here, GroupCommit(lock, path.with_name(path.name + "-wal"))
+        )
         async with asyncio.TaskGroup() as tasks:
             for lane in store.lanes:
                 tasks.create_task(lane.serve())
@@ -92,6 +104,14 @@ async def _connect(
         await on_thread(connection, prepare)
     except sqlite3.Error as error:
         raise Unavailable(f"cannot open {path}: {error}") from error
+    return connection
+
+
+def _connect_here(path: Path) -> sqlite3.Connection:
+    """A reader for the event loop's own thread, which never waits for a lock."""
+    connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+    _prepare_reader(connection)
+    connection.execute("PRAGMA busy_timeout = 0")
     return connection
 
 
@@ -136,11 +156,13 @@ class SqliteStore:
         writer: aiosqlite.Connection,
         points: aiosqlite.Connection,
         scans: aiosqlite.Connection,
+        here: sqlite3.Connection,
         group_commit: GroupCommit,
     ) -> None:
         self._writer = Lane(writer, group_commit, self._committed, group_commit.checkpoint_when_quiet)
         self._points = Lane(points, read_group)  # single rows: never behind a long list
         self._scans = Lane(scans, read_group)
+        self._here = HereLane(here)
         self.lanes = (self._writer, self._points, self._scans)
         self._listeners: list[CommitListener] = []
 
@@ -186,13 +208,20 @@ class SqliteStore:
         return outcome.written
 
     async def task(self, user_id: int, uuid: str) -> Task:
-        return await self._points.run(lambda connection: tasks_sql.read_task(connection, user_id, uuid))
+        return await self._read_row(lambda connection: tasks_sql.read_task(connection, user_id, uuid))
+
+    async def _read_row(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """On the event loop, or, when the database is not free at this moment, on a thread that can wait for it."""
+        try:
+            return await self._here.run(read)
+        except Unavailable:
+            return await self._points.run(read)
 
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage:
         return await self._scans.run(lambda connection: tasks_sql.find_tasks(connection, user_id, query))
 
     async def seq(self, user_id: int) -> int:
-        return await self._points.run(lambda connection: tasks_sql.read_seq(connection, user_id))
+        return await self._read_row(lambda connection: tasks_sql.read_seq(connection, user_id))
 
     async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage:
         return await self._scans.run(
@@ -211,10 +240,10 @@ class SqliteStore:
         )
 
     async def user_by_key(self, key: str) -> User | None:
-        return await self._points.run(lambda connection: accounts_sql.user_by_key(connection, key))
+        return await self._read_row(lambda connection: accounts_sql.user_by_key(connection, key))
 
     async def standing(self, user_id: int, sid: str | None, issued: int) -> Standing | None:
-        return await self._points.run(
+        return await self._read_row(
             lambda connection: accounts_sql.read_standing(connection, user_id, sid, issued)
         )
 
