@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import time
 from collections import deque
@@ -91,7 +92,7 @@ class Connection:
         self._authenticated = False
         self._recheck = False  # a token was revoked while one was being checked
         self._deadline: asyncio.TimerHandle | None = None  # of the authentication, then of the token
-        self._rate = MessageRate(context.settings.messages_per_second, socket.opened)
+        self._rate = MessageRate(context.settings.messages_per_second, time.monotonic())
 
         self._push = True
         self._cursor = 0
@@ -189,11 +190,11 @@ class Connection:
 
     def _keep_to_rate(self) -> None:
         """Raises Throttled, or _Ended when the client does not care."""
-        wait = self._rate.wait(asyncio.get_running_loop().time())
+        wait = self._rate.wait(time.monotonic())
         if wait:
             if self._rate.ignored:
                 self._end(CloseCode.RATE_LIMIT_IGNORED, "rate limit ignored")
-            raise Throttled(round(wait, 3))
+            raise Throttled(math.ceil(wait * 1000) / 1000)  # never a moment too early
 
     # Authentication
 

@@ -9,7 +9,8 @@ REFUSALS_SECONDS: Final = 10.0
 
 
 class MessageRate:
-    """Args: ``per_second`` messages, a burst of twice that; 0 is no limit. Times are ``loop.time()``."""
+    """Args: ``per_second`` messages, a burst of twice that; 0 is no limit. Times are
+    ``time.monotonic()``: a loop's own clock may stand still for a turn, and count in milliseconds."""
 
     __slots__ = ("_per_second", "_refusals", "_refusals_since", "_then", "_tokens")
 
