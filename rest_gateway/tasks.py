@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
+import msgspec
 from aiohttp import web
 
 from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import IDENTITY, Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
 from shared.errors import Conflict, TaskbeamError, Unavailable, UserGone, ValidationFailed
-from shared.models import Task, TaskPage, TaskQuery
+from shared.models import StoredTask, TaskPage, TaskQuery
 from shared.rules import canonical_uuid, clean_operations, clean_query
 from shared.tasks import TaskService
 from shared.wire import results_json
@@ -32,7 +33,7 @@ async def _list(request: web.Request) -> web.Response:
     page = await tasks.find(request[IDENTITY].user.id, query)
     headers = {"X-Taskbeam-Seq": str(page.seq), "X-Taskbeam-Epoch": tasks.epoch}
     return json_response(
-        page.tasks if query.limit is None else _paginated(request, query, page), headers=headers
+        page.json if query.limit is None else _paginated(request, query, page), headers=headers
     )
 
 
@@ -44,7 +45,7 @@ def _paginated(request: web.Request, query: TaskQuery, page: TaskPage) -> dict[s
         "count": page.count,
         "next": _page_url(request, limit, offset + limit) if more else None,
         "previous": _page_url(request, limit, before or None) if offset > 0 else None,
-        "results": page.tasks,
+        "results": msgspec.Raw(page.json),
     }
 
 
@@ -67,8 +68,8 @@ async def _create(request: web.Request) -> web.Response:
     return _task_response(task, 200 if change is None else 201)
 
 
-def _task_response(task: Task, status: int = 200) -> web.Response:
-    return json_response(task, status, {"ETag": f'"{task.rev}"'})
+def _task_response(task: StoredTask, status: int = 200) -> web.Response:
+    return json_response(task.json, status, {"ETag": f'"{task.rev}"'})
 
 
 def _task_id(request: web.Request) -> str:
@@ -100,7 +101,7 @@ async def _expected_rev(request: web.Request, user_id: int, task_id: str) -> int
     # RFC 9110, section 13.1.1: If-Match compares strongly, a weak tag never matches.
     if any(tag.value == str(task.rev) and not tag.is_weak for tag in tags):
         return task.rev
-    raise Conflict(task)
+    raise Conflict(task.decode())
 
 
 async def _update(request: web.Request) -> web.Response:

@@ -67,7 +67,7 @@ class NotFound(TaskbeamError):
 
 
 class Conflict(TaskbeamError):
-    """The caller's revision is not the current one; ``task`` is the current task."""
+    """The caller's revision is not the current one; ``task`` is the current task, to be shown as JSON."""
 
     code = "conflict"
 

@@ -29,6 +29,28 @@ class Task(msgspec.Struct, frozen=True):
     rev: int
 
 
+class _Revision(msgspec.Struct):
+    rev: int
+
+
+_decode_task = msgspec.json.Decoder(Task).decode
+_decode_revision = msgspec.json.Decoder(_Revision).decode
+
+
+class StoredTask(msgspec.Struct, frozen=True):
+    """A task as it is kept and sent: ``json`` is its JSON, encoded once when it was written."""
+
+    uuid: str
+    json: bytes
+
+    @property
+    def rev(self) -> int:
+        return _decode_revision(self.json).rev
+
+    def decode(self) -> Task:
+        return _decode_task(self.json)
+
+
 class Change(msgspec.Struct, frozen=True):
     """One row of the change log.
 
@@ -42,7 +64,7 @@ class Change(msgspec.Struct, frozen=True):
     seq: int
     mode: Mode
     task_id: str
-    task: msgspec.Raw | None
+    task: bytes | None
     origin: int | None = None
 
 
@@ -100,7 +122,7 @@ class Written(NamedTuple):
     ``change`` is ``None`` for a create whose uuid the user already had: nothing was written.
     """
 
-    task: Task
+    task: StoredTask
     change: Change | None
 
 
@@ -115,9 +137,9 @@ class TaskQuery(msgspec.Struct, frozen=True):
 
 
 class TaskPage(msgspec.Struct, frozen=True):
-    """The state at ``seq``; ``count`` is the number of matches without limit and offset."""
+    """The state at ``seq``: ``json`` is the list of tasks, ``count`` the number of matches without limit and offset."""
 
-    tasks: list[Task]
+    json: bytes
     count: int
     seq: int
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from shared.errors import InvalidRequest, NotFound, TaskbeamError, ValidationFailed
@@ -81,16 +81,8 @@ def _good_username(text: str) -> str | None:
     return None if _USERNAME.fullmatch(text) else message
 
 
-def _no_nul(text: str) -> str | None:
-    return "Null characters are not allowed." if "\0" in text else None
-
-
 def _text(value: object, *checks: _Check, allow_blank: bool = False, trim: bool = True) -> str:
     """DRF's CharField."""
-    if value == "" or (trim and isinstance(value, str) and not value.strip()):
-        if allow_blank:
-            return ""
-        raise _Bad("This field may not be blank.")
     if value is None:
         raise _Bad("This field may not be null.")
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -99,8 +91,15 @@ def _text(value: object, *checks: _Check, allow_blank: bool = False, trim: bool 
         text = str(value)
     except ValueError:  # an integer of more digits than Python turns into text
         raise _Bad("Not a valid string.") from None
-    text = text.strip() if trim else text
-    messages = [message for check in (*checks, _no_nul) if (message := check(text)) is not None]
+    if trim:
+        text = text.strip()
+    if not text:
+        if allow_blank:
+            return ""
+        raise _Bad("This field may not be blank.")
+    messages = [message for check in checks if (message := check(text)) is not None]
+    if "\0" in text:
+        messages.append("Null characters are not allowed.")
     if messages:
         raise _Bad(*messages)
     return text
@@ -127,12 +126,16 @@ def _client_uuid(value: object) -> str:
     return canonical
 
 
+_short_enough_task = _no_longer_than(TASK_MAX_LENGTH)
+_short_enough_description = _no_longer_than(DESCRIPTION_MAX_LENGTH)
+
+
 def _task(value: object) -> str:
-    return _text(value, _no_longer_than(TASK_MAX_LENGTH))
+    return _text(value, _short_enough_task)
 
 
 def _description(value: object) -> str:
-    return _text(value, _no_longer_than(DESCRIPTION_MAX_LENGTH), allow_blank=True)
+    return _text(value, _short_enough_description, allow_blank=True)
 
 
 def _username(value: object) -> str:
@@ -154,7 +157,7 @@ _Rule = Callable[[object], Any]
 
 
 def _clean(
-    data: Mapping[str, object], required: Mapping[str, _Rule], optional: Mapping[str, _Rule]
+    data: Mapping[str, object], rules: Mapping[str, _Rule], required: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Apply the rules to the keys that are there; unknown keys are ignored.
 
@@ -163,7 +166,7 @@ def _clean(
     """
     cleaned: dict[str, Any] = {}
     errors: dict[str, list[str]] = {}
-    for name, rule in (*required.items(), *optional.items()):
+    for name, rule in rules.items():
         if name in data:
             try:
                 cleaned[name] = rule(data[name])
@@ -176,19 +179,26 @@ def _clean(
     return cleaned
 
 
+_CREATE: Final = {
+    "task": _task,
+    "description": _description,
+    "completed": _boolean,
+    "uuid": _client_uuid,
+}
+_UPDATE: Final = {"task": _task, "description": _description, "completed": _boolean}
+
+
 def clean_create(data: Mapping[str, object]) -> CreateTask:
     """Raises ValidationFailed."""
-    rules = {"description": _description, "completed": _boolean, "uuid": _client_uuid}
     if data.get("uuid", "") is None:  # a client that serialises "none yet" as null
         data = {key: value for key, value in data.items() if key != "uuid"}
-    cleaned = _clean(data, {"task": _task}, rules)
-    return CreateTask(**{"uuid": None, **cleaned})
+    cleaned = _clean(data, _CREATE, required=("task",))
+    return CreateTask(cleaned.pop("uuid", None), **cleaned)
 
 
 def clean_update(task_id: str, data: Mapping[str, object], rev: int | None) -> UpdateTask:
     """Raises ValidationFailed."""
-    rules = {"task": _task, "description": _description, "completed": _boolean}
-    return UpdateTask(uuid=task_id, rev=rev, **_clean(data, {}, rules))
+    return UpdateTask(task_id, rev=rev, **_clean(data, _UPDATE))
 
 
 def clean_operation(raw: object) -> Operation:
@@ -249,7 +259,7 @@ def known_id(task_id: str) -> str:
 
 def clean_username(data: Mapping[str, object]) -> str:
     """A new account's name, in NFKC. Raises ValidationFailed."""
-    username: str = _clean(data, {"username": _username}, {})["username"]
+    username: str = _clean(data, {"username": _username}, ("username",))["username"]
     return username
 
 
@@ -260,25 +270,25 @@ def clean_new_password(data: Mapping[str, object], min_length: int) -> str:
         checks = (_no_shorter_password_than(min_length), _no_longer_than(PASSWORD_MAX_LENGTH))
         return _text(value, *checks, trim=False)
 
-    password: str = _clean(data, {"password": new_password}, {})["password"]
+    password: str = _clean(data, {"password": new_password}, ("password",))["password"]
     return password
 
 
 def clean_credentials(data: Mapping[str, object]) -> tuple[str, str]:
     """Username as given and password. Raises ValidationFailed."""
-    cleaned = _clean(data, {"username": _plain, "password": _secret}, {})
+    cleaned = _clean(data, {"username": _plain, "password": _secret}, ("username", "password"))
     return cleaned["username"], cleaned["password"]
 
 
 def clean_current_password(data: Mapping[str, object]) -> str:
     """Raises ValidationFailed."""
-    password: str = _clean(data, {"current_password": _secret}, {})["current_password"]
+    password: str = _clean(data, {"current_password": _secret}, ("current_password",))["current_password"]
     return password
 
 
 def clean_token(data: Mapping[str, object], key: str) -> str:
     """The token under ``key``. Raises ValidationFailed."""
-    token: str = _clean(data, {key: _plain}, {})[key]
+    token: str = _clean(data, {key: _plain}, (key,))[key]
     return token
 
 

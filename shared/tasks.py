@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from shared.clock import Clock, system_clock
 from shared.errors import Conflict, InvalidRequest, LimitReached, NotFound, ValidationFailed
-from shared.models import CHANGES_PAGE, ChangePage, DeleteTask, Operation, Task, TaskPage, TaskQuery, Written
+from shared.models import (
+    CHANGES_PAGE,
+    ChangePage,
+    DeleteTask,
+    Operation,
+    StoredTask,
+    TaskPage,
+    TaskQuery,
+    Written,
+)
 from shared.rules import clean_create, clean_update, known_id
 from shared.store import Store
 
@@ -27,7 +36,7 @@ class TaskService:
     def epoch(self) -> str:
         return self._store.epoch
 
-    async def read(self, user_id: int, task_id: str) -> Task:
+    async def read(self, user_id: int, task_id: str) -> StoredTask:
         """Raises NotFound."""
         return await self._store.task(user_id, known_id(task_id))
 
@@ -36,7 +45,7 @@ class TaskService:
 
     async def create(self, user_id: int, data: Mapping[str, object], *, origin: int | None = None) -> Written:
         """Raises ValidationFailed, LimitReached."""
-        return await self._write_one(user_id, clean_create(data), origin)
+        return (await self._write(user_id, (clean_create(data),), origin))[0]
 
     async def update(
         self,
@@ -54,13 +63,13 @@ class TaskService:
         except ValidationFailed:
             await self._store.task(user_id, task_id)  # a task that is not there comes first, as in DRF
             raise
-        return await self._write_one(user_id, operation, origin)
+        return (await self._write(user_id, (operation,), origin))[0]
 
     async def delete(
         self, user_id: int, task_id: str, *, rev: int | None = None, origin: int | None = None
     ) -> Written:
         """Raises NotFound, Conflict."""
-        return await self._write_one(user_id, DeleteTask(known_id(task_id), rev), origin)
+        return (await self._write(user_id, (DeleteTask(known_id(task_id), rev),), origin))[0]
 
     async def batch(
         self, user_id: int, operations: Sequence[Operation], *, origin: int | None = None
@@ -79,12 +88,9 @@ class TaskService:
     async def seq(self, user_id: int) -> int:
         return await self._store.seq(user_id)
 
-    async def _write_one(self, user_id: int, operation: Operation, origin: int | None) -> Written:
-        return (await self._write(user_id, (operation,), origin))[0]
-
-    async def _write(
+    def _write(
         self, user_id: int, operations: Sequence[Operation], origin: int | None
-    ) -> list[Written]:
-        return await self._store.write(
+    ) -> Awaitable[list[Written]]:
+        return self._store.write(
             user_id, operations, now=self._clock(), max_tasks=self._max_tasks, origin=origin
         )

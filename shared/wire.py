@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from shared.models import Change, ChangePage, Task, Written
+from shared.models import Change, ChangePage, StoredTask, Written
 
 _DELETED: Final = b'{"message":"Task deleted!"}'
 _encode = msgspec.json.Encoder().encode
@@ -19,16 +19,16 @@ def change_frame(change: Change) -> bytes:
     """The task frame of a change: what every socket of the user gets."""
     return b'{"type":"task.update","mode":"%b","task":%b,"task_id":"%b","seq":%d}' % (
         change.mode.encode(),
-        _DELETED if change.task is None else bytes(change.task),
+        _DELETED if change.task is None else change.task,
         change.task_id.encode(),
         change.seq,
     )
 
 
-def replayed_frame(task: Task) -> bytes:
+def replayed_frame(task: StoredTask) -> bytes:
     """The answer to a create whose task was there already: nothing changed, so it has no seq."""
     return b'{"type":"task.update","mode":"create","task":%b,"task_id":"%b","replayed":true}' % (
-        _encode(task),
+        task.json,
         task.uuid.encode(),
     )
 
@@ -45,7 +45,7 @@ def change_json(change: Change) -> bytes:
         change.seq,
         change.mode.encode(),
         change.task_id.encode(),
-        b"null" if change.task is None else bytes(change.task),
+        b"null" if change.task is None else change.task,
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from shared.clock import timestamp
 from shared.errors import InvalidRequest, TaskbeamError
-from shared.models import ChangePage, Operation, Task, TaskPage, TaskQuery, Written
+from shared.models import ChangePage, Operation, StoredTask, TaskPage, TaskQuery, Written
 from shared.rules import clean_operations, clean_query, request_data, request_rev, request_task_id
 from shared.strict_json import decode
 from shared.wire import results_json, sync_json
@@ -220,20 +220,13 @@ def with_id(frame: bytes, request_id: bytes) -> bytes:
     return b'%b,"id":%b}' % (frame[:-1], request_id) if request_id else frame
 
 
-def read_frame(task: Task) -> bytes:
-    return b'{"type":"task.update","mode":"read","task":%b,"task_id":"%b"}' % (
-        _encode(task),
-        task.uuid.encode(),
-    )
+def read_frame(task: StoredTask) -> bytes:
+    return b'{"type":"task.update","mode":"read","task":%b,"task_id":"%b"}' % (task.json, task.uuid.encode())
 
 
 def all_frame(page: TaskPage, paged: bool) -> bytes:
     count = b',"count":%d' % page.count if paged else b""
-    return b'{"type":"task.update","mode":"all","task":%b,"seq":%d%b}' % (
-        _encode(page.tasks),
-        page.seq,
-        count,
-    )
+    return b'{"type":"task.update","mode":"all","task":%b,"seq":%d%b}' % (page.json, page.seq, count)
 
 
 def batch_frame(written: list[Written]) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
-from shared.models import Change, ChangePage, Operation, Task, TaskPage, TaskQuery, User, Written
+from shared.models import Change, ChangePage, Operation, StoredTask, TaskPage, TaskQuery, User, Written
 from shared.settings import Settings
 
 
@@ -73,7 +73,7 @@ class Store(Protocol):
         UserGone; with ``op`` among the error's extras, the index, where there are several operations."""
         ...
 
-    async def task(self, user_id: int, uuid: str) -> Task: ...  # NotFound
+    async def task(self, user_id: int, uuid: str) -> StoredTask: ...  # NotFound
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage: ...  # UserGone
 
     # The change log

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from shared.clock import timestamp
@@ -11,6 +12,7 @@ from shared.errors import UserGone, ValidationFailed
 from shared.models import User
 from shared.rules import USERNAME_TAKEN
 from shared.store import Standing
+from shared.store.change_log import delete_log
 
 _REVOCATIONS_KEPT_SECONDS: Final = 3600
 
@@ -70,8 +72,10 @@ def set_password(connection: sqlite3.Connection, user_id: int, password: str, no
 
 
 def delete_user(connection: sqlite3.Connection, user_id: int, now: int) -> None:
-    connection.execute("DELETE FROM changes WHERE user_id = ?", (user_id,))
-    connection.execute("DELETE FROM users WHERE id = ?", (user_id,))  # tasks, feed and sessions go with it
+    with suppress(UserGone):
+        delete_log(connection, user_id)
+    connection.execute("DELETE FROM tasks WHERE user_id = ?", (user_id,))
+    connection.execute("DELETE FROM users WHERE id = ?", (user_id,))  # feed and sessions go with it
     _announce_revocation(connection, user_id, None, now)
 
 

@@ -2,23 +2,17 @@
 
 A hop to aiosqlite's thread and a commit cost far more than a statement, so they are shared. The
 writer lane takes whatever waits into one transaction (group commit); a reader lane answers
-whatever waits from one snapshot. Work is a function of the plain ``sqlite3`` connection, run
-whole on the connection's thread: no other work can come between its statements, and a caller
-that is cancelled meanwhile leaves nothing half done.
+whatever waits from one snapshot. Work is a function, run whole on the connection's thread: no
+other work can come between its statements, and a caller that is cancelled meanwhile leaves
+nothing half done.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import logging
-import os
 import sqlite3
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import aiosqlite
@@ -26,26 +20,20 @@ import aiosqlite
 from shared.errors import TaskbeamError, Unavailable
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], Any]
+Work = Callable[[Any], Any]
+"""Of a reader a function of its connection, of the writer one of the transaction's unit of work."""
 Outcome = Any | BaseException
 """What the work returned, or the error that it raised."""
+RunGroup = Callable[[sqlite3.Connection, Sequence[Work]], list[Outcome]]
+FinishGroup = Callable[[sqlite3.Connection], list[Outcome]]
 
-LOCK_TIMEOUT: Final = 5.0
 _GROUP_MAX: Final = 256  # bounds how long the first of a group waits for the last
 _WAITING_MAX: Final = 10_000
-BUSY_TIMEOUT_MS: Final = 5000  # for programs that do not take the write lock, such as SQLite's own shell
-_CHECKPOINT_WAIT_MS: Final = 100  # for readers; all writers wait too
 _IDLE_SECONDS: Final = 1.0
-# A checkpoint holds up all writers for as long as the disk takes. It waits for a quiet second, up to a limit; the
-# longer the log, the more often a page was rewritten in it, and is copied once.
-_CHECKPOINT_BYTES: Final = 64 * 1024 * 1024
-_QUIET_CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
 
 # SQLite's primary result codes that say "not now", not "wrong": BUSY, LOCKED, NOMEM, READONLY, IOERR,
 # CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
 _UNAVAILABLE: Final = frozenset({5, 6, 7, 8, 10, 11, 13, 14, 15, 26})
-
-log = logging.getLogger(__name__)
 
 
 def translated(error: sqlite3.Error) -> Exception:
@@ -56,47 +44,21 @@ def translated(error: sqlite3.Error) -> Exception:
     return error
 
 
+def plain(connection: aiosqlite.Connection) -> sqlite3.Connection:
+    """The connection itself, as its own thread has it.
+
+    aiosqlite has no public way to it; pyproject.toml holds its minor version for this line.
+    """
+    return connection._conn
+
+
 async def on_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
     """Run a function of the plain connection, whole, on the connection's own thread.
 
-    aiosqlite has no public way to do so; pyproject.toml holds its minor version for this line.
+    That is asked for at once, before anything is awaited. As above, there is no public way.
     """
-    result: T = await connection._execute(function, connection._conn)  # type: ignore[no-untyped-call]
+    result: T = await connection._execute(function, plain(connection))  # type: ignore[no-untyped-call]
     return result
-
-
-class WriteLock:
-    """The lock that every writing process takes around a transaction, a file beside the database.
-
-    SQLite's own busy handler sleeps up to 100 ms between tries; and a checkpoint beside another
-    connection's commit is what SQLite before 3.51.3 can corrupt the file by. Whoever holds this
-    lock is alone with the write-ahead log. The kernel drops it when its holder dies.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    @contextmanager
-    def held(self, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
-        """Blocks the calling thread. Raises Unavailable after ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
-        pause = 0.0001
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise Unavailable("another process holds the write lock") from None
-                time.sleep(pause)
-                pause = min(pause * 2, 0.002)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
 
 
 class Lane:
@@ -105,6 +67,7 @@ class Lane:
     Args:
         connection: an open aiosqlite connection in autocommit mode.
         run_group: runs on the connection's thread; returns one outcome for each piece of work.
+        begin_here: may do a part on the event loop, which never waits there; what is left for the thread is returned.
         on_group: called on the event loop with the outcomes, before any caller gets its own.
         on_idle: runs on the connection's thread whenever nothing has come for a second.
     """
@@ -112,12 +75,14 @@ class Lane:
     def __init__(
         self,
         connection: aiosqlite.Connection,
-        run_group: Callable[[sqlite3.Connection, Sequence[Work]], list[Outcome]],
+        run_group: RunGroup,
+        begin_here: Callable[[sqlite3.Connection, Sequence[Work]], FinishGroup | None] | None = None,
         on_group: Callable[[list[Outcome]], None] | None = None,
         on_idle: Callable[[sqlite3.Connection], None] | None = None,
     ) -> None:
         self._connection = connection
         self._run_group = run_group
+        self._begin_here = begin_here
         self._on_group = on_group
         self._on_idle = on_idle
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
@@ -125,7 +90,7 @@ class Lane:
         self._wanted = asyncio.Event()
         self._closing = False
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[Any], T]) -> T:
         """Have the work done and return its result, for the writer after the commit.
 
         A caller that is cancelled while it waits learns nothing: the work is done whole or not at all.
@@ -181,7 +146,12 @@ class Lane:
 
     async def _do(self, group: list[tuple[Work, asyncio.Future[Any]]]) -> None:
         work = [item for item, _ in group]
-        outcomes = await on_thread(self._connection, lambda connection: self._run_group(connection, work))
+        finish = None
+        if self._begin_here is not None:
+            finish = self._begin_here(plain(self._connection), work)
+        outcomes = await on_thread(
+            self._connection, finish or (lambda connection: self._run_group(connection, work))
+        )
         if all(isinstance(outcome, Unavailable) for outcome in outcomes):
             # What has come meanwhile would wait as long for the same answer.
             waiting, self._waiting = self._waiting, deque()
@@ -205,14 +175,28 @@ class HereLane:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
+        self._closed = False
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """The future's error is Unavailable when the database is not free at this moment."""
+        """The future's error is Unavailable when the database is not free at this moment.
+
+        Raises:
+            Unavailable: the lane was closed.
+        """
+        if self._closed:
+            raise Unavailable("the store was closed")
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._waiting:
             self._loop.call_soon(self._answer)
         self._waiting.append((work, future))
         return future
+
+    def close(self) -> None:
+        """Answer what waits, and close the connection."""
+        self._closed = True
+        while self._waiting:
+            self._answer()
+        self._connection.close()
 
     def _answer(self) -> None:
         group, self._waiting = self._waiting[:_GROUP_MAX], self._waiting[_GROUP_MAX:]
@@ -244,81 +228,17 @@ def read_group(connection: sqlite3.Connection, group: Sequence[Work]) -> list[Ou
                 outcomes.append(refusal)
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - whatever it is, the transaction must end
-        _roll_back(connection)
-        return _alone_or_failed(group, error, lambda work: read_group(connection, [work]))
+        roll_back(connection)
+        return alone_or_failed(group, error, lambda work: read_group(connection, [work]))
     return outcomes
 
 
-class GroupCommit:
-    """Runs a group of writes in one transaction, under the write lock, and checkpoints when the log is long."""
-
-    def __init__(self, lock: WriteLock, wal: Path) -> None:
-        self._lock = lock
-        self._wal = wal
-        self._checkpoint_at = _CHECKPOINT_BYTES
-
-    def __call__(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-        try:
-            with self._lock.held():
-                outcomes = self._transact(connection, group)
-                if self._wal_bytes() >= self._checkpoint_at:
-                    self._checkpoint(connection)
-        except Unavailable as error:
-            return [error] * len(group)
-        return outcomes
-
-    def _transact(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-        """One transaction for all; a piece that refuses (a TaskbeamError) has written nothing and fails alone."""
-        outcomes: list[Outcome] = []
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            for work in group:
-                try:
-                    outcomes.append(work(connection))
-                except TaskbeamError as refusal:
-                    outcomes.append(refusal)
-            connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - whatever it is, the transaction must end
-            _roll_back(connection)
-            return _alone_or_failed(group, error, lambda work: self._transact(connection, [work]))
-        return outcomes
-
-    def checkpoint_when_quiet(self, connection: sqlite3.Connection) -> None:
-        """Empty the log before it is so long that a writer has to."""
-        if self._wal_bytes() >= min(_QUIET_CHECKPOINT_BYTES, self._checkpoint_at):
-            with suppress(Unavailable), self._lock.held():
-                self._checkpoint(connection)
-
-    def _wal_bytes(self) -> int:
-        try:
-            return self._wal.stat().st_size
-        except FileNotFoundError:
-            return 0
-
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        """Move the write-ahead log into the database file, at a moment when nobody can commit.
-
-        A reader on an old snapshot keeps the log from being emptied; the next try comes when the
-        log has grown again.
-        """
-        size = self._wal_bytes()
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
-            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.Error as error:  # the commit stands; a full disk must not turn it into a failure
-            log.warning("checkpoint failed: %s", error)
-            busy = 1
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        self._checkpoint_at = size + _CHECKPOINT_BYTES if busy else _CHECKPOINT_BYTES
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
+def roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:  # some errors, a full disk for one, have rolled back already
         connection.execute("ROLLBACK")
 
 
-def _alone_or_failed(
+def alone_or_failed(
     group: Sequence[Work], error: Exception, run_alone: Callable[[Work], list[Outcome]]
 ) -> list[Outcome]:
     """One piece's defect must not fail its neighbours: run each by itself. An unusable database fails all."""

@@ -20,24 +20,18 @@ from shared.models import (
     Change,
     ChangePage,
     Operation,
-    Task,
+    StoredTask,
     TaskPage,
     TaskQuery,
     User,
     Written,
 )
-from shared.store import CommitListener, Position, Standing, Tail, accounts_sql, tasks_sql
-from shared.store.lanes import (
-    BUSY_TIMEOUT_MS,
-    GroupCommit,
-    HereLane,
-    Lane,
-    Outcome,
-    WriteLock,
-    on_thread,
-    read_group,
-)
+from shared.store import CommitListener, Position, Standing, Tail, accounts_sql, change_log, tasks_sql
+from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
+from shared.store.group_commit import GroupCommit, WriteLock
+from shared.store.lanes import HereLane, Lane, Outcome, on_thread, read_group
 from shared.store.migrate import migrate
+from shared.store.unit_of_work import WriteRequest, Writes
 
 T = TypeVar("T")
 
@@ -79,10 +73,10 @@ async def open_sqlite(path: Path) -> AsyncIterator[SqliteStore]:
         stack.callback(lock.close)
         writer = await _connect(stack, path, lambda connection: _prepare_writer(connection, lock))
         points, scans = [await _connect(stack, path, _prepare_reader) for _ in range(2)]
-        here = stack.enter_context(closing(_connect_here(path)))
-        store = SqliteStore(
-            writer, points, scans, here, GroupCommit(lock, path.with_name(path.name + "-wal"))
-        )
+        here = stack.enter_context(closing(HereLane(_connect_here(path))))
+        checkpoints = Checkpoints(path.with_name(path.name + "-wal"))
+        stack.callback(checkpoints.close)
+        store = SqliteStore(writer, points, scans, here, GroupCommit(lock, checkpoints))
         async with asyncio.TaskGroup() as tasks:
             for lane in store.lanes:
                 tasks.create_task(lane.serve())
@@ -156,13 +150,19 @@ class SqliteStore:
         writer: aiosqlite.Connection,
         points: aiosqlite.Connection,
         scans: aiosqlite.Connection,
-        here: sqlite3.Connection,
+        here: HereLane,
         group_commit: GroupCommit,
     ) -> None:
-        self._writer = Lane(writer, group_commit, self._committed, group_commit.checkpoint_when_quiet)
+        self._writer = Lane(
+            writer,
+            group_commit.run,
+            group_commit.begin_here,
+            self._committed,
+            group_commit.checkpoint_when_quiet,
+        )
         self._points = Lane(points, read_group)  # single rows: never behind a long list
         self._scans = Lane(scans, read_group)
-        self._here = HereLane(here)
+        self._here = here
         self.lanes = (self._writer, self._points, self._scans)
         self._listeners: list[CommitListener] = []
 
@@ -173,7 +173,7 @@ class SqliteStore:
         changes: list[Change] = []
         others = False
         for outcome in outcomes:
-            if isinstance(outcome, tasks_sql.Writes):
+            if isinstance(outcome, Writes):
                 changes.extend(written.change for written in outcome.written if written.change is not None)
             elif not isinstance(outcome, BaseException):
                 others = True
@@ -198,16 +198,10 @@ class SqliteStore:
         max_tasks: int,
         origin: int | None = None,
     ) -> list[Written]:
-        transaction = tasks_sql.Transaction(user_id, now, max_tasks, origin)
-        if len(operations) == 1:
-            outcome = await self._writer.run(
-                lambda connection: transaction.run_one(connection, operations[0])
-            )
-        else:
-            outcome = await self._writer.run(lambda connection: transaction.run_all(connection, operations))
-        return outcome.written
+        request = WriteRequest(user_id, operations, now, max_tasks, origin)
+        return (await self._writer.run(request)).written
 
-    async def task(self, user_id: int, uuid: str) -> Task:
+    async def task(self, user_id: int, uuid: str) -> StoredTask:
         return await self._read_row(lambda connection: tasks_sql.read_task(connection, user_id, uuid))
 
     async def _read_row(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -218,25 +212,28 @@ class SqliteStore:
             return await self._points.run(read)
 
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage:
-        return await self._scans.run(lambda connection: tasks_sql.find_tasks(connection, user_id, query))
+        page = await self._read_row(lambda connection: tasks_sql.find_few_tasks(connection, user_id, query))
+        if page is None:
+            page = await self._scans.run(lambda connection: tasks_sql.find_tasks(connection, user_id, query))
+        return page
 
     async def seq(self, user_id: int) -> int:
-        return await self._read_row(lambda connection: tasks_sql.read_seq(connection, user_id))
+        return await self._read_row(lambda connection: tasks_sql.read_feed(connection, user_id).seq)
 
     async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage:
         return await self._scans.run(
-            lambda connection: tasks_sql.read_changes(connection, user_id, epoch == self.epoch, since, limit)
+            lambda connection: change_log.read_changes(connection, user_id, epoch == self.epoch, since, limit)
         )
 
     async def position(self) -> Position:
-        return await self._points.run(tasks_sql.read_position)
+        return await self._points.run(change_log.read_position)
 
     async def tail(self, after: Position) -> Tail:
-        return await self._points.run(lambda connection: tasks_sql.read_tail(connection, after))
+        return await self._points.run(lambda connection: change_log.read_tail(connection, after))
 
     async def add_user(self, username: str, key: str, password: str, now: int) -> User:
         return await self._writer.run(
-            lambda connection: accounts_sql.add_user(connection, username, key, password, now)
+            lambda unit: accounts_sql.add_user(unit.connection, username, key, password, now)
         )
 
     async def user_by_key(self, key: str) -> User | None:
@@ -249,24 +246,24 @@ class SqliteStore:
 
     async def set_password(self, user_id: int, password: str, now: int) -> None:
         await self._writer.run(
-            lambda connection: accounts_sql.set_password(connection, user_id, password, now)
+            lambda unit: accounts_sql.set_password(unit.connection, user_id, password, now)
         )
 
     async def delete_user(self, user_id: int, now: int) -> None:
-        await self._writer.run(lambda connection: accounts_sql.delete_user(connection, user_id, now))
+        await self._writer.run(lambda unit: accounts_sql.delete_user(unit.connection, user_id, now))
 
     async def add_session(self, sid: str, user: User, expires: int, now: int) -> None:
         await self._writer.run(
-            lambda connection: accounts_sql.add_session(connection, sid, user, expires, now)
+            lambda unit: accounts_sql.add_session(unit.connection, sid, user, expires, now)
         )
 
     async def rotate_session(self, sid: str, jti: str, expires: int, now: int, grace: int) -> bool:
         return await self._writer.run(
-            lambda connection: accounts_sql.rotate_session(connection, sid, jti, expires, now, grace)
+            lambda unit: accounts_sql.rotate_session(unit.connection, sid, jti, expires, now, grace)
         )
 
     async def revoke_session(self, sid: str, now: int) -> None:
-        await self._writer.run(lambda connection: accounts_sql.revoke_session(connection, sid, now))
+        await self._writer.run(lambda unit: accounts_sql.revoke_session(unit.connection, sid, now))
 
 
 def _rows(sql: str, *parameters: object) -> Callable[[sqlite3.Connection], list[Any]]:

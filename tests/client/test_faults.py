@@ -187,7 +187,12 @@ async def test_a_cursor_ahead_of_the_server_falls_back(own_system: System, own_a
         with sqlite3.connect(own_system.database) as database:
             database.execute("DELETE FROM changes WHERE user_id = ? AND seq = 2", (own_account.id,))
             database.execute("DELETE FROM tasks WHERE uuid = ?", (two.uuid,))
-            database.execute("UPDATE feeds SET seq = 1, tasks = 1 WHERE user_id = ?", (own_account.id,))
+            database.execute(
+                """UPDATE feeds SET seq = 1, tasks = 1,
+                   last = (SELECT position FROM changes WHERE changes.user_id = feeds.user_id)
+                   WHERE user_id = ?""",
+                (own_account.id,),
+            )
         database.close()
         await until(lambda: not client.connected, "the client knows")
         await in_thread(lambda: start_all(own_system))

@@ -58,7 +58,7 @@ async def test_reads_go_on_without_room(owner: Owner) -> None:
     await _allow_pages(owner, 0)
     with pytest.raises(Unavailable):
         await owner.write(CreateTask(None, "a", BIG * 10))
-    assert await owner.store.task(owner.id, task.uuid) == task
+    assert await owner.read(task.uuid) == task
     assert await owner.tasks() == [task]
     assert len(await owner.log()) == 1
     assert (await owner.store.tail((await owner.store.position())._replace(changes=0))).changes

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Unavailable
-from shared.store import lanes as lanes_module
 from shared.store import open_store
+from shared.store.group_commit import WriteLock
 from tests.store.children import child
 from tests.store.owner import Owner
 from tests.store.programs import settings_of
@@ -22,7 +22,7 @@ from tests.store.sqlite_file import assert_sound, on_writer_connection
 def short_wait(monkeypatch: pytest.MonkeyPatch) -> float:
     """How long a writer waits for the lock; the default of ``held`` was bound when it was defined."""
     seconds = 0.3
-    monkeypatch.setattr(lanes_module.WriteLock.held.__wrapped__, "__defaults__", (seconds,))  # type: ignore[attr-defined]
+    monkeypatch.setattr(WriteLock.held.__wrapped__, "__defaults__", (seconds,))  # type: ignore[attr-defined]
     return seconds
 
 
@@ -49,7 +49,7 @@ async def test_reads_do_not_wait_for_the_lock(owner: Owner, path: Path) -> None:
         writer = asyncio.create_task(owner.create("waiting"))
         async with asyncio.timeout(2):
             assert await owner.tasks() == [task]
-            assert await owner.store.task(owner.id, task.uuid) == task
+            assert await owner.read(task.uuid) == task
         assert not writer.done()
         holder.start()
         await asyncio.wait_for(writer, 5)

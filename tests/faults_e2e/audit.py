@@ -9,20 +9,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from shared.clock import timestamp
 from tests.faults_e2e.ledger import Ledger, key_of
 from tests.faults_e2e.lines import Json
+from tests.support.change_chain import assert_chain
 
 _HISTORY: Final = 10_000  # changes of a user that are kept at least
-_COLUMNS: Final = (
-    "uuid",
-    "user_id",
-    "time_created",
-    "time_modified",
-    "task",
-    "description",
-    "completed",
-    "rev",
-)
 
 
 class Change(NamedTuple):
@@ -41,6 +33,8 @@ class Audit:
 
     - SQLite's own integrity check does not pass;
     - a user's seqs are not 1, 2, 3, …, or ``feeds`` has another seq or number of tasks;
+    - the log's chain is broken, or a mark leads astray;
+    - what a task row is found by is not what its JSON says;
     - the task rows are not what the log makes of them: something was half written;
     - something acknowledged is not there, or is otherwise than it was told;
     - a batch is there in part, or something is there twice, or nobody ever asked for it.
@@ -63,11 +57,12 @@ class Audit:
             connection.execute("BEGIN")
             fresh = list(_changes_after(connection, self._position))
             feeds = connection.execute("SELECT user_id, seq, tasks FROM feeds").fetchall()
-            rows = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM tasks").fetchall()
+            rows = connection.execute("SELECT uuid, user_id, created, json FROM tasks").fetchall()
+            for change in fresh:
+                self._replay(change)
+            self._compare_rows(feeds, rows)
+            assert_chain(connection)
             connection.execute("COMMIT")
-        for change in fresh:
-            self._replay(change)
-        self._compare_rows(feeds, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
         self._check_batches(fresh)
         for user_id, key, seq, task in told:
             change = self.changes.get(key)  # type: ignore[assignment]
@@ -113,9 +108,15 @@ class Audit:
         assert (change.task["uuid"], change.task["user_id"]) == (change.task_id, change.user_id), change
         self._tasks[change.task_id] = change.task
 
-    def _compare_rows(self, feeds: list[tuple[int, int, int]], rows: list[Json]) -> None:
-        stored = {row["uuid"]: {**row, "completed": bool(row["completed"])} for row in rows}
+    def _compare_rows(
+        self, feeds: list[tuple[int, int, int]], rows: list[tuple[str, int, int, bytes]]
+    ) -> None:
+        stored: dict[str, Json] = {uuid: json.loads(task) for uuid, _, _, task in rows}
         assert stored == self._tasks, "the task rows are not what the log says"
+        for uuid, user_id, created, _ in rows:
+            task = stored[uuid]
+            found_by = (uuid, user_id, timestamp(created))
+            assert found_by == (task["uuid"], task["user_id"], task["time_created"]), f"{found_by}: {task}"
         for user_id, seq, count in feeds:
             assert seq == self.seqs.get(user_id, 0), f"user {user_id}: feeds.seq is {seq}"
             assert count == sum(task["user_id"] == user_id for task in stored.values()), f"user {user_id}"

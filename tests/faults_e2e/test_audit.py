@@ -29,17 +29,38 @@ DAMAGE: Final = {
     ),
     "a change is there without its task": ("DELETE FROM tasks WHERE id = 1", "not what the log says"),
     "a task is otherwise than its change": (
-        "UPDATE tasks SET completed = 1 - completed",
+        """UPDATE tasks SET json =
+           CAST(json_set(CAST(json AS TEXT), '$.description', 'something else') AS BLOB)""",
         "not what the log says",
     ),
-    "a task has another revision": ("UPDATE tasks SET rev = rev + 1", "not what the log says"),
+    "a task has another revision": (
+        """UPDATE tasks SET json = (SELECT CAST(json_set(CAST(json AS TEXT), '$.rev', rev + 1) AS BLOB)
+           FROM task_fields WHERE task_fields.id = tasks.id)""",
+        "not what the log says",
+    ),
+    "a task is another user's": ("UPDATE tasks SET user_id = user_id + 1 WHERE id = 1", "user_id"),
+    "a task was created at another time": ("UPDATE tasks SET created = created + 1 WHERE id = 1", "created"),
     "the number of tasks is wrong": ("UPDATE feeds SET tasks = tasks + 1", "user"),
     "the seq is wrong": ("UPDATE feeds SET seq = seq + 1", "feeds.seq"),
     "a change is there twice": (
-        """INSERT INTO changes (user_id, seq, mode, task_id, task)
-           SELECT user_id, (SELECT max(seq) + 1 FROM changes), mode, task_id, task FROM changes WHERE seq = 1;
-           UPDATE feeds SET seq = seq + 1""",
+        """INSERT INTO changes (user_id, seq, previous, mode, task_id, task)
+           SELECT user_id, (SELECT max(seq) + 1 FROM changes), last, mode, task_id, task
+           FROM changes JOIN feeds USING (user_id) WHERE changes.seq = 1;
+           UPDATE feeds SET seq = seq + 1, last = (SELECT max(position) FROM changes)""",
         "twice in the log|follows",
+    ),
+    "a change does not name the one before": (
+        "UPDATE changes SET previous = previous - 1 WHERE seq = 7",
+        "chain of user",
+    ),
+    "the first change names one before": ("UPDATE changes SET previous = 9 WHERE seq = 1", "chain of user"),
+    "the chain begins elsewhere": ("UPDATE feeds SET last = last - 1", "chain: it ends"),
+    "a mark is missing": ("DELETE FROM change_marks WHERE seq = 100", "chain: marks missing"),
+    "a mark leads astray": ("UPDATE change_marks SET position = position - 1", "chain: marks missing"),
+    "a mark is too many": (
+        """INSERT INTO change_marks (user_id, seq, position)
+           SELECT user_id, seq, position FROM changes WHERE seq = 50""",
+        "chain: marks missing: set.., wrong",
     ),
     "an index is another one's": (
         """PRAGMA writable_schema = 1;

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-import msgspec
 import pytest
 
 from shared.errors import (
@@ -17,7 +16,7 @@ from shared.errors import (
     Unavailable,
     ValidationFailed,
 )
-from shared.models import Change, ChangePage, Mode, Task, TaskPage, Written
+from shared.models import Change, ChangePage, Mode, StoredTask, Task, TaskPage, Written
 from shared.wire import change_frame, replayed_frame
 from ws_server import protocol
 from ws_server.protocol import CloseCode, Envelope
@@ -29,11 +28,11 @@ TASK_JSON: Final = (
     f'{{"uuid":"{UUID}","user_id":1,"time_created":"{TIME}","time_modified":"{TIME}",'
     '"task":"Buy milk","description":"2 litres","completed":false,"rev":1}'
 )
+STORED: Final = StoredTask(UUID, TASK_JSON.encode())
 
 
 def _change(mode: Mode, seq: int = 3) -> Change:
-    task = None if mode == "delete" else msgspec.Raw(TASK_JSON.encode())
-    return Change(99, 1, seq, mode, UUID, task, origin=5)
+    return Change(99, 1, seq, mode, UUID, None if mode == "delete" else STORED.json, origin=5)
 
 
 @pytest.mark.parametrize("mode", ["create", "update"])
@@ -50,33 +49,33 @@ def test_a_deletion() -> None:
 
 
 def test_a_replay_has_no_seq() -> None:
-    assert replayed_frame(TASK).decode() == (
+    assert replayed_frame(STORED).decode() == (
         f'{{"type":"task.update","mode":"create","task":{TASK_JSON},"task_id":"{UUID}","replayed":true}}'
     )
 
 
 def test_a_read() -> None:
-    assert protocol.read_frame(TASK).decode() == (
+    assert protocol.read_frame(STORED).decode() == (
         f'{{"type":"task.update","mode":"read","task":{TASK_JSON},"task_id":"{UUID}"}}'
     )
 
 
 def test_a_list() -> None:
-    page = TaskPage([TASK, TASK], 9, 12)
+    page = TaskPage(f"[{TASK_JSON},{TASK_JSON}]".encode(), 9, 12)
     plain = f'{{"type":"task.update","mode":"all","task":[{TASK_JSON},{TASK_JSON}],"seq":12'
     assert protocol.all_frame(page, paged=False).decode() == plain + "}"
     assert protocol.all_frame(page, paged=True).decode() == plain + ',"count":9}'
-    assert protocol.all_frame(TaskPage([], 0, 0), paged=False) == (
+    assert protocol.all_frame(TaskPage(b"[]", 0, 0), paged=False) == (
         b'{"type":"task.update","mode":"all","task":[],"seq":0}'
     )
 
 
 def test_a_batch_is_a_list_of_task_frames() -> None:
     changes = [_change("create"), None, _change("delete", 4)]
-    frame = json.loads(protocol.batch_frame([Written(TASK, change) for change in changes]))
+    frame = json.loads(protocol.batch_frame([Written(STORED, change) for change in changes]))
     assert list(frame) == ["type", "results"]
     assert frame["type"] == "batch"
-    expected = [change_frame(_change("create")), replayed_frame(TASK), change_frame(_change("delete", 4))]
+    expected = [change_frame(_change("create")), replayed_frame(STORED), change_frame(_change("delete", 4))]
     assert frame["results"] == [json.loads(text) for text in expected]
 
 

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.models import Change, ChangePage, Task, TaskPage, Written
+from shared.models import Change, ChangePage, StoredTask, Task, TaskPage, Written
 from shared.strict_json import MalformedJSON
 from shared.wire import change_frame, replayed_frame
 from ws_server import protocol
@@ -136,9 +136,12 @@ tasks = st.builds(
 )
 
 
+def _stored(task: Task) -> StoredTask:
+    return StoredTask(task.uuid, msgspec.json.encode(task))
+
+
 def _change(task: Task, mode: Any, seq: int) -> Change:
-    encoded = None if mode == "delete" else msgspec.Raw(msgspec.json.encode(task))
-    return Change(1, task.user_id, seq, mode, task.uuid, encoded)
+    return Change(1, task.user_id, seq, mode, task.uuid, None if mode == "delete" else _stored(task).json)
 
 
 changes = st.builds(_change, tasks, st.sampled_from(["create", "update", "delete"]), st.integers(1, 2**53))
@@ -151,7 +154,12 @@ def _as_json(task: Task) -> Any:
 @patient
 @given(tasks, request_ids)
 def test_a_task_survives_its_frame(task: Task, request_id: str | int) -> None:
-    for frame in (protocol.read_frame(task), replayed_frame(task), change_frame(_change(task, "update", 3))):
+    stored = _stored(task)
+    for frame in (
+        protocol.read_frame(stored),
+        replayed_frame(stored),
+        change_frame(_change(task, "update", 3)),
+    ):
         decoded = json.loads(protocol.with_id(frame, json.dumps(request_id).encode()))
         assert (decoded["task"], decoded["task_id"]) == (_as_json(task), task.uuid)
         assert list(decoded)[-1] == "id"
@@ -161,7 +169,7 @@ def test_a_task_survives_its_frame(task: Task, request_id: str | int) -> None:
 @patient
 @given(st.lists(tasks, max_size=5), st.integers(0, 2**53), st.booleans())
 def test_any_list_is_valid_json(page: list[Task], seq: int, paged: bool) -> None:
-    frame = json.loads(protocol.all_frame(TaskPage(page, len(page), seq), paged))
+    frame = json.loads(protocol.all_frame(TaskPage(msgspec.json.encode(page), len(page), seq), paged))
     assert frame["task"] == [_as_json(task) for task in page]
     assert (frame["seq"], "count" in frame) == (seq, paged)
 
@@ -179,7 +187,7 @@ def test_any_page_of_changes_is_valid_json(page: list[Change], seq: int, more: b
 @patient
 @given(st.lists(st.tuples(tasks, changes | st.none()), min_size=1, max_size=5))
 def test_any_batch_is_valid_json(written: list[tuple[Task, Change | None]]) -> None:
-    frame = json.loads(protocol.batch_frame([Written(*item) for item in written]))
+    frame = json.loads(protocol.batch_frame([Written(_stored(task), change) for task, change in written]))
     assert len(frame["results"]) == len(written)
 
 

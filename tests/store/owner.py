@@ -14,6 +14,7 @@ from shared.models import (
     DeleteTask,
     Operation,
     Task,
+    TaskPage,
     TaskQuery,
     UpdateTask,
     User,
@@ -43,18 +44,21 @@ class Owner:
         return await self.store.write(self.id, operations, now=now, max_tasks=max_tasks, origin=origin)
 
     async def create(self, task: str = "Buy milk", *, uuid: str | None = None, now: int = NOW) -> Task:
-        return (await self.write(CreateTask(uuid, task), now=now))[0].task
+        return (await self.write(CreateTask(uuid, task), now=now))[0].task.decode()
 
     async def update(
         self, uuid: str, task: str | None = None, *, rev: int | None = None, now: int = NOW
     ) -> Task:
-        return (await self.write(UpdateTask(uuid, task, rev=rev), now=now))[0].task
+        return (await self.write(UpdateTask(uuid, task, rev=rev), now=now))[0].task.decode()
 
     async def delete(self, uuid: str, *, rev: int | None = None) -> Task:
-        return (await self.write(DeleteTask(uuid, rev)))[0].task
+        return (await self.write(DeleteTask(uuid, rev)))[0].task.decode()
 
     async def tasks(self) -> list[Task]:
-        return (await self.store.tasks(self.id, TaskQuery())).tasks
+        return listed(await self.store.tasks(self.id, TaskQuery()))
+
+    async def read(self, uuid: str) -> Task:
+        return (await self.store.task(self.id, uuid)).decode()
 
     async def seq(self) -> int:
         return await self.store.seq(self.id)
@@ -78,9 +82,13 @@ async def new_owner(store: Store, name: str | None = None) -> Owner:
     return Owner(store, await store.add_user(name, name, "hash", NOW))
 
 
-def task_json(task: Task) -> msgspec.Raw:
+def task_json(task: Task) -> bytes:
     """What the change log must hold of a task."""
-    return msgspec.Raw(msgspec.json.encode(task))
+    return msgspec.json.encode(task)
+
+
+def listed(page: TaskPage) -> list[Task]:
+    return msgspec.json.decode(page.json, type=list[Task])
 
 
 def at(seconds: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import itertools
 import json
 import os
@@ -23,7 +24,7 @@ from shared.errors import TaskbeamError, Unavailable
 from shared.models import CreateTask, TaskQuery
 from shared.settings import Settings, load_settings
 from shared.store import open_store
-from shared.store.lanes import WriteLock
+from shared.store.group_commit import WriteLock
 
 
 def settings_of(path: str | Path) -> Settings:
@@ -107,6 +108,13 @@ async def hold_transaction(path: str) -> None:
         wait_for_start()
 
 
+async def hold_checkpoint_lock(path: str) -> None:
+    """Hold the lock in SQLite's shared memory that a checkpoint takes, until killed or until a line comes in."""
+    shared_memory = os.open(path + "-shm", os.O_RDWR)
+    fcntl.lockf(shared_memory, fcntl.LOCK_EX, 1, 121)  # sqlite.org/walformat.html#wal_locks
+    wait_for_start()
+
+
 async def open_without_privileges(path: str) -> None:
     """As ``open_one``; a root without capabilities may do what a file's owner may."""
     if os.geteuid() == 0:
@@ -139,7 +147,7 @@ async def fill_disk(path: str, user_id: str) -> None:
         while (uuid := await write()) is not None:
             before.append(uuid)
         full = await asyncio.gather(*(write() for _ in range(20)))
-        readable = len((await store.tasks(int(user_id), TaskQuery())).tasks)
+        readable = (await store.tasks(int(user_id), TaskQuery())).count
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         after = await asyncio.gather(*(write() for _ in range(20)))
         say(before=before, written_when_full=[uuid for uuid in full if uuid], readable=readable, after=after)
@@ -152,6 +160,7 @@ PROGRAMS: Final[dict[str, Callable[..., Awaitable[None]]]] = {
     "write-until-killed": write_until_killed,
     "hold-lock": hold_lock,
     "hold-transaction": hold_transaction,
+    "hold-checkpoint-lock": hold_checkpoint_lock,
     "fill-disk": fill_disk,
 }
 

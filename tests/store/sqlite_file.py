@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from shared.clock import timestamp
+from shared.models import StoredTask
 from shared.store import Store
 from shared.store.lanes import Lane
 from shared.store.sqlite import SqliteStore
+from tests.support.change_chain import assert_chain
 
 T = TypeVar("T")
 
@@ -22,7 +25,7 @@ def lanes_of(store: Store) -> tuple[Lane, Lane, Lane]:
 
 async def as_writer(store: Store, work: Callable[[sqlite3.Connection], T]) -> T:
     """Have the writer's connection do something, in a transaction as all of its work."""
-    return await lanes_of(store)[0].run(work)
+    return await lanes_of(store)[0].run(lambda unit: work(unit.connection))
 
 
 async def on_writer_connection(store: Store, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -32,13 +35,35 @@ async def on_writer_connection(store: Store, work: Callable[[sqlite3.Connection]
     return result
 
 
+def here_connection(store: Store) -> sqlite3.Connection:
+    """The one that the event loop's own thread reads with."""
+    connection: sqlite3.Connection = cast("Any", store)._here._connection
+    return connection
+
+
 async def in_transaction(store: Store) -> list[bool]:
     """Of each of the connections."""
-    states = []
+    states = [here_connection(store).in_transaction]
     for lane in lanes_of(store):
         connection = cast("Any", lane)._connection
         states.append(await connection._execute(lambda plain: plain.in_transaction, connection._conn))
     return states
+
+
+class Statements:
+    """All that a connection executes."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def watch_writer(self, store: Store) -> None:
+        await on_writer_connection(store, lambda plain: plain.set_trace_callback(self.seen.append))
+
+    async def watch_scans(self, store: Store) -> None:
+        await lanes_of(store)[2].run(lambda plain: plain.set_trace_callback(self.seen.append))
+
+    def count(self, statement: str) -> int:
+        return self.seen.count(statement)
 
 
 @contextmanager
@@ -53,7 +78,7 @@ def looking_at(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def assert_sound(path: Path) -> None:
-    """The file is whole, its counters agree with its rows, and no user's change log has a hole."""
+    """The file is whole, its counters agree with its rows, and no user's change log has a hole or was pruned."""
     with looking_at(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -65,9 +90,15 @@ def assert_sound(path: Path) -> None:
             assert seqs == (seq, 1, seq), f"user {user_id} at seq {seq}"
             counted = connection.execute("SELECT count(*) FROM tasks WHERE user_id = ?", (user_id,))
             assert counted.fetchone() == (tasks,)
+        assert_chain(connection)
         differing = connection.execute(
-            """SELECT count(*) FROM tasks LEFT JOIN changes ON changes.task_id = tasks.uuid
-               AND json_extract(changes.task, '$.rev') = tasks.rev
-               WHERE changes.task IS NULL OR json_extract(changes.task, '$.task') <> tasks.task"""
+            """SELECT count(*) FROM tasks LEFT JOIN
+               (SELECT task_id, max(position), task FROM changes GROUP BY task_id) ON task_id = uuid
+               WHERE task IS NOT json"""
         )
         assert differing.fetchone() == (0,), "tasks without the change that made them so"
+        for uuid, user_id, created, json in connection.execute(
+            "SELECT uuid, user_id, created, json FROM tasks"
+        ):
+            task = StoredTask(uuid, json).decode()
+            assert (task.uuid, task.user_id, task.time_created) == (uuid, user_id, timestamp(created))

@@ -18,7 +18,7 @@ from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError
 from shared.models import Change, CreateTask, DeleteTask, Operation, Task, TaskQuery, UpdateTask, Written
 from shared.settings import Settings
 from shared.store import Store, open_store
-from tests.store.owner import NOW, SECOND, Owner, new_owner, task_json
+from tests.store.owner import NOW, SECOND, Owner, listed, new_owner, task_json
 
 LIMIT = 4
 
@@ -134,7 +134,7 @@ class TasksOfOneUser(RuleBasedStateMachine):
             assert failed.value.extra.get("op", 0) == index
             return
         written = self.write(operations)
-        assert [result.task for result in written] == answers
+        assert [result.task.decode() for result in written] == answers
         changes = [result.change for result in written if result.change is not None]
         self.check_changes(changes, after.log[len(self.model.log) :], len(self.model.log) + 1)
         self.model = after
@@ -146,7 +146,7 @@ class TasksOfOneUser(RuleBasedStateMachine):
     @invariant()
     def tasks_are_those_of_the_model(self) -> None:
         page = self.runner.run(self.owner.store.tasks(self.owner.id, TaskQuery()))
-        assert {task.uuid: task for task in page.tasks} == self.model.tasks
+        assert {task.uuid: task for task in listed(page)} == self.model.tasks
         assert (page.count, page.seq) == (len(self.model.tasks), len(self.model.log))
 
     @invariant()

@@ -9,12 +9,12 @@ import pytest
 from shared.errors import InvalidRequest
 from shared.models import Change, CreateTask, Task, TaskQuery
 from shared.rules import ORDERING_FIELDS, clean_query
-from tests.store.owner import NOW, SECOND, Owner
+from tests.store.owner import NOW, SECOND, Owner, listed
 
 
 async def found(owner: Owner, **query: object) -> list[str]:
     page = await owner.store.tasks(owner.id, clean_query(query))
-    return [task.task for task in page.tasks]
+    return [task.task for task in listed(page)]
 
 
 async def test_tasks_come_oldest_first(owner: Owner) -> None:
@@ -78,7 +78,7 @@ async def test_search_finds_all_terms_in_task_or_description_whatever_the_case(
 async def test_terms_may_stand_in_different_fields(owner: Owner) -> None:
     await owner.write(CreateTask(None, "Buy", "milk"), CreateTask(None, "Buy", "bread"))
     page = await owner.store.tasks(owner.id, clean_query({"search": "milk buy"}))
-    assert [task.description for task in page.tasks] == ["milk"]
+    assert [task.description for task in listed(page)] == ["milk"]
 
 
 async def test_search_of_a_hundred_terms_is_answered(owner: Owner) -> None:
@@ -113,14 +113,14 @@ async def test_order_of_every_field_both_ways(owner: Owner, field: str, sign: st
     # Equals stay in the order of creation, and in reverse when descending.
     expected = sorted(tasks, key=lambda task: getattr(task, field))[:: -1 if sign else 1]
     page = await owner.store.tasks(owner.id, clean_query({"ordering": sign + field}))
-    assert page.tasks == expected
+    assert listed(page) == expected
 
 
 async def test_later_fields_order_what_the_earlier_ones_leave_equal(owner: Owner) -> None:
     for task, description in (("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")):
         await owner.write(CreateTask(None, task, description))
     page = await owner.store.tasks(owner.id, clean_query({"ordering": "-task,description"}))
-    assert [task.task + task.description for task in page.tasks] == ["b1", "b2", "a1", "a2"]
+    assert [task.task + task.description for task in listed(page)] == ["b1", "b2", "a1", "a2"]
 
 
 @pytest.mark.parametrize(
@@ -141,18 +141,18 @@ async def test_page_is_a_slice_and_count_is_that_of_all_matches(
 ) -> None:
     await owner.write(*[CreateTask(None, name) for name in "abcde"], CreateTask(None, "-", completed=True))
     page = await owner.store.tasks(owner.id, TaskQuery(completed=False, limit=limit, offset=offset))
-    assert "".join(task.task for task in page.tasks) == expected
+    assert "".join(task.task for task in listed(page)) == expected
     assert page.count == 5
 
 
 async def test_pages_together_are_the_whole_list(owner: Owner) -> None:
     await owner.write(*[CreateTask(None, "same", completed=bool(number % 2)) for number in range(25)])
     ordering = (("task", False), ("completed", True))
-    whole = (await owner.store.tasks(owner.id, TaskQuery(ordering=ordering))).tasks
+    whole = listed(await owner.store.tasks(owner.id, TaskQuery(ordering=ordering)))
     pages: list[Task] = []
     for offset in range(0, 25, 4):
         query = TaskQuery(ordering=ordering, limit=4, offset=offset)
-        pages += (await owner.store.tasks(owner.id, query)).tasks
+        pages += listed(await owner.store.tasks(owner.id, query))
     assert pages == whole
 
 
@@ -173,7 +173,7 @@ async def test_list_is_the_state_at_its_seq_whoever_writes_meanwhile(owner: Owne
     log = await owner.log()
     assert len({page.seq for page in pages}) > 3, "the reader never came between two writes"
     for page in pages:
-        assert {task.uuid: task.rev for task in page.tasks} == _state(log, page.seq)
+        assert {task.uuid: task.rev for task in listed(page)} == _state(log, page.seq)
 
 
 def _state(log: list[Change], seq: int) -> dict[str, int]:

@@ -1,4 +1,7 @@
-"""The write-ahead log is moved into the file when it is long, beside readers and without losing anything."""
+"""The write-ahead log is moved into the file when it is long, beside readers and without losing anything.
+
+Its file keeps its length; that it begins anew shows in its salts (sqlite.org/fileformat2.html#the_write_ahead_log).
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,35 @@ from pathlib import Path
 import pytest
 
 from shared.models import CreateTask
-from shared.store import Store, open_store
+from shared.store import Store, checkpoints, open_store
 from shared.store import lanes as lanes_module
+from tests.store.children import child
 from tests.store.engines import engine_settings
-from tests.store.owner import Owner
-from tests.store.sqlite_file import assert_sound, looking_at, on_writer_connection
+from tests.store.owner import Owner, new_owner
+from tests.store.sqlite_file import Statements, assert_sound, looking_at, on_writer_connection
 
 BOUND = 1024 * 1024
 QUIET_BOUND = 400 * 1024
 IDLE_SECONDS = 0.1
 BIG = "d" * 10_000
+CHECKPOINT = "PRAGMA wal_checkpoint(RESTART)"
 
 
 @pytest.fixture
-async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
-    monkeypatch.setattr(lanes_module, "_CHECKPOINT_BYTES", BOUND)
-    monkeypatch.setattr(lanes_module, "_QUIET_CHECKPOINT_BYTES", QUIET_BOUND)
+def bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "_CHECKPOINT_BYTES", BOUND)
+    monkeypatch.setattr(checkpoints, "_QUIET_CHECKPOINT_BYTES", QUIET_BOUND)
     monkeypatch.setattr(lanes_module, "_IDLE_SECONDS", IDLE_SECONDS)
+
+
+@pytest.fixture
+def never_quiet(bounds: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a test may pause for as long as a quiet moment."""
+    monkeypatch.setattr(lanes_module, "_IDLE_SECONDS", 3600)
+
+
+@pytest.fixture
+async def store(tmp_path: Path, bounds: None) -> AsyncIterator[Store]:
     async with open_store(engine_settings("sqlite", tmp_path)) as store:
         yield store
 
@@ -38,8 +53,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "taskbeam.db"
 
 
-def _wal(path: Path) -> int:
-    return path.with_name(path.name + "-wal").stat().st_size
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _size(path: Path) -> int:
+    return _wal(path).stat().st_size
+
+
+def _salts(path: Path) -> bytes:
+    return _wal(path).read_bytes()[16:24]
 
 
 async def _write(owner: Owner, bytes_: int) -> list[str]:
@@ -48,6 +71,16 @@ async def _write(owner: Owner, bytes_: int) -> list[str]:
         [result] = await owner.write(CreateTask(None, "a", BIG))
         written.append(result.task.uuid)
     return written
+
+
+def _has_all_pages(path: Path) -> bool:
+    """Whether none is in the log alone."""
+    with looking_at(path) as connection:
+        pages, page_size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+        )
+    whole: int = pages * page_size
+    return path.stat().st_size == whole
 
 
 @contextmanager
@@ -59,26 +92,47 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-async def test_long_log_is_emptied_and_nothing_is_lost(owner: Owner, path: Path) -> None:
+async def test_long_log_begins_anew_and_nothing_is_lost(owner: Owner, path: Path) -> None:
     uuids: list[str] = []
-    shrank = 0
-    size = _wal(path)
+    salts = set[bytes]()
     for _ in range(300):
         uuids += await _write(owner, len(BIG))
-        shrank += _wal(path) < size
-        size = _wal(path)
-        assert size < 2 * BOUND
-    assert shrank >= 5
+        salts.add(_salts(path))
+        assert _size(path) < 2 * BOUND
+    assert len(salts) > 5
     assert [task.uuid for task in await owner.tasks()] == uuids
     assert_sound(path)
 
 
+async def test_log_is_written_over_and_not_cut(owner: Owner, path: Path) -> None:
+    """To append to a file costs more than to overwrite it."""
+    salts = _salts(path)
+    size = 0
+    while _salts(path) == salts:
+        size = _size(path)
+        await _write(owner, len(BIG))
+    assert _size(path) >= size >= BOUND
+
+
+async def test_checkpoints_are_as_rare_as_the_bound_makes_them(
+    never_quiet: None, owner: Owner, path: Path
+) -> None:
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    begun = set[bytes]()
+    for _ in range(200):
+        await _write(owner, len(BIG))
+        begun.add(_salts(path))
+    assert len(begun) - 1 <= statements.count(CHECKPOINT) <= len(begun)
+
+
 async def test_short_log_is_left_alone(owner: Owner, path: Path) -> None:
+    statements = Statements()
+    await statements.watch_writer(owner.store)
     await _write(owner, 2 * len(BIG))
-    size = _wal(path)
-    assert 0 < size < QUIET_BOUND
+    assert 0 < _size(path) < QUIET_BOUND
     await asyncio.sleep(5 * IDLE_SECONDS)
-    assert _wal(path) == size
+    assert statements.count(CHECKPOINT) == 0
 
 
 async def test_reader_in_a_long_transaction_keeps_its_snapshot(owner: Owner, path: Path) -> None:
@@ -91,8 +145,12 @@ async def test_reader_in_a_long_transaction_keeps_its_snapshot(owner: Owner, pat
     assert [task.uuid for task in await owner.tasks()] == before + written
 
 
-async def test_reader_in_a_long_transaction_does_not_hold_up_writers(owner: Owner, path: Path) -> None:
+async def test_reader_in_a_long_transaction_does_not_hold_up_writers(
+    never_quiet: None, owner: Owner, path: Path
+) -> None:
     """Whoever checkpoints holds the write lock: were it to wait for the reader, every process would."""
+    statements = Statements()
+    await statements.watch_writer(owner.store)
     slowest = 0.0
     with reading(path):
         for _ in range(BOUND // len(BIG)):
@@ -101,45 +159,127 @@ async def test_reader_in_a_long_transaction_does_not_hold_up_writers(owner: Owne
             slowest = max(slowest, time.monotonic() - began)
             if slowest > 1:
                 break
+        assert 0 < statements.count(CHECKPOINT) <= _size(path) / BOUND, "one try for each such growth"
     assert slowest < 1, f"a write took {slowest:.1f} s"
 
 
-async def test_log_is_emptied_once_the_reader_has_gone(owner: Owner, path: Path) -> None:
+async def test_log_begins_anew_once_the_reader_has_gone(never_quiet: None, owner: Owner, path: Path) -> None:
     with reading(path) as reader:
         uuids = await _write(owner, BOUND)
-        grown = _wal(path)
+        grown, salts = _size(path), _salts(path)
         assert reader.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
     assert grown > 2 * BOUND
     uuids += await _write(owner, BOUND)
-    assert _wal(path) < 2 * BOUND
+    assert _salts(path) != salts
+    assert _size(path) < grown + 2 * BOUND
+    size = _size(path)
+    uuids += await _write(owner, BOUND)
+    assert _size(path) == size, "there is room in it, from its beginning on"
     assert [task.uuid for task in await owner.tasks()] == uuids
     assert_sound(path)
 
 
-async def test_log_is_emptied_in_a_quiet_moment(owner: Owner, path: Path) -> None:
-    for _ in range(8):
-        await _write(owner, len(BIG))
-    assert QUIET_BOUND < _wal(path) < BOUND
+async def test_log_is_emptied_in_a_quiet_moment_and_then_left_alone(owner: Owner, path: Path) -> None:
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    uuids = [written.task.uuid for written in await owner.write(*[CreateTask(None, "a", BIG)] * 20)]
+    size, salts = _size(path), _salts(path)
+    assert QUIET_BOUND < size < BOUND
     async with asyncio.timeout(10):
-        while _wal(path) > 0:  # noqa: ASYNC110 - nothing tells that a file has shrunk
+        while not _has_all_pages(path):  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.02)
+    await asyncio.sleep(5 * IDLE_SECONDS)
+    assert statements.count(CHECKPOINT) == 1
+    uuids += await _write(owner, len(BIG))
+    assert (_salts(path) != salts, _size(path)) == (True, size)
+    assert [task.uuid for task in await owner.tasks()] == uuids
     assert_sound(path)
 
 
 async def test_failing_checkpoint_does_not_fail_the_write_that_stands(
-    owner: Owner, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    never_quiet: None,
+    owner: Owner,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def deny(action: int, first: str | None, *_: str | None) -> int:
         checkpoint = action == sqlite3.SQLITE_PRAGMA and first == "wal_checkpoint"
         return sqlite3.SQLITE_DENY if checkpoint else sqlite3.SQLITE_OK
 
+    salts = _salts(path)
     await on_writer_connection(owner.store, lambda plain: plain.set_authorizer(deny))
     uuids = await _write(owner, BOUND)
-    assert "checkpoint failed" in caplog.text
+    failures = caplog.text.count("checkpoint failed")
+    assert 0 < failures <= _size(path) / BOUND, "the next try comes when the log has grown again"
+    assert _salts(path) == salts
     await on_writer_connection(owner.store, lambda plain: plain.set_authorizer(None))
     uuids += await _write(owner, BOUND)
-    assert _wal(path) < 2 * BOUND
+    assert _salts(path) != salts
     assert [task.uuid for task in await owner.tasks()] == uuids
+    timeout = await on_writer_connection(
+        owner.store, lambda plain: plain.execute("PRAGMA busy_timeout").fetchone()
+    )
+    assert timeout == (checkpoints.BUSY_TIMEOUT_MS,)
+
+
+async def test_another_programs_checkpoint_does_not_hold_up_every_write(
+    never_quiet: None, owner: Owner, path: Path
+) -> None:
+    """SQLite's shell in the middle of one: then SQLite does not say how long the log is."""
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    salts = _salts(path)
+    async with child("hold-checkpoint-lock", path) as shell:
+        await shell.ready()
+        uuids = await _write(owner, BOUND)
+        assert 0 < statements.count(CHECKPOINT) <= _size(path) / BOUND
+        assert _salts(path) == salts
+    uuids += await _write(owner, BOUND)
+    assert _salts(path) != salts
+    assert [task.uuid for task in await owner.tasks()] == uuids
+
+
+async def test_log_that_other_processes_have_made_long_is_emptied_too(
+    never_quiet: None, owner: Owner, path: Path
+) -> None:
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    async with child("write-many", path, owner.id, 8, 50) as other:
+        await other.ready()
+        other.start()
+        assert (await other.hear())["errors"] == []
+        assert _size(path) > BOUND, "its own bound is far away"
+    salts = _salts(path)
+    assert statements.count(CHECKPOINT) == 0
+    await owner.create()
+    assert statements.count(CHECKPOINT) == 1
+    await owner.create()
+    assert _salts(path) != salts
+    assert statements.count(CHECKPOINT) == 1
+    assert_sound(path)
+
+
+async def test_log_that_a_predecessor_has_left_is_emptied(
+    never_quiet: None, path: Path, tmp_path: Path
+) -> None:
+    settings = engine_settings("sqlite", tmp_path)
+    async with open_store(settings) as store:
+        owner = await new_owner(store)
+    async with child("write-until-killed", path, owner.id) as predecessor:
+        await predecessor.ready()
+        predecessor.start()
+        while not _wal(path).exists() or _size(path) <= BOUND:
+            await predecessor.hear()
+        await predecessor.kill()
+    salts = _salts(path)
+    async with open_store(settings) as store:
+        owner = Owner(store, owner.user)
+        kept = await owner.seq()
+        await owner.create()
+        await owner.create()
+        assert _salts(path) != salts
+        assert await owner.seq() == kept + 2
+    assert_sound(path)
 
 
 async def test_short_readers_beside_checkpoints_see_whole_states(owner: Owner, path: Path) -> None:

@@ -15,7 +15,7 @@ from shared.store import Store, open_store
 from shared.store import lanes as lanes_module
 from tests.store.engines import engine_settings
 from tests.store.owner import MISSING, Owner, new_owner
-from tests.store.sqlite_file import as_writer, assert_sound, lanes_of, on_writer_connection
+from tests.store.sqlite_file import Statements, as_writer, assert_sound, lanes_of
 
 
 @pytest.fixture
@@ -24,22 +24,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
         yield store
 
 
-class Statements:
-    """All that the writer's connection executes."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    async def watch(self, store: Store) -> None:
-        await on_writer_connection(store, lambda plain: plain.set_trace_callback(self.seen.append))
-
-    def count(self, statement: str) -> int:
-        return self.seen.count(statement)
-
-
 async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, tmp_path: Path) -> None:
     statements = Statements()
-    await statements.watch(owner.store)
+    await statements.watch_writer(owner.store)
     written = await asyncio.gather(*(owner.write(CreateTask(None, "a")) for _ in range(1000)))
     seqs = [result.change.seq for [result] in written if result.change]
     assert seqs == list(range(1, 1001)), "answered in the order of asking"
@@ -49,7 +36,7 @@ async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, tmp_path
 
 async def test_group_is_bounded(owner: Owner) -> None:
     statements = Statements()
-    await statements.watch(owner.store)
+    await statements.watch_writer(owner.store)
     await asyncio.gather(*(owner.write(CreateTask(None, "a")) for _ in range(1000)))
     assert statements.count("COMMIT") >= 1000 / 256
 
@@ -58,13 +45,13 @@ async def test_reads_that_wait_at_once_share_a_snapshot(owner: Owner) -> None:
     seen: list[str] = []
     await lanes_of(owner.store)[1].run(lambda plain: plain.set_trace_callback(seen.append))
     task = await owner.create()
-    await asyncio.gather(*(owner.store.task(owner.id, task.uuid) for _ in range(200)))
+    await asyncio.gather(*(owner.read(task.uuid) for _ in range(200)))
     assert seen.count("COMMIT") <= 5
 
 
 async def test_refusing_operation_fails_alone_in_its_group(owner: Owner, tmp_path: Path) -> None:
     statements = Statements()
-    await statements.watch(owner.store)
+    await statements.watch_writer(owner.store)
     outcomes = await asyncio.gather(
         *(
             owner.write(CreateTask(None, "a"), *([UpdateTask(MISSING)] if number % 10 == 3 else []))
@@ -125,10 +112,10 @@ async def test_defective_read_fails_alone(owner: Owner) -> None:
     task = await owner.create()
     points = lanes_of(owner.store)[1]
     outcomes = await asyncio.gather(
-        owner.store.task(owner.id, task.uuid),
+        owner.read(task.uuid),
         points.run(lambda plain: plain.execute("SELEKT")),
-        owner.store.task(owner.id, task.uuid),
-        owner.store.task(owner.id, MISSING),
+        owner.read(task.uuid),
+        owner.read(MISSING),
         return_exceptions=True,
     )
     assert [type(outcome).__name__ for outcome in outcomes] == [

@@ -19,7 +19,7 @@ from shared.store.sqlite import has_wal_reset_race
 from tests.store.children import child
 from tests.store.owner import Owner, new_owner
 from tests.store.programs import settings_of
-from tests.store.sqlite_file import assert_sound, lanes_of
+from tests.store.sqlite_file import assert_sound, here_connection, lanes_of
 
 
 def _mode(path: Path) -> int:
@@ -92,16 +92,15 @@ PRAGMAS = {
 
 async def test_every_connection_has_the_pragmas_that_durability_rests_on(tmp_path: Path) -> None:
     async with open_store(settings_of(tmp_path / "taskbeam.db")) as store:
+
+        def read(plain: sqlite3.Connection) -> dict[str, object]:
+            return {name: plain.execute(f"PRAGMA {name}").fetchone()[0] for name in [*PRAGMAS, "query_only"]}
+
         for number, lane in enumerate(lanes_of(store)):
             connection = cast("Any", lane)._connection
-
-            def read(plain: sqlite3.Connection) -> dict[str, object]:
-                return {
-                    name: plain.execute(f"PRAGMA {name}").fetchone()[0] for name in [*PRAGMAS, "query_only"]
-                }
-
             found = await connection._execute(read, connection._conn)
             assert found == {**PRAGMAS, "query_only": int(number > 0)}
+        assert read(here_connection(store)) == {**PRAGMAS, "query_only": 1}
 
 
 async def test_reader_cannot_write(tmp_path: Path) -> None:
@@ -110,6 +109,8 @@ async def test_reader_cannot_write(tmp_path: Path) -> None:
             with pytest.raises(Unavailable) as refused:
                 await lane.run(lambda plain: plain.execute("DELETE FROM users"))
             assert "readonly" in refused.value.reason
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            here_connection(store).execute("DELETE FROM users")
 
 
 async def test_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
--- Times are text, YYYY-MM-DDTHH:MM:SS.ffffffZ, so that text order is time order; uuids are canonical text.
+-- Times are text, YYYY-MM-DDTHH:MM:SS.ffffffZ, unless said otherwise; uuids are canonical text.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -23,36 +23,59 @@ CREATE TABLE users (
 CREATE TABLE feeds (
     user_id INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
     seq     INTEGER NOT NULL DEFAULT 0,
-    tasks   INTEGER NOT NULL DEFAULT 0
+    tasks   INTEGER NOT NULL DEFAULT 0,
+    last    INTEGER NOT NULL DEFAULT 0   -- the position of the user's newest change, 0 before the first
 ) STRICT;
 
+-- A task is kept as the JSON that clients get: encoded once, sent as often as it is read.
+-- No foreign key: every write reads its user's feed, and delete_user deletes.
 CREATE TABLE tasks (
-    id            INTEGER PRIMARY KEY,
-    uuid          TEXT NOT NULL UNIQUE,
-    user_id       INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    time_created  TEXT NOT NULL,
-    time_modified TEXT NOT NULL,
-    task          TEXT NOT NULL,
-    description   TEXT NOT NULL,
-    completed     INTEGER NOT NULL,
-    rev           INTEGER NOT NULL
+    id      INTEGER PRIMARY KEY,
+    uuid    TEXT NOT NULL UNIQUE,
+    user_id INTEGER NOT NULL,
+    created INTEGER NOT NULL,   -- time_created in microseconds since the Unix epoch
+    json    BLOB NOT NULL
 ) STRICT;
 
-CREATE INDEX tasks_of_user ON tasks (user_id, time_created);
+CREATE INDEX tasks_of_user ON tasks (user_id, created);
+
+-- A task's fields, for queries; as generated columns a STRICT table would compute them at every insert.
+CREATE VIEW task_fields AS
+SELECT
+    id,
+    uuid,
+    user_id,
+    created AS time_created,
+    json_extract(CAST(json AS TEXT), '$.time_modified') AS time_modified,
+    json_extract(CAST(json AS TEXT), '$.task') AS task,
+    json_extract(CAST(json AS TEXT), '$.description') AS description,
+    json_extract(CAST(json AS TEXT), '$.completed') AS completed,
+    json_extract(CAST(json AS TEXT), '$.rev') AS rev,
+    json
+FROM tasks;
 
 -- The change log. position orders all users' changes and is never reused (AUTOINCREMENT), so that a
 -- reader that remembers it misses nothing.
+-- A user's own changes are a chain, each naming the one before it: an index by user would have to rewrite a page for
+-- each user in a group of writes, which costs as much as all the rest of the log. To get at an old seq without walking
+-- the whole chain there is an index of every hundredth.
 CREATE TABLE changes (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id  INTEGER NOT NULL,
     seq      INTEGER NOT NULL,
+    previous INTEGER NOT NULL,   -- the position of the user's change before, 0 at the first; it may have been pruned
     mode     TEXT NOT NULL,
     task_id  TEXT NOT NULL,
     task     BLOB,     -- its JSON after the change, null after a delete
     origin   INTEGER   -- the request that made it, where a socket waits for it as its answer
 ) STRICT;
 
-CREATE UNIQUE INDEX changes_of_user ON changes (user_id, seq);
+CREATE TABLE change_marks (
+    user_id  INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (user_id, seq)
+) STRICT, WITHOUT ROWID;
 
 -- Token families: one for each login.
 CREATE TABLE sessions (

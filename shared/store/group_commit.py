@@ -1,0 +1,160 @@
+"""Group commit: what waits for the writer goes into one transaction, under a lock for all processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from shared.errors import TaskbeamError, Unavailable
+from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
+from shared.store.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll_back
+from shared.store.unit_of_work import UnitOfWork, WriteRequest
+
+LOCK_TIMEOUT: Final = 5.0
+_HERE_MAX: Final = 256  # operations, some four milliseconds
+
+
+class WriteLock:
+    """The lock that every writing process takes around a transaction, a file beside the database.
+
+    SQLite's own busy handler sleeps up to 100 ms between tries; and a checkpoint beside another
+    connection's commit is what SQLite before 3.51.3 can corrupt the file by. Whoever holds this
+    lock is alone with the write-ahead log. The kernel drops it when its holder dies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def acquire(self, timeout: float = 0.0) -> None:
+        """Blocks the calling thread. Raises Unavailable after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        pause = 0.0001
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Unavailable("another process holds the write lock") from None
+                time.sleep(pause)
+                pause = min(pause * 2, 0.002)
+
+    def release(self) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    @contextmanager
+    def held(self, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+        """Blocks the calling thread. Raises Unavailable after ``timeout`` seconds."""
+        self.acquire(timeout)
+        try:
+            yield
+        finally:
+            self.release()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class GroupCommit:
+    """Runs a group of writes in one transaction, under the write lock, and checkpoints when the log is long."""
+
+    def __init__(self, lock: WriteLock, checkpoints: Checkpoints) -> None:
+        self._lock = lock
+        self._checkpoints = checkpoints
+
+    def run(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
+        """Do all of it on the connection's thread, where it may wait for the lock."""
+        try:
+            with self._lock.held():
+                outcomes = self._transact(connection, group)
+                self._checkpoint(connection)
+        except Unavailable as error:
+            return [error] * len(group)
+        return outcomes
+
+    def begin_here(self, connection: sqlite3.Connection, group: Sequence[Work]) -> FinishGroup | None:
+        """Write on the event loop's own thread, as a rule, and leave only the commit to the connection's.
+
+        Two threads that both run Python take turns at every statement. ``None``: nothing was done, because the
+        lock is not free at this moment, or there is more to do than the loop may be held up for.
+        """
+        requests = [work for work in group if isinstance(work, WriteRequest)]
+        if len(requests) < len(group) or sum(len(work.operations) for work in requests) > _HERE_MAX:
+            return None
+        try:
+            self._lock.acquire()
+        except Unavailable:
+            return None
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            outcomes = _carry_out(connection, group)
+        except Exception:  # noqa: BLE001 - the thread comes upon it again, and deals with it
+            roll_back(connection)
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            self._lock.release()
+            return None
+        return lambda connection: self._finish(connection, group, outcomes)
+
+    def _finish(
+        self, connection: sqlite3.Connection, group: Sequence[Work], outcomes: list[Outcome]
+    ) -> list[Outcome]:
+        try:
+            outcomes = self._commit(connection, group, outcomes)
+            self._checkpoint(connection)
+            return outcomes
+        finally:
+            self._lock.release()
+
+    def _transact(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
+        """One transaction for all; a piece that refuses (a TaskbeamError) has written nothing and fails alone."""
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            outcomes = _carry_out(connection, group)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the transaction must end
+            return self._undo(connection, group, error)
+        return self._commit(connection, group, outcomes)
+
+    def _commit(
+        self, connection: sqlite3.Connection, group: Sequence[Work], outcomes: list[Outcome]
+    ) -> list[Outcome]:
+        try:
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._undo(connection, group, error)
+        return outcomes
+
+    def _undo(self, connection: sqlite3.Connection, group: Sequence[Work], error: Exception) -> list[Outcome]:
+        roll_back(connection)
+        return alone_or_failed(group, error, lambda work: self._transact(connection, [work]))
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        if self._checkpoints.is_due:
+            self._checkpoints.run(connection)
+
+    def checkpoint_when_quiet(self, connection: sqlite3.Connection) -> None:
+        """Empty the log before it is so long that a writer has to."""
+        with suppress(Unavailable), self._lock.held():
+            if self._checkpoints.is_worth_while:
+                self._checkpoints.run(connection)
+
+
+def _carry_out(connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
+    """Within a transaction."""
+    outcomes: list[Outcome] = []
+    unit = UnitOfWork(connection)
+    unit.look_up([work for work in group if isinstance(work, WriteRequest)])
+    for work in group:
+        try:
+            outcomes.append(work(unit))
+        except TaskbeamError as refusal:
+            outcomes.append(refusal)
+    unit.flush()
+    return outcomes

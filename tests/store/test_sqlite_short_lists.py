@@ -1,0 +1,150 @@
+"""Short lists are answered on the event loop, long ones on a thread, and both are the same list."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from shared.errors import UserGone
+from shared.models import CreateTask, DeleteTask, Task, TaskPage, TaskQuery
+from shared.rules import clean_query
+from shared.store import Store, open_store, tasks_sql
+from shared.store.tasks_sql import SHORT_LIST
+from tests.store.engines import engine_settings
+from tests.store.owner import NOW, SECOND, Owner, listed, new_owner
+from tests.store.sqlite_file import Statements
+
+OLDEST_FIRST, NEWEST_FIRST = (("time_created", False),), (("time_created", True),)
+BY_TEXT = (("task", False), ("time_created", True))
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(engine_settings("sqlite", tmp_path)) as store:
+        yield store
+
+
+async def _fill(owner: Owner, tasks: int) -> None:
+    """Of four moments, so that there are ties; and one more, deleted again."""
+    for moment in range(4):
+        await owner.write(
+            *[
+                CreateTask(None, f"Task {number % 7}", f"number {number}", completed=number % 3 == 0)
+                for number in range(moment, tasks, 4)
+            ],
+            now=NOW + moment * SECOND,
+        )
+    [extra] = await owner.write(CreateTask(None, "deleted again"))
+    await owner.write(DeleteTask(extra.task.uuid))
+
+
+async def _ask(owner: Owner, query: TaskQuery) -> tuple[TaskPage, bool]:
+    """The answer, and whether it came from the thread for long lists."""
+    statements = Statements()
+    await statements.watch_scans(owner.store)
+    statements.seen.clear()
+    page = await owner.store.tasks(owner.id, query)
+    return page, bool(statements.seen)
+
+
+def _expected(tasks: list[Task], query: TaskQuery) -> tuple[list[Task], int]:
+    """The page and the count, from all tasks in the order of their creation."""
+    found = [
+        task
+        for task in tasks
+        if query.completed in (None, task.completed)
+        and all(term in f"{task.task}\n{task.description}".casefold() for term in query.search)
+    ]
+    if query.ordering[0][1]:
+        found.reverse()
+    for field, descends in reversed(query.ordering):
+        found.sort(key=lambda task: getattr(task, field), reverse=descends)
+    end = None if query.limit is None else query.offset + query.limit
+    return found[query.offset : end], len(found)
+
+
+QUERIES = [
+    TaskQuery(completed, search, ordering, limit, offset)
+    for completed, search in ((None, ()), (True, ()), (False, ("task 3",)), (None, ("number 1", "task")))
+    for ordering in (OLDEST_FIRST, NEWEST_FIRST, BY_TEXT)
+    for limit, offset in (
+        (None, 0),
+        (1, 0),
+        (SHORT_LIST, 0),
+        (SHORT_LIST + 1, 0),
+        (SHORT_LIST, 1),
+        (1, SHORT_LIST - 1),
+        (1, SHORT_LIST),
+        (5, 48),
+        (50, 1000),
+        (None, 97),
+    )
+]
+
+
+@pytest.mark.parametrize("tasks", [0, 1, SHORT_LIST - 1, SHORT_LIST, SHORT_LIST + 1, 3 * SHORT_LIST])
+async def test_answers_on_both_sides_of_the_border_are_those_of_a_plain_list(
+    owner: Owner, stranger: Owner, monkeypatch: pytest.MonkeyPatch, tasks: int
+) -> None:
+    await _fill(owner, tasks)
+    whole = await owner.tasks()
+    assert len(whole) == tasks
+    for query in QUERIES:
+        page = await owner.store.tasks(owner.id, query)
+        assert (listed(page), page.count) == _expected(whole, query), query
+        assert page.seq == tasks + 2
+        with monkeypatch.context() as patch:
+            patch.setattr(tasks_sql, "SHORT_LIST", -1)
+            assert await _ask(owner, query) == (page, True), query
+
+
+Asked = Callable[[int], bool]
+
+
+@pytest.mark.parametrize(
+    ("query", "on_the_thread"),
+    [
+        (TaskQuery(), lambda tasks: tasks > SHORT_LIST),
+        (TaskQuery(limit=SHORT_LIST), lambda _: False),
+        (TaskQuery(limit=SHORT_LIST, ordering=NEWEST_FIRST), lambda _: False),
+        (TaskQuery(limit=1, offset=SHORT_LIST - 1), lambda _: False),
+        (TaskQuery(limit=1, offset=SHORT_LIST), lambda tasks: tasks > SHORT_LIST),
+        (TaskQuery(limit=SHORT_LIST + 1), lambda tasks: tasks > SHORT_LIST),
+        (TaskQuery(limit=1, ordering=BY_TEXT), lambda tasks: tasks > SHORT_LIST),
+        (TaskQuery(limit=1, completed=True), lambda tasks: tasks > SHORT_LIST),
+        (TaskQuery(limit=1, search=("task",)), lambda tasks: tasks > SHORT_LIST),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("tasks", [0, SHORT_LIST, SHORT_LIST + 1])
+async def test_loop_never_looks_at_more_rows_than_a_short_list_has(
+    owner: Owner, stranger: Owner, tasks: int, query: TaskQuery, on_the_thread: Asked
+) -> None:
+    await _fill(owner, tasks)
+    _, asked_thread = await _ask(owner, query)
+    assert asked_thread == on_the_thread(tasks)
+
+
+@pytest.mark.parametrize("query", [TaskQuery(), TaskQuery(limit=SHORT_LIST + 1), TaskQuery(completed=True)])
+async def test_list_of_a_deleted_user_says_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch, query: TaskQuery
+) -> None:
+    gone = await new_owner(store)
+    await store.delete_user(gone.id, NOW)
+    for border in (SHORT_LIST, -1):
+        monkeypatch.setattr(tasks_sql, "SHORT_LIST", border)
+        with pytest.raises(UserGone):
+            await store.tasks(gone.id, query)
+
+
+async def test_search_folds_case_on_both_sides_of_the_border(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owner.write(CreateTask(None, "Straße"), CreateTask(None, "ÉTÉ"))
+    for border in (SHORT_LIST, -1):
+        monkeypatch.setattr(tasks_sql, "SHORT_LIST", border)
+        for search, expected in (("STRASSE", ["Straße"]), ("été", ["ÉTÉ"])):
+            page = await owner.store.tasks(owner.id, clean_query({"search": search}))
+            assert [task.task for task in listed(page)] == expected
