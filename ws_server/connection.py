@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 from shared.accounts import AccountService, Identity
 from shared.changes import ChangeFeed
 from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
-from shared.models import Change, Written
+from shared.models import Written
 from shared.settings import Settings
 from shared.strict_json import MalformedJSON
 from shared.tasks import TaskService
@@ -28,8 +28,9 @@ from shared.tokens import Token
 from shared.wire import replayed_frame
 from ws_server import protocol
 from ws_server.commands import COMMANDS
-from ws_server.hub import Hub
-from ws_server.protocol import Auth, BadRequest, CloseCode, Command, Envelope, Request
+from ws_server.deadlines import Deadline, Deadlines
+from ws_server.hub import Hub, Push
+from ws_server.protocol import Auth, BadRequest, CloseCode, Envelope, Request
 from ws_server.rate_limit import MessageRate
 from ws_server.transport import Socket
 
@@ -45,6 +46,7 @@ class Context(NamedTuple):
     """What all connections of a server share."""
 
     settings: Settings
+    deadlines: Deadlines
     hub: Hub
     feed: ChangeFeed
     tasks: TaskService
@@ -53,6 +55,10 @@ class Context(NamedTuple):
 
 class _Ended(Exception):
     """The connection is closing; the message in hand is the last one."""
+
+
+def _seconds_left(token: Token) -> float:
+    return max(0.0, token.exp - time.time())
 
 
 class _Expected(NamedTuple):
@@ -91,12 +97,12 @@ class Connection:
         self._token: Token | None = None  # whose feed we hear; of an authenticated user, or one about to be
         self._authenticated = False
         self._recheck = False  # a token was revoked while one was being checked
-        self._deadline: asyncio.TimerHandle | None = None  # of the authentication, then of the token
+        self._deadline: Deadline | None = None  # of the authentication, then of the token
         self._rate = MessageRate(context.settings.messages_per_second, time.monotonic())
 
         self._push = True
         self._cursor = 0
-        self._held: deque[tuple[Change, bytes]] | None = None
+        self._held: deque[Push] | None = None
         self._held_bytes = 0
         self._expected: _Expected | None = None
         self._waiter: tuple[int, asyncio.Future[None]] | None = None
@@ -113,11 +119,8 @@ class Connection:
             self.start_closing(CloseCode.TOO_MANY_CONNECTIONS, "too many connections")
             return
         hub.enter(self)
-        self._deadline = asyncio.get_running_loop().call_at(
-            self._socket.opened + settings.auth_timeout_seconds,
-            self.start_closing,
-            CloseCode.NO_AUTH_IN_TIME,
-            "no authentication in time",
+        self._deadline = self.context.deadlines.set(
+            self._socket.opened + settings.auth_timeout_seconds, self._on_no_auth
         )
 
     # The life of a connection: called by the socket
@@ -151,7 +154,10 @@ class Connection:
             if isinstance(request, Auth):
                 await self._authenticate(request)
             else:
-                await self._command(self._require_authenticated(request.envelope), request)
+                user_id = self._require_authenticated(request.envelope)
+                answer = await COMMANDS[type(request)](self, user_id, request)
+                if answer is not None:
+                    self.send(protocol.with_id(answer, request.envelope.id))
         except Exception as error:  # noqa: BLE001 - as above
             self._report(error, request.envelope)
         finally:
@@ -238,7 +244,7 @@ class Connection:
         def welcome(identity: Identity) -> bytes:
             self._token, self._authenticated, self._push = token, True, request.push
             self._socket.allow_message_bytes(self.context.settings.max_message_bytes)
-            self._expect_expiry(token.exp)
+            self._expect_expiry(token)
             return protocol.auth_frame(token.user_id, token.exp, self.context.tasks.epoch, identity.seq)
 
         await self.at_snapshot(
@@ -261,22 +267,25 @@ class Connection:
         self.send(protocol.failure_frame(code, message, envelope))
         self._end(CloseCode.NOT_AUTHENTICATED, message)
 
-    def _expect_expiry(self, expires: int) -> None:
-        notice = max(0.0, expires - time.time() - _EXPIRY_NOTICE)
-        loop = asyncio.get_running_loop()
-        self._set_deadline(loop.call_later(notice, self._announce_expiry, expires))
+    def _on_no_auth(self) -> None:
+        self.start_closing(CloseCode.NO_AUTH_IN_TIME, "no authentication in time")
 
-    def _announce_expiry(self, expires: int) -> None:
-        left = max(0.0, expires - time.time())
-        self.send(protocol.expiring_frame(round(left)))
-        loop = asyncio.get_running_loop()
+    def _expect_expiry(self, token: Token) -> None:
         self._set_deadline(
-            loop.call_later(left, self.start_closing, CloseCode.TOKEN_EXPIRED, "token expired")
+            self.context.deadlines.after(max(0.0, _seconds_left(token) - _EXPIRY_NOTICE), self._on_expiring)
         )
 
-    def _set_deadline(self, deadline: asyncio.TimerHandle | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+    def _on_expiring(self) -> None:
+        if self._token is not None:
+            left = _seconds_left(self._token)
+            self.send(protocol.expiring_frame(round(left)))
+            self._set_deadline(self.context.deadlines.after(left, self._on_expired))
+
+    def _on_expired(self) -> None:
+        self.start_closing(CloseCode.TOKEN_EXPIRED, "token expired")
+
+    def _set_deadline(self, deadline: Deadline | None) -> None:
+        self.context.deadlines.cancel(self._deadline)
         self._deadline = deadline
 
     def on_revocation(self, sid: str | None) -> None:
@@ -295,11 +304,6 @@ class Connection:
             self.start_closing(CloseCode.RESTARTS, "the token cannot be checked now")
 
     # Requests
-
-    async def _command(self, user_id: int, request: Command) -> None:
-        answer = await COMMANDS[type(request)](self, user_id, request)
-        if answer is not None:
-            self.send(protocol.with_id(answer, request.envelope.id))
 
     async def write(self, request: Request, write: Callable[[int], Awaitable[Written]]) -> bytes | None:
         """Have one operation done, given its origin. The answer comes by on the feed; what is returned, if
@@ -336,52 +340,57 @@ class Connection:
             if covered > 0:
                 await self._stream_reaches(seq)
             held = self._held
-            while held and held[0][0].seq <= seq:
-                change, frame = held.popleft()
-                if change.seq < covered:
-                    self._deliver(change, frame)
+            while held and held[0].change.seq <= seq:
+                push = held.popleft()
+                if push.change.seq < covered:
+                    self._deliver(push)
                 else:
-                    self._cursor = max(self._cursor, change.seq)
+                    self._cursor = max(self._cursor, push.change.seq)
             self.send(protocol.with_id(frame_of(snapshot), request.envelope.id))
             self._cursor = max(self._cursor, seq)
         finally:
             held, self._held = self._held, None
             if self._authenticated:
-                for change, frame in held:
-                    self._deliver(change, frame)
+                for push in held:
+                    self._deliver(push)
 
     async def _stream_reaches(self, seq: int) -> None:
         """Wait until the feed has brought by a change that is known to be committed."""
-        if (self._held[-1][0].seq if self._held else self._cursor) >= seq:
+        if (self._held[-1].change.seq if self._held else self._cursor) >= seq:
             return
-        waiter = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def give_up() -> None:
+            if not waiter.done():
+                waiter.set_exception(Unavailable("the change feed does not move"))
+
         self._waiter = (seq, waiter)
         self.context.feed.look()
+        deadline = self.context.deadlines.after(_STREAM_TIMEOUT, give_up)
         try:
-            async with asyncio.timeout(_STREAM_TIMEOUT):
-                await waiter
-        except TimeoutError:
-            raise Unavailable("the change feed does not move") from None
+            await waiter
         finally:
+            self.context.deadlines.cancel(deadline)
             self._waiter = None
 
     # The stream
 
-    def on_change(self, change: Change, frame: bytes) -> None:
+    def on_change(self, push: Push) -> None:
         """Called by the hub with every change of the user, in order."""
         if self._closing:
             return
         if self._held is None:
-            self._deliver(change, frame)
+            self._deliver(push)
         else:
-            self._held.append((change, frame))
-            self._held_bytes += len(frame)
+            self._held.append(push)
+            self._held_bytes += len(push.frame)
             if self._held_bytes > self.context.settings.max_buffer_bytes:
                 self.start_closing(CloseCode.TOO_SLOW, "too much is waiting")
-        if self._waiter is not None and change.seq >= self._waiter[0] and not self._waiter[1].done():
+        if self._waiter is not None and push.change.seq >= self._waiter[0] and not self._waiter[1].done():
             self._waiter[1].set_result(None)
 
-    def _deliver(self, change: Change, frame: bytes) -> None:
+    def _deliver(self, push: Push) -> None:
+        change = push.change
         if change.seq <= self._cursor:
             return
         if change.seq != self._cursor + 1:
@@ -391,13 +400,13 @@ class Connection:
             return
         self._cursor = change.seq
         if self._expected is not None and change.origin == self._expected.origin:
-            self.send(protocol.with_id(frame, self._expected.request_id))
+            self.send(protocol.with_id(push.frame, self._expected.request_id))
         elif self._push:
             limit = self.context.settings.max_buffer_bytes + self._answer_bytes
             if self._socket.buffered > limit:
                 self.start_closing(CloseCode.TOO_SLOW, "too slow a reader")
             elif not self._closing:
-                self._socket.send(frame)
+                self._socket.send_on_the_wire(push.on_the_wire)
 
     def send(self, frame: bytes) -> None:
         """Send an answer now. What waits is bounded: no request is read before the buffer has drained."""

@@ -18,14 +18,33 @@ from shared.models import Change
 from shared.store import Revocation
 from shared.wire import change_frame
 from ws_server.protocol import CloseCode
+from ws_server.transport import text_on_the_wire
 
 log = logging.getLogger(__name__)
+
+
+class Push:
+    """A change on its way to the sockets of its user."""
+
+    __slots__ = ("_on_the_wire", "change", "frame")
+
+    def __init__(self, change: Change) -> None:
+        self.change = change
+        self.frame = change_frame(change)
+        self._on_the_wire: bytes | None = None
+
+    @property
+    def on_the_wire(self) -> bytes:
+        """Made once for all sockets, and not at all for the requester, whose frame has its id."""
+        if self._on_the_wire is None:
+            self._on_the_wire = text_on_the_wire(self.frame)
+        return self._on_the_wire
 
 
 class Subscriber(Protocol):
     """What the hub knows of a connection."""
 
-    def on_change(self, change: Change, frame: bytes) -> None: ...
+    def on_change(self, push: Push) -> None: ...
     def on_revocation(self, sid: str | None) -> None: ...
     def start_leaving(self, code: CloseCode, reason: str) -> None: ...
 
@@ -68,9 +87,9 @@ class Hub:
     def on_changes(self, changes: list[Change]) -> None:
         for change in changes:
             if subscribers := self._by_user.get(change.user_id):
-                frame = change_frame(change)
+                push = Push(change)
                 for subscriber in subscribers:
-                    subscriber.on_change(change, frame)
+                    subscriber.on_change(push)
 
     def on_revocations(self, revocations: list[Revocation]) -> None:
         for revocation in revocations:

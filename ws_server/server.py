@@ -22,6 +22,7 @@ from shared.origins import OriginPolicy
 from shared.process import Backend
 from shared.settings import Settings
 from ws_server.connection import AUTH_MAX_BYTES, Connection, Context
+from ws_server.deadlines import Deadlines
 from ws_server.hub import Hub
 from ws_server.protocol import CloseCode
 from ws_server.transport import Listener, Rules, Socket
@@ -40,7 +41,8 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     """Accept connections until stopped; then let requests in progress end and close the rest."""
     hub = Hub()
     backend.feed.subscribe(hub)
-    context = Context(settings, hub, backend.feed, backend.tasks, backend.accounts)
+    deadlines = Deadlines()
+    context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.accounts)
     origins = _origins(OriginPolicy(settings.allowed_origins))
 
     def handler(socket: Socket) -> Connection:
@@ -67,7 +69,8 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
             answer=answer,
             handler=handler,
             open_seconds=settings.auth_timeout_seconds,
-        )
+        ),
+        deadlines,
     )
     server = await asyncio.get_running_loop().create_server(
         listener, **_listening(settings, backend.feed), backlog=_BACKLOG

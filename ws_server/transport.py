@@ -1,9 +1,10 @@
 """A WebSocket server connection on the Sans-I/O core of `websockets`, without a task of its own.
 
 The library's own asyncio connection keeps two tasks, several futures and a queue for each socket, idle or
-not. Here an idle socket is the transport, the parser and one small object; a task exists only while messages
-are carried out. What the library's server does besides parsing is done here as it does it: the handshake and
-its deadline, reassembly, back-pressure both ways, keep-alive, and the closing handshake with its deadline.
+not. Here an idle socket is the transport, the parser and one small object, and a message becomes a task only
+when its work waits more than once. What the library's server does besides parsing is done here as it does it:
+the handshake and its deadline, reassembly, back-pressure both ways, keep-alive, and the closing handshake with
+its deadline.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+
+from ws_server.deadlines import Deadline, Deadlines
 
 CLOSE_SECONDS: Final = 10.0  # for the peer to answer a close frame; then the connection is cut
 PING_SECONDS: Final = 20.0  # between two keep-alive pings; the answer must come before the next one
@@ -27,6 +31,8 @@ _INBOX_HIGH: Final = 16  # messages that wait, before reading from the network s
 _INBOX_LOW: Final = 4
 _AT_ONCE: Final = 16  # messages of one socket, before it is another's turn
 _FRAGMENTS_MAX: Final = 4096  # of one message
+_TEXT: Final = Opcode.TEXT
+_BINARY: Final = Opcode.BINARY
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +40,18 @@ log = logging.getLogger(__name__)
 Work = Coroutine[Any, Any, None]
 
 
+def text_on_the_wire(text: bytes) -> bytes:
+    """A text message as ``Socket.send_on_the_wire`` takes it, the same for every socket."""
+    return Frame(_TEXT, text).serialize(mask=False)
+
+
 class Handler(Protocol):
     """What a socket's messages are for. One message after the other: the work that ``on_message`` returns is
-    awaited before the next; it returns ``None`` when all is done already."""
+    done before the next; it returns ``None`` when all is done already.
+
+    Most work waits once, for the store. So it becomes a task only when it waits a second time: before that
+    there is no ``asyncio.current_task()``, which ``asyncio.timeout`` needs.
+    """
 
     def on_message(self, message: str) -> Work | None: ...
     def on_binary(self) -> None: ...
@@ -60,16 +75,16 @@ class Socket(asyncio.Protocol):
     """One connection. ``opened`` is the ``loop.time()`` of the TCP connection."""
 
     __slots__ = (
-        "_drained",
+        "_deadline",
+        "_ending",
         "_fragments",
         "_handler",
         "_inbox",
         "_listener",
         "_pinged",
         "_protocol",
-        "_task",
-        "_timer",
         "_transport",
+        "_work",
         "_writing_paused",
         "opened",
     )
@@ -82,10 +97,10 @@ class Socket(asyncio.Protocol):
         self._protocol = listener.rules.make_protocol()
         self._handler: Handler | None = None
         self._fragments: list[Frame] | None = None
-        self._inbox: deque[str] | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None  # the handshake's deadline, later the closing one
-        self._drained: asyncio.Future[None] | None = None
+        self._inbox: deque[str] | None = None  # messages that wait for the one in hand, or for the reader
+        self._work: Work | asyncio.Task[None] | None = None  # of the message in hand, or of the handshake
+        self._deadline: Deadline | None = None  # the handshake's, later the closing one
+        self._ending = False
         self._writing_paused = False
         self._pinged = False
 
@@ -106,9 +121,12 @@ class Socket(asyncio.Protocol):
 
     def send(self, text: bytes) -> None:
         """Send a text message, now; does nothing once the connection is closing."""
+        self.send_on_the_wire(text_on_the_wire(text))
+
+    def send_on_the_wire(self, data: bytes) -> None:
+        """As ``send``, with the bytes that ``text_on_the_wire`` made."""
         if self._protocol.state is OPEN:
-            self._protocol.send_text(text)
-            self._flush()
+            self._transport.write(data)
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake, behind what waits to be sent."""
@@ -139,10 +157,10 @@ class Socket(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(WRITE_HIGH_BYTES)
-        loop = self._listener.loop
-        self.opened = loop.time()
-        self._timer = loop.call_later(self._listener.rules.open_seconds, self.abort)
-        self._listener.sockets.add(self)
+        listener = self._listener
+        self.opened = listener.loop.time()
+        self._deadline = listener.deadlines.set(self.opened + listener.rules.open_seconds, self.abort)
+        listener.sockets.add(self)
 
     def data_received(self, data: bytes) -> None:
         self._protocol.receive_data(data)
@@ -154,7 +172,7 @@ class Socket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._protocol.receive_eof()  # idempotent; afterwards the state is CLOSED
-        self._set_timer(None)
+        self._set_deadline(None)
         self.resume_writing()
         self._listener.sockets.discard(self)
         if self._handler is not None:
@@ -166,8 +184,8 @@ class Socket(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writing_paused = False
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        if self._inbox:
+            self._listener.loop.call_soon(self._work_off)
 
     # Input
 
@@ -175,23 +193,24 @@ class Socket(asyncio.Protocol):
         events = self._protocol.events_received()
         self._flush()  # pongs, the echo of a close frame, a refusal
         for number, event in enumerate(events):
-            if isinstance(event, Request):
-                self._on_request(event)
-            elif isinstance(event, Frame):
+            if isinstance(event, Frame):
                 self._on_frame(event, at_once=number < _AT_ONCE)
+            elif isinstance(event, Request):
+                self._on_request(event)
         if self._protocol.close_expected():
             self._expect_end()
 
     def _on_request(self, request: Request) -> None:
         answer = self._listener.rules.answer(request)
         if isinstance(answer, Awaitable):
-            self._task = self._listener.loop.create_task(self._respond_later(answer))
+            self._work = self._listener.loop.create_task(self._respond_later(answer))
         else:
             self._respond(self._protocol.accept(request) if answer is None else answer)
+        request.headers.clear()  # the parser keeps the request as long as the connection lasts
 
     async def _respond_later(self, answer: Awaitable[Response]) -> None:
         self._respond(await answer)
-        self._task = None
+        self._work = None
 
     def _respond(self, response: Response) -> None:
         if self._transport.is_closing():
@@ -203,16 +222,17 @@ class Socket(asyncio.Protocol):
         self._protocol.send_response(response)
         self._flush()
         if self._protocol.state is OPEN:
-            self._set_timer(None)
+            self._set_deadline(None)
             self._handler = self._listener.rules.handler(self)
         else:
             self._expect_end()
 
     def _on_frame(self, frame: Frame, *, at_once: bool) -> None:
         self._pinged = False  # whatever came, the peer is alive
-        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY:
+        if frame.opcode is _TEXT or frame.opcode is _BINARY:
             if frame.fin:
                 self._on_message(frame.opcode, frame.data, at_once)
+                frame.data = b""  # the parser keeps the last frame as long as the connection is silent
             else:
                 self._fragments = [frame]
         elif frame.opcode is Opcode.CONT and self._fragments is not None:
@@ -222,66 +242,95 @@ class Socket(asyncio.Protocol):
                 self._on_message(
                     fragments[0].opcode, b"".join(fragment.data for fragment in fragments), at_once
                 )
+                frame.data = b""
             elif len(self._fragments) >= _FRAGMENTS_MAX:
                 self._fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
 
     def _on_message(self, opcode: Opcode, data: bytes | bytearray | memoryview, at_once: bool) -> None:
         if self._handler is None or self._protocol.state is not OPEN:
             return
-        if opcode is Opcode.BINARY:
+        if opcode is _BINARY:
             self._handler.on_binary()
             return
         try:
-            message = bytes(data).decode()
+            message = str(data, "utf-8")
         except UnicodeDecodeError as error:
             self._fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
             return
-        if self._task is None:
-            work = None
-            if at_once and not self._writing_paused:
-                work = self._handler.on_message(message)
-                if work is None:
-                    return
-            self._inbox = deque() if work is not None else deque([message])
-            self._task = self._listener.loop.create_task(self._work_off(work, self._inbox, self._handler))
-        elif self._inbox is not None:
+        if self._inbox is not None:
             self._inbox.append(message)
             if len(self._inbox) == _INBOX_HIGH:
                 self._transport.pause_reading()
+        elif self._work is None and at_once and not self._writing_paused:
+            self._take_up(self._handler, message)
+        else:
+            self._inbox = deque([message])
+            if not at_once:
+                self._listener.loop.call_soon(self._work_off)
 
-    async def _work_off(self, work: Work | None, inbox: deque[str], handler: Handler) -> None:
-        """Await the work, then that of one message after the other; ends when none is left."""
-        number = 0
+    def _take_up(self, handler: Handler, message: str) -> None:
+        """Do the message's work up to where it waits, if it does."""
         try:
-            while True:
-                if work is not None:
-                    await work
-                elif number % _AT_ONCE == 0:
-                    await asyncio.sleep(0)  # the other sockets' turn
-                if self._writing_paused:
-                    await self._drain()
-                if not inbox or self._protocol.state is not OPEN:
-                    break
-                message = inbox.popleft()
-                if len(inbox) == _INBOX_LOW and not self._transport.is_reading():
-                    self._transport.resume_reading()
-                work = handler.on_message(message)
-                number += 1
-        except Exception:
-            log.exception("a connection's handler failed")
-            self._fail(CloseCode.INTERNAL_ERROR, "")
-        finally:
-            self._inbox = None
-            self._task = None
-            if not self._transport.is_closing() and not self._transport.is_reading():
-                self._transport.resume_reading()  # for the answer to a close frame
+            work = handler.on_message(message)
+            if work is None:
+                return
+            awaited = work.send(None)
+        except StopIteration:
+            return
+        except Exception:  # noqa: BLE001 - the log has it
+            self._on_defect()
+            return
+        if asyncio.isfuture(awaited):
+            self._work = work
+            awaited.add_done_callback(self._go_on)
+        else:
+            self._work = self._listener.loop.create_task(self._end_as_task(_rest_of(work, awaited)))
 
-    async def _drain(self) -> None:
-        self._drained = self._listener.loop.create_future()
+    def _go_on(self, awaited: asyncio.Future[Any]) -> None:
+        """What the work waited for is there."""
+        work = cast(Work, self._work)
         try:
-            await self._drained
+            next_awaited = work.send(None)
+        except StopIteration:
+            self._work_done()
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - as above
+            self._on_defect()
+            self._work_done()
+        else:
+            self._work = self._listener.loop.create_task(self._end_as_task(_rest_of(work, next_awaited)))
+
+    async def _end_as_task(self, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except Exception:  # noqa: BLE001 - the log has it
+            self._on_defect()
         finally:
-            self._drained = None
+            self._work_done()
+
+    def _work_done(self) -> None:
+        self._work = None
+        if self._inbox is not None:
+            self._work_off()
+
+    def _work_off(self) -> None:
+        """Take up one message after the other until one waits, or the reader is too slow, or none is left."""
+        for _ in range(_AT_ONCE):
+            if self._work is not None or self._writing_paused or self._inbox is None:
+                return
+            if not self._inbox or self._handler is None or self._protocol.state is not OPEN:
+                self._inbox = None
+                if not self._transport.is_closing() and not self._transport.is_reading():
+                    self._transport.resume_reading()  # for the answer to a close frame
+                return
+            message = self._inbox.popleft()
+            if len(self._inbox) == _INBOX_LOW and not self._transport.is_reading():
+                self._transport.resume_reading()
+            self._take_up(self._handler, message)
+        self._listener.loop.call_soon(self._work_off)  # now it is the other sockets' turn
+
+    def _on_defect(self) -> None:
+        log.exception("a connection's handler failed")
+        self._fail(CloseCode.INTERNAL_ERROR, "")
 
     # Output
 
@@ -301,20 +350,29 @@ class Socket(asyncio.Protocol):
         self._expect_end()
 
     def _expect_end(self) -> None:
-        """The peer has its time to end the connection."""
-        self._set_timer(self._listener.loop.call_later(CLOSE_SECONDS, self.abort))
+        """The peer has its time to end the connection, whatever it still sends."""
+        if not self._ending:
+            self._ending = True
+            self._set_deadline(self._listener.deadlines.after(CLOSE_SECONDS, self.abort))
 
-    def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = timer
+    def _set_deadline(self, deadline: Deadline | None) -> None:
+        self._listener.deadlines.cancel(self._deadline)
+        self._deadline = deadline
+
+
+@types.coroutine
+def _rest_of(work: Work, awaited: object) -> Generator[Any, Any, None]:
+    """What is left of work that was begun by hand and has come to wait for something."""
+    yield awaited
+    yield from work
 
 
 class Listener:
     """All sockets of a listening server, and their keep-alive."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, deadlines: Deadlines) -> None:
         self.rules = rules
+        self.deadlines = deadlines
         self.loop = asyncio.get_running_loop()
         self.sockets: set[Socket] = set()
         self.is_serving = True

@@ -15,7 +15,7 @@ import websockets
 from tests.support.clients import connected, new_account
 from tests.support.frames import create, receive_until
 from tests.support.locks import writes_held_up
-from tests.support.processes import running
+from tests.support.processes import System, running, wait_until
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1012), (signal.SIGINT, 1001)])
@@ -45,6 +45,20 @@ async def test_a_stop_answers_what_is_in_progress_and_closes_the_rest(
         assert await asyncio.to_thread(system.ws.popen.wait, 20) == 0
         assert time.monotonic() - started < 2
         assert [task["task"] for task in account.rest("GET", "/").body] == ["In progress"]
+
+
+def test_a_stop_during_the_start_is_an_orderly_end(tmp_path: Path) -> None:
+    process = System(tmp_path).ws
+    process.start(ready=False)
+    status = Path(f"/proc/{process.pid}/status")
+
+    def catches_sigterm() -> bool:
+        caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+    wait_until(catches_sigterm, 10, "a handler of SIGTERM")
+    assert process.stop() == 0
+    assert b"listening on" not in process.log.read_bytes()
 
 
 async def test_a_defect_is_answered_with_a_reference_to_the_log(tmp_path: Path) -> None:

@@ -1,0 +1,224 @@
+"""The socket by itself, with handlers that do what no handler of ours does."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import types
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.server import ServerProtocol
+
+from ws_server import transport
+from ws_server.deadlines import Deadlines
+from ws_server.transport import Listener, Rules, Socket
+
+Work = Coroutine[Any, Any, None]
+
+
+class Scripted:
+    """A handler whose messages say what happens to them."""
+
+    def __init__(self, socket: Socket, on_message: Callable[[Socket, str], Work | None]) -> None:
+        self.socket = socket
+        self._on_message = on_message
+
+    def on_message(self, message: str) -> Work | None:
+        return self._on_message(self.socket, message)
+
+    def on_binary(self) -> None:
+        self.socket.close(1003, "")
+
+    def on_lost(self) -> None:
+        pass
+
+
+@asynccontextmanager
+async def served(on_message: Callable[[Socket, str], Work | None]) -> AsyncIterator[tuple[Listener, int]]:
+    listener = Listener(
+        Rules(ServerProtocol, lambda request: None, lambda socket: Scripted(socket, on_message), 5.0),
+        Deadlines(),
+    )
+    server = await asyncio.get_running_loop().create_server(listener, "127.0.0.1", 0)
+    try:
+        yield listener, server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def client_of(port: int) -> AsyncIterator[ClientConnection]:
+    async with connect(f"ws://127.0.0.1:{port}/", compression=None, close_timeout=2) as client:
+        yield client
+
+
+async def _waits(times: int) -> None:
+    for _ in range(times):
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_result, None)
+        await future
+
+
+async def test_one_message_after_the_other_however_often_each_waits() -> None:
+    busy = 0
+
+    def on_message(socket: Socket, message: str) -> Work | None:
+        async def work() -> None:
+            nonlocal busy
+            busy += 1
+            assert busy == 1
+            if message.endswith("9"):
+                await asyncio.sleep(0)  # a wait that is no future
+            await _waits(int(message) % 4)
+            if int(message) % 4 > 1:
+                async with asyncio.timeout(5):  # it is a task by now
+                    await _waits(1)
+            socket.send(message.encode())
+            busy -= 1
+
+        if message.endswith("5"):
+            socket.send(message.encode())
+            return None
+        return work()
+
+    async with served(on_message) as (_, port), client_of(port) as client:
+        for number in range(300):
+            await client.send(str(number))
+        assert [await client.recv() for _ in range(300)] == [str(number) for number in range(300)]
+
+
+@pytest.mark.parametrize("waits", [-1, 0, 1, 2])
+async def test_a_defect_ends_its_own_connection_only(waits: int, caplog: pytest.LogCaptureFixture) -> None:
+    def on_message(socket: Socket, message: str) -> Work | None:
+        async def work() -> None:
+            await _waits(waits)
+            if message == "defect":
+                raise LookupError("deliberate")
+            socket.send(b"done")
+
+        if message == "defect" and waits < 0:
+            raise LookupError("deliberate")
+        return work()
+
+    async with served(on_message) as (_, port), client_of(port) as other, client_of(port) as client:
+        await client.send("defect")
+        with pytest.raises(websockets.ConnectionClosedError) as closed:
+            await client.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1011
+        await other.send("fine")
+        assert await other.recv() == "done"
+    assert "deliberate" in caplog.text
+
+
+async def test_what_was_waited_for_may_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    def on_message(socket: Socket, message: str) -> Work:
+        async def work() -> None:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(future.cancel)
+            await future
+
+        return work()
+
+    async with served(on_message) as (_, port), client_of(port) as client:
+        await client.send("x")
+        with pytest.raises(websockets.ConnectionClosedError):
+            await client.recv()
+    assert "CancelledError" in caplog.text
+
+
+async def test_messages_wait_in_order_while_the_reader_is_slow() -> None:
+    def on_message(socket: Socket, message: str) -> None:
+        socket.send(message.encode() + b" " * 100_000)
+
+    async with served(on_message) as (_, port), client_of(port) as client:
+        sending = asyncio.create_task(_send_all(client, 200))
+        await asyncio.sleep(0.1)  # by now 20 MB would have been answered
+        received = [str(await client.recv()).strip() for _ in range(200)]
+        await sending
+        assert received == [str(number) for number in range(200)]
+
+
+async def _send_all(client: ClientConnection, count: int) -> None:
+    for number in range(count):
+        await client.send(str(number))
+
+
+async def test_a_silent_socket_keeps_nothing_of_what_its_client_sent() -> None:
+    """Neither the handshake's headers nor the last message: memory, and a token in it."""
+    secret = "a-text-that-is-nowhere-else"
+
+    def on_message(socket: Socket, message: str) -> None:
+        socket.send(b"done")
+
+    async with (
+        served(on_message) as (listener, port),
+        connect(f"ws://127.0.0.1:{port}/", additional_headers={"X-Secret": secret}) as client,
+    ):
+        await client.send(secret)
+        await client.recv()
+        (socket,) = listener.sockets
+        kept = _texts_kept_by(socket._protocol)
+        assert any("GET" in text for text in kept), "the search finds the request"
+        assert not any(secret in text for text in kept)
+
+
+def _texts_kept_by(root: object) -> list[str]:
+    found, seen, waiting = list[str](), set[int](), [root]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen or isinstance(
+            item, (type, types.ModuleType, types.FunctionType, types.CodeType, logging.Logger)
+        ):
+            continue
+        seen.add(id(item))
+        if isinstance(item, (bytes, bytearray)):
+            found.append(item.decode(errors="replace"))
+        elif isinstance(item, str):
+            found.append(item)
+        else:
+            waiting += gc.get_referents(item)
+    return found
+
+
+async def test_who_goes_on_sending_after_the_close_frame_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "CLOSE_SECONDS", 0.3)
+
+    def on_message(socket: Socket, message: str) -> None:
+        socket.close(4000, "enough")
+
+    async with served(on_message) as (listener, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\x81\x81\0\0\0\0x")
+        assert (await reader.read(100))[0] == 0x88
+        async with asyncio.timeout(3):
+            while listener.sockets:
+                writer.write(b"\x89\x80\0\0\0\0")  # a ping instead of the answer
+                await asyncio.sleep(0.05)
+        writer.close()
+
+
+async def test_a_text_is_the_same_for_every_socket_on_the_wire() -> None:
+    def on_message(socket: Socket, message: str) -> None:
+        data = transport.text_on_the_wire(message.encode() * 100_000)
+        for other in listener.sockets:
+            other.send_on_the_wire(data)
+        socket.close(4000, "")
+        socket.send_on_the_wire(data)  # nothing follows a close frame
+
+    async with served(on_message) as (listener, port), client_of(port) as first, client_of(port) as second:
+        await first.send("ä")
+        assert await first.recv() == await second.recv() == "ä" * 100_000
+        with pytest.raises(websockets.ConnectionClosedError):
+            await first.recv()
