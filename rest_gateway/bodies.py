@@ -40,14 +40,24 @@ async def _read(request: web.Request) -> dict[str, object]:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == _MULTIPART:
         return _form_data((await _multipart(request)).items())
-    body = await request.read()
+    body = await _bytes(request)
     if not body:
         return {}
     if media_type == "application/json":
-        return _json_object(_utf8(body, request.charset))
+        return _json_object(_utf8(body, request.charset if ";" in content_type else None))
     if media_type == _FORM:
         return _form_data(_urlencoded(body))
     raise HttpError(415, f'Unsupported media type "{content_type}" in request.')
+
+
+async def _bytes(request: web.Request) -> bytes:
+    """The whole body. Raises web.HTTPRequestEntityTooLarge."""
+    if not request.content.is_eof():
+        return await request.read()
+    body = request.content.read_nowait()  # it came with the head, as small ones do
+    if len(body) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+    return body
 
 
 def _utf8(body: bytes, charset: str | None) -> bytes:
