@@ -34,13 +34,20 @@ def test_every_body_is_limited(account: Account, path: str) -> None:
 
 @pytest.fixture(scope="module")
 def wary_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Two failures a minute for an account, ten for an address; behind a proxy on this machine."""
+    """Two failures a minute for an account, ten for an address; behind a proxy on this machine. Small bodies."""
     with running(
         tmp_path_factory.mktemp("wary"),
+        MAX_MESSAGE_BYTES="8192",
         LOGIN_ATTEMPTS_PER_MINUTE="2",
         TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8",
     ) as system:
         yield system
+
+
+def test_a_body_that_comes_with_its_head_is_limited_too(wary_system: System) -> None:
+    rest = new_account(wary_system).rest
+    assert rest("POST", "/", _sized(8192)).status == 201
+    assert rest("POST", "/", _sized(8193)).status == 413
 
 
 def _address() -> str:
