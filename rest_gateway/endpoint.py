@@ -74,26 +74,24 @@ class Endpoint:
             body = {"name": self._name, "description": "", "renders": ["application/json"], "parses": PARSED}
             return json_response(body, headers={"Allow": self._allow})
         self._accepts(request)
-        if self._public:
-            return await self._handle(request)
         try:
-            token = await request.app[ACCOUNTS].authenticate(_bearer_token(request))
-            request[TOKEN] = token
-            request[IDENTITY] = Identity(_Bearer(token.user_id))
-            return await self._handle(request)
-        except TokenRejected as error:  # also by the handler, where the token was revoked a moment ago
+            if not self._public:
+                token = await request.app[ACCOUNTS].authenticate(_bearer_token(request))
+                request[TOKEN] = token
+                request[IDENTITY] = Identity(_Bearer(token.user_id))
+            handler = self._handlers.get(request.method)
+            if handler is None:
+                raise HttpError(405, f'Method "{request.method}" not allowed.', {"Allow": self._allow})
+            return await handler(request)
+        except TokenRejected as error:  # by the handler, too, where the token was revoked a moment ago
+            if self._public:
+                raise
             return access_refused(error)
-
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        handler = self._handlers.get(request.method)
-        if handler is None:
-            raise HttpError(405, f'Method "{request.method}" not allowed.', {"Allow": self._allow})
-        return await handler(request)
 
 
 def _bearer_token(request: web.Request) -> str:
     """The token in the Authorization header (RFC 6750). Raises HttpError 401."""
-    scheme, *rest = request.headers.get("Authorization", "").split() or [""]
+    scheme, *rest = request.headers.get(hdrs.AUTHORIZATION, "").split() or [""]
     if scheme.lower() != "bearer":
         raise HttpError(401, "Authentication credentials were not provided.")
     if len(rest) != 1:
