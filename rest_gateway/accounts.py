@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from rest_gateway.bodies import read_data
-from rest_gateway.endpoint import ACCOUNTS, IDENTITY, Endpoint
+from rest_gateway.endpoint import ACCOUNTS, TOKEN, Endpoint
 from rest_gateway.errors import json_response, refresh_refused
 from rest_gateway.throttle import Throttle
 from shared.errors import TokenRejected
@@ -106,18 +106,25 @@ def _me(user: User) -> web.Response:
     return json_response({"id": user.id, "username": user.username, "date_joined": user.date_joined})
 
 
+async def _bearer(request: web.Request) -> User:
+    """The bearer's account as it is now. Raises TokenRejected."""
+    return (await request.app[ACCOUNTS].identify(request[TOKEN])).user
+
+
 async def _show(request: web.Request) -> web.Response:
-    return _me(request[IDENTITY].user)
+    return _me(await _bearer(request))
 
 
 async def _change_password(request: web.Request) -> web.Response:
-    user = request[IDENTITY].user
-    await request.app[ACCOUNTS].change_password(user, await read_data(request))
+    data = await read_data(request)
+    user = await _bearer(request)
+    await request.app[ACCOUNTS].change_password(user, data)
     return _me(user)
 
 
 async def _delete(request: web.Request) -> web.Response:
-    await request.app[ACCOUNTS].delete_account(request[IDENTITY].user, await read_data(request))
+    data = await read_data(request)
+    await request.app[ACCOUNTS].delete_account(await _bearer(request), data)
     return web.Response(status=204)
 
 

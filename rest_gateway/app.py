@@ -8,7 +8,8 @@ from rest_gateway import accounts, changes, ops, tasks
 from rest_gateway.accounts import THROTTLE, LoginThrottle
 from rest_gateway.changes import WAITERS, Waiters
 from rest_gateway.endpoint import ACCOUNTS
-from rest_gateway.middleware import answer_all, common_headers
+from rest_gateway.errors import HttpError
+from rest_gateway.middleware import answered, common_headers
 from rest_gateway.ops import STORE
 from rest_gateway.tasks import TASKS
 from shared.origins import OriginPolicy
@@ -18,7 +19,7 @@ from shared.settings import Settings
 
 def make_app(settings: Settings, backend: Backend) -> web.Application:
     """Wire the endpoints; paths answer alike with and without the trailing slash."""
-    app = web.Application(middlewares=[answer_all], client_max_size=settings.max_message_bytes)
+    app = web.Application(client_max_size=settings.max_message_bytes)
     app.on_response_prepare.append(common_headers(OriginPolicy(settings.allowed_origins)))
     app[STORE] = backend.store
     app[TASKS] = backend.tasks
@@ -31,10 +32,28 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
         waiters.stop()
 
     app.on_shutdown.append(let_waiters_go)
-    for path, endpoint in {**accounts.ENDPOINTS, **tasks.ENDPOINTS, **changes.ENDPOINTS}.items():
-        app.router.add_route("*", f"{path}/", endpoint)
+    for path, endpoint in {
+        **accounts.ENDPOINTS,
+        **tasks.ENDPOINTS,
+        **changes.ENDPOINTS,
+        **ops.ENDPOINTS,
+    }.items():
+        app.router.add_route("*", f"{path}/", answered(endpoint))
         if path:
-            app.router.add_route("*", path, endpoint)
-    app.router.add_get("/healthz", ops.health)
-    app.router.add_get("/readyz", ops.readiness)
+            app.router.add_route("*", path, answered(endpoint))
+    nowhere = _Nowhere("/")
+    nowhere.add_route("*", answered(_not_found))
+    app.router.register_resource(nowhere)
     return app
+
+
+class _Nowhere(web.PlainResource):
+    """Registered last, it takes the requests that no other resource has taken, ``OPTIONS *`` too."""
+
+    async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo, set[str]]:
+        (route,) = self
+        return web.UrlMappingMatchInfo({}, route), set()
+
+
+async def _not_found(request: web.Request) -> web.Response:
+    raise HttpError(404, "Not found.")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from rest_gateway.errors import HttpError
 from shared.errors import ValidationFailed
@@ -36,18 +37,28 @@ async def read_data(request: web.Request) -> dict[str, object]:
 
 
 async def _read(request: web.Request) -> dict[str, object]:
-    content_type = request.headers.get("Content-Type", "")
+    content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == _MULTIPART:
         return _form_data((await _multipart(request)).items())
-    body = await request.read()
+    body = await _bytes(request)
     if not body:
         return {}
     if media_type == "application/json":
-        return _json_object(_utf8(body, request.charset))
+        return _json_object(_utf8(body, request.charset if ";" in content_type else None))
     if media_type == _FORM:
         return _form_data(_urlencoded(body))
     raise HttpError(415, f'Unsupported media type "{content_type}" in request.')
+
+
+async def _bytes(request: web.Request) -> bytes:
+    """The whole body. Raises web.HTTPRequestEntityTooLarge."""
+    if not request.content.is_eof():
+        return await request.read()
+    body = request.content.read_nowait()  # it came with the head, as small ones do
+    if len(body) > request.client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request.client_max_size)
+    return body
 
 
 def _utf8(body: bytes, charset: str | None) -> bytes:
@@ -90,7 +101,7 @@ def _urlencoded(body: bytes) -> list[tuple[str, str]]:
 
 
 async def _multipart(request: web.Request) -> Mapping[str, object]:
-    if "boundary=" not in request.headers.get("Content-Type", ""):
+    if "boundary=" not in request.headers.get(hdrs.CONTENT_TYPE, ""):
         raise HttpError(400, "Multipart form parse error - Invalid boundary in multipart: None")
     try:
         return await request.post()
@@ -100,9 +111,12 @@ async def _multipart(request: web.Request) -> Mapping[str, object]:
 
 def require_json_accepted(request: web.Request) -> None:
     """Raises HttpError 406 when the client takes no JSON."""
-    accept = request.headers.get("Accept")
-    if accept is None:
-        return
-    ranges = [item.partition(";")[0].strip().lower() for item in accept.split(",")]
-    if not any(item in ("*/*", "application/*", "application/json") for item in ranges):
+    accept = request.headers.get(hdrs.ACCEPT)
+    if accept is not None and not _takes_json(accept):
         raise HttpError(406, "Could not satisfy the request Accept header.")
+
+
+@lru_cache(maxsize=256)
+def _takes_json(accept: str) -> bool:
+    ranges = [item.partition(";")[0].strip().lower() for item in accept.split(",")]
+    return any(item in ("*/*", "application/*", "application/json") for item in ranges)

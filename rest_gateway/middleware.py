@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from rest_gateway.errors import HttpError, error_response, json_response
 from shared.errors import TaskbeamError, Unavailable
@@ -18,22 +20,51 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 
-_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_X_REQUEST_ID: Final = istr("X-Request-ID")
+_GIVEN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_OUR_IDS: Final = secrets.token_hex(8)  # what all that this process makes begin with
 _EXPOSED: Final = "ETag, Retry-After, X-Request-ID, X-Taskbeam-Seq, X-Taskbeam-Epoch"
 _METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"
 
 log = logging.getLogger(__name__)
+_numbers = itertools.count(secrets.randbits(32))
 
 
-@web.middleware
-async def answer_all(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The one middleware, around everything."""
-    given = request.headers.get("X-Request-ID", "")
-    request[REQUEST_ID] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
-    if _is_preflight(request):
-        return _preflight(request)
-    return await _answer(request, handler, request[REQUEST_ID])
+def request_id(request: web.Request) -> str:
+    """The caller's, if it sent a good one; else one that no other request has."""
+    known = request.get(REQUEST_ID)
+    if known is None:
+        given = request.headers.get(_X_REQUEST_ID)
+        known = given if given and _GIVEN_ID.fullmatch(given) else f"{_OUR_IDS}{next(_numbers):016x}"
+        request[REQUEST_ID] = known
+    return known
+
+
+def answered(handler: Handler) -> Handler:
+    """A handler whose every error is an answer; a middleware of aiohttp's would cost each request three calls more."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            if request.method == hdrs.METH_OPTIONS and _is_preflight(request):
+                return _preflight(request)
+            return await handler(request)
+        except HttpError as error:
+            return json_response(error.body, error.status, error.headers)
+        except TaskbeamError as error:
+            if isinstance(error, Unavailable):
+                log.warning("unavailable: %s", error.reason, extra={"request_id": request_id(request)})
+            return error_response(error)
+        except web.HTTPRequestEntityTooLarge:
+            return json_response({"detail": "The request body is too large."}, 413, {"Connection": "close"})
+        except web.HTTPException:
+            raise
+        except Exception:
+            ref = secrets.token_hex(8)
+            log.exception("a request failed", extra={"ref": ref, "request_id": request_id(request)})
+            return json_response({"detail": "Internal server error.", "ref": ref}, 500)
+
+    return answer
 
 
 def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
@@ -41,7 +72,7 @@ def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamRes
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
-        headers["X-Request-ID"] = request[REQUEST_ID]
+        headers[_X_REQUEST_ID] = request_id(request)
         if policy.any:
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
         else:
@@ -55,33 +86,8 @@ def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamRes
     return add
 
 
-async def _answer(request: web.Request, handler: Handler, request_id: str) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except HttpError as error:
-        return json_response(error.body, error.status, error.headers)
-    except TaskbeamError as error:
-        if isinstance(error, Unavailable):
-            log.warning("unavailable: %s", error.reason, extra={"request_id": request_id})
-        return error_response(error)
-    except web.HTTPRequestEntityTooLarge:
-        return json_response({"detail": "The request body is too large."}, 413, {"Connection": "close"})
-    except web.HTTPNotFound:
-        return json_response({"detail": "Not found."}, 404)
-    except web.HTTPException:
-        raise
-    except Exception:
-        ref = secrets.token_hex(8)
-        log.exception("a request failed", extra={"ref": ref, "request_id": request_id})
-        return json_response({"detail": "Internal server error.", "ref": ref}, 500)
-
-
 def _is_preflight(request: web.Request) -> bool:
-    return (
-        request.method == hdrs.METH_OPTIONS
-        and hdrs.ORIGIN in request.headers
-        and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-    )
+    return hdrs.ORIGIN in request.headers and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
 
 
 def _preflight(request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import json_response
 from shared.errors import Unavailable
 from shared.store import Store
@@ -15,12 +16,12 @@ STORE: Final = web.AppKey("store", Store)
 _READY_TIMEOUT: Final = 2.0
 
 
-async def health(request: web.Request) -> web.Response:
+async def _health(request: web.Request) -> web.Response:
     """The process is alive: its event loop answers."""
     return json_response({"status": "ok"})
 
 
-async def readiness(request: web.Request) -> web.Response:
+async def _readiness(request: web.Request) -> web.Response:
     """The database answers."""
     try:
         async with asyncio.timeout(_READY_TIMEOUT):
@@ -28,3 +29,13 @@ async def readiness(request: web.Request) -> web.Response:
     except (TimeoutError, Unavailable):
         return json_response({"status": "unavailable"}, 503)
     return json_response({"status": "ready"})
+
+
+def _any_media_type(request: web.Request) -> None:
+    """A probe reads the status, whatever it says that it accepts."""
+
+
+ENDPOINTS: Final = {
+    "/healthz": Endpoint("Health", {"GET": _health}, public=True, accepts=_any_media_type),
+    "/readyz": Endpoint("Readiness", {"GET": _readiness}, public=True, accepts=_any_media_type),
+}

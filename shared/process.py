@@ -22,6 +22,7 @@ from shared.store import Store, open_store
 from shared.tasks import TaskService
 from shared.telemetry import configure_logging
 from shared.tokens import TokenCodec, load_or_make_key
+from shared.verified_tokens import VerifiedTokens
 
 EXIT_SETTINGS: Final = 2
 EXIT_FAILURE: Final = 1
@@ -53,13 +54,15 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
             raise Unavailable(f"no secret key: {error}") from error
         codec = TokenCodec(key, settings.secret_keys_old, system_clock)
         hasher = PasswordHasher(settings.bcrypt_rounds)
+        verified = VerifiedTokens(system_clock)
         try:
             async with open_feed(store, path.with_name(path.name + "-wake"), process) as feed:
+                feed.subscribe(verified)
                 yield Backend(
                     store,
                     feed,
                     TaskService(store, settings.max_tasks_per_user),
-                    AccountService(store, hasher, codec, settings),
+                    AccountService(store, hasher, codec, verified, settings),
                 )
         finally:
             hasher.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 
@@ -34,13 +35,27 @@ def test_every_body_is_limited(account: Account, path: str) -> None:
 
 @pytest.fixture(scope="module")
 def wary_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Two failures a minute for an account, ten for an address; behind a proxy on this machine."""
+    """Two failures a minute for an account, ten for an address; behind a proxy on this machine. Small bodies."""
     with running(
         tmp_path_factory.mktemp("wary"),
+        MAX_MESSAGE_BYTES="8192",
         LOGIN_ATTEMPTS_PER_MINUTE="2",
         TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8",
     ) as system:
         yield system
+
+
+@pytest.mark.parametrize(("size", "status"), [(8192, 201), (8193, 413)])
+def test_a_body_that_comes_with_its_head_is_limited_too(wary_system: System, size: int, status: int) -> None:
+    body = json.dumps(_sized(size)).encode()
+    head = (
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        f"Authorization: Bearer {new_account(wary_system).access}\r\nContent-Length: {size}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", wary_system.gateway.port), timeout=10) as connection:
+        connection.sendall(head.encode() + body)
+        answer = connection.recv(65536)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
 
 
 def _address() -> str:
