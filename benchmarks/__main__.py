@@ -1,0 +1,117 @@
+"""``python -m benchmarks``: measure the shipped processes beside raw baselines, and write the page of performance."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from benchmarks import plots, report, results
+from benchmarks.cases import (
+    Case,
+    Effort,
+    cross_process,
+    fan_out,
+    growth,
+    idle,
+    idle50k,
+    passwords,
+    peers,
+    rest,
+    start,
+    websocket,
+    workers,
+)
+from benchmarks.closed_loop import UnexpectedAnswer
+from benchmarks.machine import Foreign, Unfit, in_words, on_cores, prepare
+from benchmarks.results import Results
+from benchmarks.servers import ROOT, ServerFailed
+
+_PAGE: Final = ROOT / "docs" / "reference" / "performance.md"
+
+CASES: Final = (
+    Case("websocket", "WebSocket requests", websocket.__doc__, websocket.measure),
+    Case("rest", "REST requests", rest.__doc__, rest.measure),
+    Case("fan_out", "Fan-out", fan_out.__doc__, fan_out.measure),
+    Case("cross_process", "From one process to the other", cross_process.__doc__, cross_process.measure),
+    Case("idle", "Idle connections", idle.__doc__, idle.measure),
+    Case("idle50k", "50,000 connections", idle50k.__doc__, idle50k.measure, when="whole"),
+    Case("workers", "Two workers", workers.__doc__, workers.measure),
+    Case("growth", "Growth", growth.__doc__, growth.measure),
+    Case("passwords", "Logins", passwords.__doc__, passwords.measure),
+    Case("start", "Start", start.__doc__, start.measure),
+    Case("peers", "FastAPI and PocketBase", peers.__doc__, peers.measure, when="asked"),
+)
+
+
+async def _measure(cases: list[Case], effort: Effort, into: Results, machine: str) -> None:
+    """Run the cases one after the other; SIGTERM ends them as Ctrl-C does, with every process that they started."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for case in cases:
+        started, foreign = time.monotonic(), Foreign()
+        print(f"{case.name} ...", file=sys.stderr, flush=True)
+        gc.collect()
+        findings = await case.measure(effort)
+        findings.taken = datetime.now(UTC).date().isoformat()
+        findings.machine = machine
+        findings.foreign = foreign.share()
+        into.take(case.name, findings)
+        print(report.summary(case.name, findings))
+        print(f"{case.name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+
+
+def _chosen(arguments: argparse.Namespace) -> list[Case]:
+    if arguments.only:
+        return [case for case in CASES if case.name in arguments.only]
+    times = {"always"} | (set() if arguments.quick else {"whole"}) | ({"asked"} if arguments.peers else set())
+    return [case for case in CASES if case.when in times]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=[case.name for case in CASES],
+        help="these cases; on the page the others keep what they have",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds, and nothing that takes minutes; writes nothing"
+    )
+    parser.add_argument("--peers", action="store_true", help="FastAPI and PocketBase, too")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR)  # the store's warnings are for operators
+    try:
+        cores = prepare()
+        with on_cores(cores.both):
+            machine = in_words(Path(tempfile.gettempdir()))
+        effort = Effort(cores, 3, 0.7, False) if arguments.quick else Effort(cores, 7, 1.0, True)
+        found = results.load()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_measure(_chosen(arguments), effort, found, machine))
+    except (ServerFailed, UnexpectedAnswer, Unfit) as error:
+        print(f"taskbeam: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    if not arguments.quick:
+        results.save(found)
+        plots.draw(found, _PAGE.parent)
+        _PAGE.write_text(report.page(found, CASES))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
