@@ -12,46 +12,16 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import uvloop
 
-from benchmarks import plots, report, results
-from benchmarks.cases import (
-    Case,
-    Effort,
-    cross_process,
-    fan_out,
-    growth,
-    idle,
-    idle50k,
-    passwords,
-    peers,
-    rest,
-    start,
-    websocket,
-    workers,
-)
+from benchmarks import page, report, results
+from benchmarks.cases import Case, Effort
+from benchmarks.catalogue import CASES
 from benchmarks.closed_loop import UnexpectedAnswer
 from benchmarks.machine import Foreign, Unfit, in_words, on_cores, prepare
 from benchmarks.results import Results
-from benchmarks.servers import ROOT, ServerFailed
-
-_PAGE: Final = ROOT / "docs" / "reference" / "performance.md"
-
-CASES: Final = (
-    Case("websocket", "WebSocket requests", websocket.__doc__, websocket.measure),
-    Case("rest", "REST requests", rest.__doc__, rest.measure),
-    Case("fan_out", "Fan-out", fan_out.__doc__, fan_out.measure),
-    Case("cross_process", "From one process to the other", cross_process.__doc__, cross_process.measure),
-    Case("idle", "Idle connections", idle.__doc__, idle.measure),
-    Case("idle50k", "50,000 connections", idle50k.__doc__, idle50k.measure, when="whole"),
-    Case("workers", "Two workers", workers.__doc__, workers.measure),
-    Case("growth", "Growth", growth.__doc__, growth.measure),
-    Case("passwords", "Logins", passwords.__doc__, passwords.measure),
-    Case("start", "Start", start.__doc__, start.measure),
-    Case("peers", "FastAPI and PocketBase", peers.__doc__, peers.measure, when="asked"),
-)
+from benchmarks.servers import ServerFailed
 
 
 async def _measure(cases: list[Case], effort: Effort, into: Results, machine: str) -> None:
@@ -108,8 +78,7 @@ def main() -> int:
         return 130
     if not arguments.quick:
         results.save(found)
-        plots.draw(found, _PAGE.parent)
-        _PAGE.write_text(report.page(found, CASES))
+        page.write(found)
     return 0
 
 

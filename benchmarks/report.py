@@ -32,10 +32,8 @@ def rate_table(windows: Mapping[str, Sequence[Window]], title: str = "Absolute f
 
 def number(value: float) -> str:
     """Three digits that count, thousands apart."""
-    if abs(value) >= 1000:
-        rounded = round(value, 3 - len(str(int(abs(value)))))
-        return f"{rounded:,.0f}"
-    return f"{value:.3g}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 1000 else f"{rounded:g}"
 
 
 def percent(part: float) -> str:

@@ -157,6 +157,8 @@ def _create_delete(place: _Turns, answer: bytes) -> bytes:
 
 
 async def _compare(effort: Effort, found: Findings, axis: str, name: str, sizes: list[_Size]) -> None:
+    if not effort.whole:
+        sizes = [sizes[0], sizes[-1]]
     found_windows: dict[str, list[list[Window]]] = {}
     for operation in ("read", "list of 50", "sync of 50", "update", "create and delete"):
         loops = [await _loop(operation, size) for size in sizes]

@@ -86,6 +86,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 async def measure(effort: Effort) -> Findings:
     found = Findings()
     rows = []
+    pause = _KEEP_ALIVE_SECONDS if effort.whole else _SETTLE_SECONDS
     for users, words in ((_FEW_USERS, f"{_FEW_USERS} users"), (_CONNECTIONS, "a user each")):
         with data_folder() as folder:
             async with open_store(settings_of(folder)) as store:
@@ -99,8 +100,8 @@ async def measure(effort: Effort) -> Findings:
                 async with crowd(ours.ws_url, tokens) as held:
                     accepting = (cpu_seconds(ours.ws_pids) - cpu) / _CONNECTIONS * 1000
                     resting = cpu_seconds(ours.ws_pids)
-                    await asyncio.sleep(_KEEP_ALIVE_SECONDS)
-                    resting = (cpu_seconds(ours.ws_pids) - resting) / _KEEP_ALIVE_SECONDS
+                    await asyncio.sleep(pause)
+                    resting = (cpu_seconds(ours.ws_pids) - resting) / pause
                     growth = (memory_bytes(ours.ws_pids) - memory) / _CONNECTIONS / 1024
                     answered = await held.ask("probe")
         found.at_most(f"memory of an idle connection, {words}", 7.0, "KB", Spread(growth, growth, growth))
