@@ -75,10 +75,12 @@ class Findings(msgspec.Struct):
     machine: str = ""
     foreign: float = 0.0
 
-    def at_least(self, what: str, bound: float, measured: Spread, *windows: list[Window]) -> None:
-        """A ratio that is to be reached; ``windows`` are those of either side."""
+    def at_least(
+        self, what: str, bound: float, measured: Spread, *windows: list[Window], unit: str = "×"
+    ) -> None:
+        """A ratio or a count that is to be reached; ``windows`` are those of either side."""
         load_bound = any(2 * sum(window.load_bound for window in side) > len(side) for side in windows)
-        self.reach.append(Reach(what, bound, False, "×", measured, load_bound))
+        self.reach.append(Reach(what, bound, False, unit, measured, load_bound))
 
     def at_most(self, what: str, bound: float, unit: str, measured: Spread) -> None:
         self.reach.append(Reach(what, bound, True, unit, measured))

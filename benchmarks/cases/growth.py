@@ -162,7 +162,7 @@ async def _compare(effort: Effort, found: Findings, axis: str, name: str, sizes:
     found_windows: dict[str, list[list[Window]]] = {}
     for operation in ("read", "list of 50", "sync of 50", "update", "create and delete"):
         loops = [await _loop(operation, size) for size in sizes]
-        found_windows[operation] = await alternate(effort.rounds, effort.seconds, loops)
+        found_windows[operation] = await alternate(min(effort.rounds, 5), effort.seconds, loops)
     for operation, windows in found_windows.items():
         smallest, largest = ([window.rate for window in side] for side in (windows[0], windows[-1]))
         what = f"{operation}: {sizes[0].tasks:,} {axis}, to {sizes[-1].tasks:,}"
