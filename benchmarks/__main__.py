@@ -38,7 +38,10 @@ async def _measure(cases: list[Case], effort: Effort, into: Results, machine: st
         findings.machine = machine
         findings.foreign = foreign.share()
         into.take(case.name, findings)
-        print(report.summary(case.name, findings))
+        print(report.summary(case.name, findings), flush=True)
+        if effort.whole:  # at once: what was measured stays measured if a later case fails
+            results.save(into)
+            page.write(into)
         print(f"{case.name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
 
@@ -71,14 +74,11 @@ def main() -> int:
         found = results.load()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_measure(_chosen(arguments), effort, found, machine))
-    except (ServerFailed, UnexpectedAnswer, Unfit) as error:
-        print(f"taskbeam: {error}", file=sys.stderr)
+    except (ServerFailed, UnexpectedAnswer, Unfit, OSError) as error:
+        print(f"taskbeam: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
-    if not arguments.quick:
-        results.save(found)
-        page.write(found)
     return 0
 
 

@@ -83,9 +83,15 @@ def process(
             if started.poll() is not None or time.monotonic() > deadline:
                 raise ServerFailed(f"{' '.join(command)} did not start:\n{_tail(log)}")
             time.sleep(0.01)
-        yield started.pid
+        ended = f"{' '.join(command)} ended by itself"
+        try:
+            yield started.pid
+        except Exception as error:
+            if started.poll() is not None:  # which is why the body failed
+                raise ServerFailed(f"{ended}:\n{_tail(log)}") from error
+            raise
         if started.poll() is not None:
-            raise ServerFailed(f"{' '.join(command)} ended by itself:\n{_tail(log)}")
+            raise ServerFailed(f"{ended}:\n{_tail(log)}")
     finally:
         started.terminate()
         try:

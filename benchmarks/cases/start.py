@@ -48,7 +48,7 @@ def _start(effort: Effort, folder: Path, module: str, port_name: str) -> float:
             return time.perf_counter() - began
     finally:
         process.terminate()
-        process.wait()
+        process.wait(_DEADLINE_SECONDS)
 
 
 def _listens(port: int) -> bool:
