@@ -32,7 +32,7 @@ bench: $(VENV)/.bench ## measure beside raw baselines, and write docs/reference/
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
 
 clean: ## remove the environment and all caches; var/, the data, stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) benchmarks/.venv-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . \( -path ./.git -o -path ./var \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # The environment holds absolute paths and links to one Python. What it was made for is written into it last, so one that

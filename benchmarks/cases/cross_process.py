@@ -68,7 +68,8 @@ def _cut_hints(ours: System) -> None:
 
 
 def _note_time(came: asyncio.Future[float], _: Client, __: bytes) -> None:
-    came.set_result(perf_counter())
+    if not came.done():
+        came.set_result(perf_counter())
 
 
 async def _delays(
