@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check clean FORCE
+.PHONY: help run test check bench clean FORCE
 # Two pips in one environment would be in each other's way.
 .NOTPARALLEL:
 .SUFFIXES:
@@ -28,8 +28,11 @@ check: $(VENV)/.dev ## lint, formatting, types, and the tests of the documentati
 	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskbeam_client taskctl deploy benchmarks tests)
 	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
 
+bench: $(VENV)/.bench ## measure beside raw baselines, and write docs/reference/performance.md; PEERS=1 for FastAPI and PocketBase too
+	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
+
 clean: ## remove the environment and all caches; var/, the data, stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) benchmarks/.venv-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . \( -path ./.git -o -path ./var \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # The environment holds absolute paths and links to one Python. What it was made for is written into it last, so one that
@@ -71,3 +74,6 @@ $(VENV)/.run: $(VENV)/.base FORCE
 
 $(VENV)/.dev: $(VENV)/.base FORCE
 	$(call install,--editable . --group dev)
+
+$(VENV)/.bench: $(VENV)/.base FORCE
+	$(call install,--editable '.[speed]' --group bench)

@@ -1,6 +1,7 @@
-"""Make users to measure with: ``python -m benchmarks.seed --users 300``; ``bench`` with ``bench-password`` is number 1.
+"""Make users and tasks to measure with: ``python -m benchmarks.seed --users 300 --tasks 50``.
 
-Writes to the database of the environment's settings, which should be a new one.
+User number 1 is ``bench`` with ``bench-password``. Writes to the database of the environment's settings, which should
+be a new one.
 """
 
 from __future__ import annotations
@@ -8,24 +9,64 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from shared.clock import system_clock
+from shared.models import CreateTask
 from shared.passwords import hash_password
 from shared.settings import load_settings
-from shared.store import open_store
+from shared.store import Store, open_store
+
+USER: Final = "bench"
+PASSWORD: Final = "bench-password"
+PASSWORD_ROUNDS: Final = 12  # what is shipped
+DESCRIPTION: Final = "Semi-skimmed, two litres; and the dark rye from the corner shop"
+_AT_ONCE: Final = 256  # what the store takes into one transaction
+_TASKS_AT_ONCE: Final = 10
+_NO_LIMIT: Final = 10_000_000
 
 
-async def seed(users: int) -> None:
-    """Users 1 to ``users``; all have the same password, hashed once."""
+async def add_users(store: Store, count: int, rounds: int = PASSWORD_ROUNDS) -> None:
+    """Users 1 to ``count``; all have the same password, hashed once."""
+    password = hash_password(PASSWORD, rounds)
+
+    async def add(number: int) -> None:
+        name = USER if number == 1 else f"{USER}{number}"
+        await store.add_user(name, name, password, system_clock())
+
+    await add(1)  # first, since users are numbered in their order
+    await _for_each(range(2, count + 1), add)
+
+
+async def add_tasks(store: Store, users: range, each: int) -> None:
+    """Give each of the users so many tasks, a few at a time, so that users' rows lie among each other's as in life."""
+    for first in range(0, each, _TASKS_AT_ONCE):
+        numbers = range(first, min(first + _TASKS_AT_ONCE, each))
+        tasks = [CreateTask(None, f"Task seq={number};", DESCRIPTION) for number in numbers]
+
+        async def write(user_id: int, tasks: list[CreateTask] = tasks) -> None:
+            await store.write(user_id, tasks, now=system_clock(), max_tasks=_NO_LIMIT)
+
+        await _for_each(users, write)
+
+
+async def _for_each(numbers: range, act: Callable[[int], Awaitable[None]]) -> None:
+    """A bounded number of them at once."""
+    for first in range(0, len(numbers), _AT_ONCE):
+        await asyncio.gather(*[act(number) for number in numbers[first : first + _AT_ONCE]])
+
+
+async def _seed(users: int, tasks: int) -> None:
     settings = load_settings(os.environ)
-    password = hash_password("bench-password", settings.bcrypt_rounds)
     async with open_store(settings) as store:
-        for number in range(1, users + 1):
-            name = "bench" if number == 1 else f"bench{number}"
-            await store.add_user(name, name, password, system_clock())
+        await add_users(store, users, settings.bcrypt_rounds)
+        await add_tasks(store, range(1, users + 1), tasks)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=300)
-    asyncio.run(seed(parser.parse_args().users))
+    parser.add_argument("--tasks", type=int, default=0, help="of each user")
+    arguments = parser.parse_args()
+    asyncio.run(_seed(arguments.users, arguments.tasks))

@@ -50,7 +50,14 @@ def stand_in(folder: Path, script: str) -> Path:
 def test_help_is_the_default(checkout: Path) -> None:
     said = make(checkout)
     assert said.returncode == 0
-    assert [line.split()[0] for line in said.stdout.splitlines()] == ["help", "run", "test", "check", "clean"]
+    assert [line.split()[0] for line in said.stdout.splitlines()] == [
+        "help",
+        "run",
+        "test",
+        "check",
+        "bench",
+        "clean",
+    ]
     assert not (checkout / ".venv").exists()
 
 

@@ -1,0 +1,112 @@
+"""Connections that authenticate and then do nothing, on one worker: the growth of its proportional set size once each has
+answered keep-alive pings, and the CPU that the worker took to let them in. Once all are of a few users, once each has a
+user of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import cycle, islice
+from typing import Final
+
+from benchmarks.cases import Effort
+from benchmarks.figures import Spread
+from benchmarks.machine import cpu_seconds, memory_bytes
+from benchmarks.report import number, percent
+from benchmarks.results import Findings, Table
+from benchmarks.seed import add_users
+from benchmarks.servers import ROOT, ServerFailed, access_tokens, data_folder, settings_of, system
+from shared.store import open_store
+
+_CONNECTIONS: Final = 10_000
+_FEW_USERS: Final = 100
+_SETTLE_SECONDS: Final = 2.0
+_KEEP_ALIVE_SECONDS: Final = 25.0  # above ws_server.transport.PING_SECONDS
+PER_PROCESS: Final = 17_000  # a process may open 20,000 files on many machines
+_OPEN_SECONDS: Final = 180.0
+
+
+class Crowd:
+    """Processes that hold connections, see ``benchmarks.idle_clients``."""
+
+    def __init__(self, processes: list[asyncio.subprocess.Process]) -> None:
+        self._processes = processes
+
+    async def ask(self, command: str) -> int:
+        """The sum of what they answer."""
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{command}\n".encode())
+        return await self.answers()
+
+    async def answers(self) -> int:
+        total = 0
+        async with asyncio.timeout(_OPEN_SECONDS):
+            for process in self._processes:
+                assert process.stdout is not None
+                line = await process.stdout.readline()
+                if not line:
+                    raise ServerFailed("a process that holds connections ended; it said why above")
+                total += int(line)
+        return total
+
+
+@asynccontextmanager
+async def crowd(url: str, tokens: Sequence[str]) -> AsyncIterator[Crowd]:
+    """A connection for each token, all open and authenticated; each process has an address of its own."""
+    async with AsyncExitStack() as stack:
+        processes = []
+        for number_, first in enumerate(range(0, len(tokens), PER_PROCESS)):
+            process = await asyncio.create_subprocess_exec(
+                *[sys.executable, "-m", "benchmarks.idle_clients", url, f"127.0.0.{number_ + 2}"],
+                cwd=ROOT,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+            stack.push_async_callback(_end, process)
+            processes.append(process)
+            assert process.stdin is not None
+            process.stdin.write("\n".join([*tokens[first : first + PER_PROCESS], "", ""]).encode())
+        held = Crowd(processes)
+        if await held.answers() != len(tokens):
+            raise ServerFailed("not all connections opened")
+        yield held
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
+async def measure(effort: Effort) -> Findings:
+    found = Findings()
+    rows = []
+    pause = _KEEP_ALIVE_SECONDS if effort.whole else _SETTLE_SECONDS
+    for users, words in ((_FEW_USERS, f"{_FEW_USERS} users"), (_CONNECTIONS, "a user each")):
+        with data_folder() as folder:
+            async with open_store(settings_of(folder)) as store:
+                await add_users(store, users)
+            tokens = list(islice(cycle(access_tokens(users)), _CONNECTIONS))
+            with system(folder, effort.cores) as ours:
+                async with crowd(ours.ws_url, tokens[: _CONNECTIONS // 100]):
+                    pass  # what a first client makes the server load is no cost of a connection
+                await asyncio.sleep(_SETTLE_SECONDS)
+                memory, cpu = memory_bytes(ours.ws_pids), cpu_seconds(ours.ws_pids)
+                async with crowd(ours.ws_url, tokens) as held:
+                    accepting = (cpu_seconds(ours.ws_pids) - cpu) / _CONNECTIONS * 1000
+                    resting = cpu_seconds(ours.ws_pids)
+                    await asyncio.sleep(pause)
+                    resting = (cpu_seconds(ours.ws_pids) - resting) / pause
+                    growth = (memory_bytes(ours.ws_pids) - memory) / _CONNECTIONS / 1024
+                    answered = await held.ask("probe")
+        found.at_most(f"memory of an idle connection, {words}", 7.0, "KB", Spread(growth, growth, growth))
+        found.at_most(f"CPU for 1,000 accepts, {words}", 0.35, "s", Spread(accepting, accepting, accepting))
+        rows.append([words, f"{answered:,} of {_CONNECTIONS:,}", percent(resting), number(memory / 2**20)])
+    columns = ["10,000 connections", "probes answered", "CPU while idle", "memory before, MB"]
+    found.tables.append(Table("Beside that", columns, rows))
+    return found

@@ -1,0 +1,130 @@
+"""64 connections of 64 users, each with one request in flight; one worker. Windows of ours and of the raw echo take turns,
+a ratio is that of two neighbouring windows. The echo parses the same read request and sends it back. Each delete has a
+task of its own, made beforehand. Last, the same with one connection alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Final
+
+from benchmarks.cases import Effort
+from benchmarks.closed_loop import ClosedLoop, Window, alternate
+from benchmarks.figures import Spread, ratios
+from benchmarks.report import rate_table
+from benchmarks.results import Findings
+from benchmarks.seed import DESCRIPTION, add_tasks, add_users
+from benchmarks.servers import access_tokens, baseline, data_folder, settings_of, system
+from benchmarks.websocket_load import Client, connect_all, uuids
+from shared.store import open_store
+
+_CONNECTIONS: Final = 64
+_TASKS: Final = 5
+_TASK_FRAME: Final = b'"type":"task.update"'
+_ECHO_REQUEST: Final = b'{"mode":"read","task_id":"0192f0c1-7a1e-7cc2-b0c4-0a4b6d1f2e3a"}'
+_DELETES_PER_SECOND: Final = 400  # of one connection, more than there is time for
+_BATCH: Final = 100
+
+_numbers = itertools.count()
+
+
+def read(client: Client, _: bytes) -> bytes:
+    return b'{"mode":"read","task_id":"%b"}' % client.tasks[next(_numbers) % len(client.tasks)].encode()
+
+
+def create(_: Client, __: bytes) -> bytes:
+    return b'{"mode":"create","data":{"task":"Task seq=%d;","description":"%b"}}' % (
+        next(_numbers),
+        DESCRIPTION.encode(),
+    )
+
+
+def update(client: Client, _: bytes) -> bytes:
+    number = next(_numbers)
+    return b'{"mode":"update","task_id":"%b","data":{"task":"Updated seq=%d;"}}' % (
+        client.tasks[number % len(client.tasks)].encode(),
+        number,
+    )
+
+
+def _echo(_: Client, __: bytes) -> bytes:
+    return _ECHO_REQUEST
+
+
+class _Deletes(ClosedLoop[Client]):
+    """Makes the tasks that a window deletes before it begins; should they run out, the window ends early."""
+
+    def __init__(self, clients: list[Client], pids: list[int]) -> None:
+        self._clients = clients
+        self._doomed: dict[Client, list[str]] = {}
+        super().__init__(clients, self._delete, _TASK_FRAME, pids)
+
+    async def run(self, seconds: float) -> Window:
+        batch = b'{"mode":"batch","ops":[%b]}' % b",".join(
+            create(self._clients[0], b"") for _ in range(_BATCH)
+        )
+        for client in self._clients:
+            self._doomed[client] = []
+        for _ in range(round(_DELETES_PER_SECOND * (seconds + 0.5)) // _BATCH + 1):
+            for client in self._clients:
+                self._doomed[client] += uuids(await client.ask(batch))
+        return await super().run(seconds)
+
+    def _delete(self, client: Client, _: bytes) -> bytes | None:
+        doomed = self._doomed[client]
+        return b'{"mode":"delete","task_id":"%b"}' % doomed.pop().encode() if doomed else None
+
+
+async def measure(effort: Effort) -> Findings:
+    found = Findings()
+    with data_folder() as folder:
+        async with open_store(settings_of(folder)) as store:
+            await add_users(store, _CONNECTIONS)
+            await add_tasks(store, range(1, _CONNECTIONS + 1), _TASKS)
+        with system(folder, effort.cores) as ours, baseline(folder, effort.cores, "echo") as echo:
+            tokens = access_tokens(_CONNECTIONS)
+            clients = await connect_all(ours.ws_url, tokens)
+            for client in clients:
+                client.tasks = uuids(await client.ask(b'{"mode":"all"}'))
+            echo_clients = await connect_all(echo.ws_url, tokens)
+
+            def loop(requests: Callable[[Client, bytes], bytes], count: int) -> ClosedLoop[Client]:
+                return ClosedLoop(clients[:count], requests, _TASK_FRAME, ours.ws_pids)
+
+            def echoes(count: int) -> ClosedLoop[Client]:
+                return ClosedLoop(echo_clients[:count], _echo, b'{"mode":"read"', [echo.pid])
+
+            async def pair(base: ClosedLoop[Client], other: ClosedLoop[Client]) -> list[list[Window]]:
+                return await alternate(effort.rounds, effort.seconds, [base, other])
+
+            many = _CONNECTIONS
+            echo_read, reads = await pair(echoes(many), loop(read, many))
+            echo_create, creates = await pair(echoes(many), loop(create, many))
+            create_update, updates = await pair(loop(create, many), loop(update, many))
+            create_delete, deletes = await pair(loop(create, many), _Deletes(clients, ours.ws_pids))
+            echo_alone, alone = await pair(echoes(1), loop(read, 1))
+
+    found.at_least("read, to the echo", 0.80, _rates(reads, echo_read), echo_read, reads)
+    found.at_least("durable create, to the echo", 0.45, _rates(creates, echo_create), echo_create, creates)
+    found.at_least("update, to create", 0.90, _rates(updates, create_update), updates)
+    found.at_least("delete, to create", 0.90, _rates(deletes, create_delete), deletes)
+    latency = ratios([window.p50 for window in alone], [window.p50 for window in echo_alone])
+    found.at_most("one connection: read p50, to the echo's", 2.0, "×", latency)
+    found.tables.append(
+        rate_table(
+            {
+                "raw echo": [*echo_read, *echo_create],
+                "read": reads,
+                "create": [*creates, *create_update, *create_delete],
+                "update": updates,
+                "delete": deletes,
+                "raw echo, one connection": echo_alone,
+                "read, one connection": alone,
+            }
+        )
+    )
+    return found
+
+
+def _rates(windows: list[Window], base: list[Window]) -> Spread:
+    return ratios([window.rate for window in windows], [window.rate for window in base])

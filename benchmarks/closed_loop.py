@@ -1,0 +1,149 @@
+"""A closed loop: each connection has one request in flight, and sends the next one when its answer is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+
+from benchmarks.figures import percentile
+from benchmarks.machine import cpu_seconds
+
+_DRAIN_SECONDS: Final = 30.0
+_SETTLE_SECONDS: Final = 0.2  # what is sent at once at the start comes back at once
+_BUSY: Final = 0.95
+
+
+class Peer(Protocol):
+    """One end of a connection, WebSocket or HTTP."""
+
+    sent: float
+    on_answer: Callable[[Any, bytes], None]
+
+    def send(self, request: bytes) -> None: ...
+
+
+P = TypeVar("P", bound=Peer)
+Requests = Callable[[P, bytes], bytes | None]
+"""The next request of a connection, given its last answer (empty at first); ``None`` ends the window."""
+
+
+class Window(NamedTuple):
+    """What was measured in one window. Latencies in milliseconds, CPU in cores."""
+
+    rate: float
+    p50: float
+    p99: float
+    operations: int
+    client_cpu: float
+    server_cpu: float
+    server_cpu_seconds: float
+
+    @property
+    def load_bound(self) -> bool:
+        """Whether the load generator was the limit, so that the server may do better than this."""
+        return self.client_cpu > _BUSY and self.server_cpu < _BUSY
+
+
+class UnexpectedAnswer(Exception):
+    """A measurement of wrong answers is none."""
+
+
+class ClosedLoop(Generic[P]):
+    """Drives connections for a while.
+
+    Args:
+        peers: the connections; nobody else uses them while a window runs.
+        requests: makes the requests.
+        expected: what every answer has near its beginning.
+        pids: the server's processes, whose CPU time counts.
+    """
+
+    def __init__(
+        self, peers: Sequence[P], requests: Requests[P], expected: bytes, pids: Iterable[int] = ()
+    ) -> None:
+        self._peers = peers
+        self._requests = requests
+        self._expected = expected
+        self._pids = list(pids)
+
+    async def run(self, seconds: float) -> Window:
+        """One window; no request is in flight any more when it ends. Raises UnexpectedAnswer, TimeoutError."""
+        self._latencies: list[float] = []
+        self._running = True
+        self._waiting = len(self._peers)
+        self._unexpected: bytes | None = None
+        self._ended, self._drained = asyncio.Event(), asyncio.Event()
+        for peer in self._peers:
+            peer.on_answer = self._answered
+            self._next(peer, b"")
+        await self._pause(_SETTLE_SECONDS)
+        settled, started = len(self._latencies), perf_counter()
+        ours, theirs = cpu_seconds([os.getpid()]), cpu_seconds(self._pids)
+        await self._pause(seconds)
+        spent = perf_counter() - started
+        ours, theirs = cpu_seconds([os.getpid()]) - ours, cpu_seconds(self._pids) - theirs
+        measured = sorted(self._latencies[settled:])
+        self._running = False
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            await self._drained.wait()
+        if self._unexpected is not None:
+            raise UnexpectedAnswer(self._unexpected[:300])
+        if not measured:
+            raise UnexpectedAnswer(b"nothing came in the whole window")
+        return Window(
+            rate=len(measured) / spent,
+            p50=percentile(measured, 0.5) * 1e3,
+            p99=percentile(measured, 0.99) * 1e3,
+            operations=len(measured),
+            client_cpu=ours / spent,
+            server_cpu=theirs / spent,
+            server_cpu_seconds=theirs,
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+
+    def _answered(self, peer: P, answer: bytes) -> None:
+        now = perf_counter()
+        self._latencies.append(now - peer.sent)
+        if answer.find(self._expected, 0, 400) < 0:
+            self._unexpected = answer
+            self._end()
+        self._next(peer, answer)
+
+    def _next(self, peer: P, answer: bytes) -> None:
+        request = self._requests(peer, answer) if self._running else None
+        if request is None:
+            self._end()
+            self._waiting -= 1
+            if self._waiting == 0:
+                self._drained.set()
+        else:
+            peer.sent = perf_counter()
+            peer.send(request)
+
+    def _end(self) -> None:
+        self._running = False
+        self._ended.set()
+
+
+async def alternate(rounds: int, seconds: float, loops: Sequence[ClosedLoop[Any]]) -> list[list[Window]]:
+    """Windows of all loops in turn, so that the machine's noise hits all alike; one list for each loop.
+
+    A first round warms up and does not count; every other round goes backwards.
+    """
+    windows: list[list[Window]] = [[] for _ in loops]
+    for turn in range(rounds + 1):
+        order = range(len(loops)) if turn % 2 else reversed(range(len(loops)))
+        for place in order:
+            window = await loops[place].run(seconds if turn else min(seconds, 0.5))
+            if turn:
+                windows[place].append(window)
+    return windows

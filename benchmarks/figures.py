@@ -1,0 +1,30 @@
+"""Figures out of measurements: percentiles, spreads over rounds, and ratios of rounds that belong together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+import msgspec
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """The median over the rounds, and the least and the greatest of them."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values))
+
+
+def percentile(ordered: Sequence[float], part: float) -> float:
+    """The value below which ``part`` of the ordered values lie."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def ratios(values: Sequence[float], baselines: Sequence[float]) -> Spread:
+    """Of each round's value to the same round's baseline."""
+    return Spread.of([value / base for value, base in zip(values, baselines, strict=True)])

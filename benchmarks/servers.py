@@ -1,0 +1,189 @@
+"""The processes that are measured: started on their cores with a database of their own, and always ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.machine import Cores, on_cores
+from benchmarks.seed import PASSWORD_ROUNDS
+from shared.clock import system_clock
+from shared.settings import PREFIX, Settings, load_settings
+from shared.tokens import TokenCodec
+
+ROOT: Final = Path(__file__).parents[1]
+KEY: Final = "a-key-for-the-benchmarks-of-more-than-32-bytes"
+_TOKEN_SECONDS: Final = 7200
+_START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 20.0
+
+
+class ServerFailed(Exception):
+    """A process did not start, or ended; the text has the end of its log."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def data_folder() -> Iterator[Path]:
+    """A new folder for a database and the logs of its processes, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="taskbeam-bench-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def process(
+    command: Sequence[str],
+    cores: set[int],
+    log: Path,
+    *,
+    ready: bytes = b"listening on",
+    cwd: Path = ROOT,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[int]:
+    """A process on those cores, from when its log says ``ready`` to the end of the body; yields its pid.
+
+    Raises:
+        ServerFailed: it is not ready in time, or ended by itself.
+    """
+    with log.open("wb") as output, on_cores(cores):
+        # A group of its own: Ctrl-C comes to us alone, and we end it.
+        started = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            process_group=0,
+        )
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while ready not in log.read_bytes():
+            if started.poll() is not None or time.monotonic() > deadline:
+                raise ServerFailed(f"{' '.join(command)} did not start:\n{_tail(log)}")
+            time.sleep(0.01)
+        ended = f"{' '.join(command)} ended by itself"
+        try:
+            yield started.pid
+        except Exception as error:
+            if started.poll() is not None:  # which is why the body failed
+                raise ServerFailed(f"{ended}:\n{_tail(log)}") from error
+            raise
+        if started.poll() is not None:
+            raise ServerFailed(f"{ended}:\n{_tail(log)}")
+    finally:
+        started.terminate()
+        try:
+            started.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+            started.wait()
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:]
+
+
+@dataclass(frozen=True)
+class System:
+    """The shipped processes, running."""
+
+    folder: Path
+    ws_url: str
+    ws_pids: list[int]
+    rest_port: int
+    rest_pid: int
+
+
+def environ(folder: Path, **settings: str) -> dict[str, str]:
+    """Settings for a system that keeps its database in ``folder``: durable, all checks on except the rate limits.
+
+    The limits of how much one user may have are out of the way, since few users make the load of many.
+    """
+    ours = {
+        "DATABASE_URL": f"sqlite:///{folder}/taskbeam.db",
+        "SECRET_KEY": KEY,
+        "MESSAGES_PER_SECOND": "0",
+        "LOGIN_ATTEMPTS_PER_MINUTE": "0",
+        "MAX_TASKS_PER_USER": "10000000",
+        "MAX_CONNECTIONS_PER_USER": "100000",
+        "BCRYPT_ROUNDS": str(PASSWORD_ROUNDS),
+        **settings,
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return inherited | {PREFIX + name: value for name, value in ours.items()}
+
+
+def settings_of(folder: Path) -> Settings:
+    return load_settings(environ(folder))
+
+
+@contextmanager
+def system(folder: Path, cores: Cores, *, worker_cores: Sequence[set[int]] = ()) -> Iterator[System]:
+    """``rest_gateway`` and as many ``ws_server`` as there are ``worker_cores``; by default one, on the servers' core."""
+    ws_port, rest_port = free_port(), free_port()
+    variables = environ(folder, WS_PORT=str(ws_port), REST_PORT=str(rest_port))
+    with ExitStack() as stack:
+
+        def start(module: str, number: int, on: set[int]) -> int:
+            command = [sys.executable, "-m", module]
+            log = folder / f"{module}_{number}.log"
+            return stack.enter_context(process(command, on, log, environ=variables))
+
+        rest_pid = start("rest_gateway", 0, {cores.servers})
+        ws_pids = [
+            start("ws_server", number, on) for number, on in enumerate(worker_cores or [{cores.servers}])
+        ]
+        yield System(folder, f"ws://127.0.0.1:{ws_port}/ws/tasks/", ws_pids, rest_port, rest_pid)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A raw server of ``benchmarks.baselines``, running."""
+
+    port: int
+    pid: int
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/"
+
+
+@contextmanager
+def baseline(folder: Path, cores: Cores, module: str, *arguments: str) -> Iterator[Baseline]:
+    port = free_port()
+    command = [sys.executable, "-m", f"benchmarks.baselines.{module}", str(port), *arguments]
+    with process(command, {cores.servers}, folder / f"{module}_{port}.log") as pid:
+        yield Baseline(port, pid)
+
+
+def access_token(user_id: int) -> str:
+    """As the servers issue them, but without a family, which only a login has."""
+    return TokenCodec(KEY, (), system_clock).issue("access", user_id, None, _TOKEN_SECONDS)[0]
+
+
+def access_tokens(count: int) -> list[str]:
+    """Of the users 1 to ``count``."""
+    return [access_token(user_id) for user_id in range(1, count + 1)]
