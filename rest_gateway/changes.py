@@ -15,7 +15,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from rest_gateway.bodies import require_json_accepted
-from rest_gateway.endpoint import ACCOUNTS, IDENTITY, TOKEN, Endpoint
+from rest_gateway.endpoint import ACCOUNTS, TOKEN, Endpoint
 from rest_gateway.errors import json_response
 from rest_gateway.tasks import TASKS
 from shared.errors import InvalidRequest, TokenRejected, Unavailable
@@ -82,7 +82,7 @@ async def _changes(request: web.Request) -> web.Response:
         raise InvalidRequest("This parameter is required.", key="epoch")
     epoch, since = request.query["epoch"], _whole_number(request, "since", 2**53)
     wait = _whole_number(request, "wait", WAIT_MAX) if "wait" in request.query else 0
-    user_id, tasks, waiters = request[IDENTITY].user.id, request.app[TASKS], request.app[WAITERS]
+    user_id, tasks, waiters = request[TOKEN].user_id, request.app[TASKS], request.app[WAITERS]
     event = waiters.enter(user_id)
     try:
         page = await tasks.changes(user_id, epoch, since)
@@ -153,7 +153,7 @@ class _EventStream:
 
 
 async def _events(request: web.Request) -> web.StreamResponse:
-    user_id, token = request[IDENTITY].user.id, request[TOKEN]
+    user_id, token = request[TOKEN].user_id, request[TOKEN]
     waiters, tasks = request.app[WAITERS], request.app[TASKS]
     response = web.StreamResponse(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     response.content_type = "text/event-stream"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from aiohttp import hdrs, web
 
@@ -15,19 +15,7 @@ from shared.tokens import Token
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
-class _Bearer(NamedTuple):
-    id: int
-
-
-class Identity(NamedTuple):
-    """Bridge: until tasks.py and changes.py take the user's id from TOKEN."""
-
-    user: _Bearer
-
-
 ACCOUNTS: Final = web.AppKey("accounts", AccountService)
-IDENTITY: Final = web.RequestKey("identity", Identity)
 TOKEN: Final = web.RequestKey("token", Token)
 """The request's access token; there on every endpoint that is not public."""
 
@@ -76,9 +64,7 @@ class Endpoint:
         self._accepts(request)
         try:
             if not self._public:
-                token = await request.app[ACCOUNTS].authenticate(_bearer_token(request))
-                request[TOKEN] = token
-                request[IDENTITY] = Identity(_Bearer(token.user_id))
+                request[TOKEN] = await request.app[ACCOUNTS].authenticate(_bearer_token(request))
             handler = self._handlers.get(request.method)
             if handler is None:
                 raise HttpError(405, f'Method "{request.method}" not allowed.', {"Allow": self._allow})

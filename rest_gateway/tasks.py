@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from rest_gateway.bodies import read_data
-from rest_gateway.endpoint import IDENTITY, Endpoint
+from rest_gateway.endpoint import TOKEN, Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
 from shared.errors import Conflict, TaskbeamError, Unavailable, UserGone, ValidationFailed
 from shared.models import StoredTask, TaskPage, TaskQuery
@@ -30,7 +30,7 @@ async def _list(request: web.Request) -> web.Response:
     raw = {name: request.query.getall(name)[-1] for name in _QUERY if name in request.query}
     query = clean_query(raw)
     tasks = request.app[TASKS]
-    page = await tasks.find(request[IDENTITY].user.id, query)
+    page = await tasks.find(request[TOKEN].user_id, query)
     headers = {"X-Taskbeam-Seq": str(page.seq), "X-Taskbeam-Epoch": tasks.epoch}
     return json_response(
         page.json if query.limit is None else _paginated(request, query, page), headers=headers
@@ -58,7 +58,7 @@ def _page_url(request: web.Request, limit: int, offset: int | None) -> str:
 
 async def _create(request: web.Request) -> web.Response:
     data = await read_data(request)
-    user_id = request[IDENTITY].user.id
+    user_id = request[TOKEN].user_id
     key = request.headers.get("Idempotency-Key")
     if key is not None and "uuid" not in data:
         if not key or len(key) > _KEY_MAX_LENGTH:
@@ -80,7 +80,7 @@ def _task_id(request: web.Request) -> str:
 
 
 async def _read(request: web.Request) -> web.Response:
-    task = await request.app[TASKS].read(request[IDENTITY].user.id, _task_id(request))
+    task = await request.app[TASKS].read(request[TOKEN].user_id, _task_id(request))
     tags = request.if_none_match
     if tags is not None and any(tag.value in ("*", str(task.rev)) for tag in tags):
         return web.Response(status=304, headers={"ETag": f'"{task.rev}"'})
@@ -105,7 +105,7 @@ async def _expected_rev(request: web.Request, user_id: int, task_id: str) -> int
 
 
 async def _update(request: web.Request) -> web.Response:
-    user_id, task_id, tasks = request[IDENTITY].user.id, _task_id(request), request.app[TASKS]
+    user_id, task_id, tasks = request[TOKEN].user_id, _task_id(request), request.app[TASKS]
     try:
         data = await read_data(request)
     except (HttpError, ValidationFailed):
@@ -117,7 +117,7 @@ async def _update(request: web.Request) -> web.Response:
 
 
 async def _delete(request: web.Request) -> web.Response:
-    user_id, task_id = request[IDENTITY].user.id, _task_id(request)
+    user_id, task_id = request[TOKEN].user_id, _task_id(request)
     rev = await _expected_rev(request, user_id, task_id)
     await request.app[TASKS].delete(user_id, task_id, rev=rev)
     return web.Response(status=204)
@@ -127,7 +127,7 @@ async def _batch(request: web.Request) -> web.Response:
     data = await read_data(request)
     try:
         operations = clean_operations(data.get("ops"))
-        written = await request.app[TASKS].batch(request[IDENTITY].user.id, operations)
+        written = await request.app[TASKS].batch(request[TOKEN].user_id, operations)
     except (Unavailable, UserGone):
         raise
     except TaskbeamError as error:

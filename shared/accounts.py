@@ -127,23 +127,27 @@ class AccountService:
 
     def verify_access(self, encoded: str) -> Token:
         """The claims of an access token, before anything is asked of the store. Raises TokenRejected."""
-        return self._codec.verify(encoded, "access")
+        token = self._verified.get(encoded)
+        if token is None:
+            token = self._codec.verify(encoded, "access")
+            self._verified.keep(encoded, token)
+        return token
 
     async def authenticate(self, encoded: str) -> Token:
         """The claims of an access token whose bearer stands, as far as this process has heard.
 
-        That is what every request asks, so the answer is remembered; a revocation ends it at once where
-        this process made it, and within a second where another did.
+        That is what every request asks, so the answer is believed for a second; a revocation ends it at once where
+        this process made it, and as soon as it is heard of where another did.
 
         Raises:
             TokenRejected: UserGone and UserInactive among them.
         """
-        token = self._verified.get(encoded)
+        token = self._verified.get_standing(encoded)
         if token is None:
             heard = self._verified.revocations_heard
             token = self.verify_access(encoded)
             await self._standing(token)
-            self._verified.keep(encoded, token, heard)
+            self._verified.keep_standing(encoded, heard)
         return token
 
     async def identify(self, token: Token) -> Identity:

@@ -35,37 +35,58 @@ def token(user_id: int, exp: int = NOW + 60) -> Token:
     return Token("access", user_id, "0" * 32, NOW, exp, None)
 
 
+def known(verified: VerifiedTokens, text: str, token: Token) -> None:
+    """The token was verified, and its bearer asked for."""
+    verified.keep(text, token)
+    verified.keep_standing(text, verified.revocations_heard)
+
+
 def test_a_token_is_known_until_it_expires() -> None:
     clock = Clock()
     verified = VerifiedTokens(clock)
-    verified.keep("a", token(1), verified.revocations_heard)
+    known(verified, "a", token(1))
     clock.seconds = NOW + 59.999_999
     assert verified.get("a") == token(1)
     clock.seconds = NOW + 60
     assert verified.get("a") is None
+    assert verified.get_standing("a") is None
+
+
+def test_the_bearer_is_believed_to_stand_for_a_second() -> None:
+    clock = Clock()
+    verified = VerifiedTokens(clock)
+    verified.keep("a", token(1))
+    assert verified.get_standing("a") is None
+    verified.keep_standing("a", verified.revocations_heard)
+    clock.seconds = NOW + 0.999_999
+    assert verified.get_standing("a") == token(1)
+    clock.seconds = NOW + 1
+    assert verified.get_standing("a") is None
 
 
 def test_a_revocation_ends_all_tokens_of_its_user_and_no_others() -> None:
     verified = VerifiedTokens(Clock())
     for text, user_id in (("a", 1), ("b", 1), ("c", 2), ("d", 3)):
-        verified.keep(text, token(user_id), verified.revocations_heard)
+        known(verified, text, token(user_id))
     verified.on_revocations([Revocation(1, "family"), Revocation(3, None)])
     assert [verified.get(text) for text in "abcd"] == [None, None, token(2), None]
+    assert [verified.get_standing(text) for text in "abcd"] == [None, None, token(2), None]
 
 
 def test_what_was_found_before_a_revocation_is_not_kept_after_it() -> None:
     verified = VerifiedTokens(Clock())
+    verified.keep("a", token(1))
     heard = verified.revocations_heard
-    verified.on_revocations([Revocation(1, None)])
-    verified.keep("a", token(1), heard)
-    assert verified.get("a") is None
+    verified.on_revocations([Revocation(2, None)])
+    verified.keep_standing("a", heard)
+    assert verified.get_standing("a") is None
 
 
 def test_the_number_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verified_tokens, "_ENTRIES_MAX", 100)
     verified = VerifiedTokens(Clock())
     for number in range(1050):
-        verified.keep(str(number), token(number), verified.revocations_heard)
+        known(verified, str(number), token(number))
         assert verified.get(str(number)) is not None
     assert sum(verified.get(str(number)) is not None for number in range(1050)) <= 100
 
@@ -129,6 +150,14 @@ async def test_a_known_token_is_not_asked_after_again(house: House) -> None:
     tokens = [await house.accounts.authenticate(access) for _ in range(5)]
     assert tokens == [house.accounts.verify_access(access)] * 5
     assert house.asked == 1
+
+
+async def test_a_known_token_is_asked_after_again_a_second_later(house: House, clock: Clock) -> None:
+    access, _ = await _log_in(house)
+    await house.accounts.authenticate(access)
+    clock.seconds += 1
+    await house.accounts.authenticate(access)
+    assert house.asked == 2
 
 
 async def test_identity_is_always_asked_for(house: House) -> None:
@@ -200,9 +229,8 @@ async def test_what_this_process_revokes_ends_before_the_caller_is_answered(
     await revoke(house, access, refresh, clock)
     with pytest.raises(TokenRejected):
         await house.accounts.authenticate(access)
-    asked = house.asked
-    await house.accounts.authenticate(other)
-    assert house.asked == asked, "nobody else is concerned"
+    assert house.verified.get_standing(access) is None
+    assert house.verified.get(other) is not None, "nobody else is concerned"
 
 
 @REVOKE
