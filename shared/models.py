@@ -13,7 +13,7 @@ CHANGES_PAGE: Final = 500
 Mode = Literal["create", "update", "delete"]
 
 
-class Task(msgspec.Struct, frozen=True):
+class Task(msgspec.Struct, frozen=True, gc=False):
     """One task, with its keys in the order in which they go over the wire.
 
     ``uuid`` is canonical (lower case, dashed); times are ``YYYY-MM-DDTHH:MM:SS.ffffffZ``.
@@ -37,7 +37,7 @@ _decode_task = msgspec.json.Decoder(Task).decode
 _decode_revision = msgspec.json.Decoder(_Revision).decode
 
 
-class StoredTask(msgspec.Struct, frozen=True):
+class StoredTask(msgspec.Struct, frozen=True, gc=False):
     """A task as it is kept and sent: ``json`` is its JSON, encoded once when it was written."""
 
     uuid: str
@@ -51,7 +51,7 @@ class StoredTask(msgspec.Struct, frozen=True):
         return _decode_task(self.json)
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One row of the change log.
 
     ``seq`` counts one user's changes, gapless from 1. ``task`` is the task's JSON after the change,

@@ -64,7 +64,7 @@ class Checkpoints:
             if self._descriptor is None:
                 self._descriptor = os.open(self._wal, os.O_RDONLY | os.O_CLOEXEC)
             header = os.pread(self._descriptor, _LOG_HEADER, 0)
-        except FileNotFoundError:
+        except OSError:  # no log yet, or no more files: the commit stands, and the next one asks again
             return False
         if len(header) < _LOG_HEADER:
             return False

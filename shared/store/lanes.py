@@ -202,7 +202,8 @@ class HereLane:
         group, self._waiting = self._waiting[:_GROUP_MAX], self._waiting[_GROUP_MAX:]
         if self._waiting:
             self._loop.call_soon(self._answer)
-        settle(group, read_group(self._connection, [work for work, _ in group]))
+        if group:  # none when the lane was closed meanwhile
+            settle(group, read_group(self._connection, [work for work, _ in group]))
 
 
 def settle(group: Sequence[tuple[Work, asyncio.Future[Any]]], outcomes: Sequence[Outcome]) -> None:

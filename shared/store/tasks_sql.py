@@ -36,7 +36,9 @@ def read_task(connection: sqlite3.Connection, user_id: int, uuid: str) -> Stored
 
 
 def find_few_tasks(connection: sqlite3.Connection, user_id: int, query: TaskQuery) -> TaskPage | None:
-    """``None`` where more than ``SHORT_LIST`` rows would have to be looked at. Raises UserGone."""
+    """``None`` where more than ``SHORT_LIST`` rows would have to be looked at, or searched. Raises UserGone."""
+    if query.search:
+        return None
     looked_at = read_feed(connection, user_id).tasks
     if query.limit is not None and not _is_filtered(query) and query.ordering[0][0] == "time_created":
         looked_at = min(looked_at, query.offset + query.limit)

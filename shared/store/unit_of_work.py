@@ -32,7 +32,7 @@ from shared.models import (
 from shared.store.change_log import MARK_EVERY, mark, read_position
 from shared.store.tasks_sql import Feed, read_feed
 
-_ROWS_AT_ONCE: Final = (64, 16, 4, 1)  # few sizes, so that their statements stay prepared
+_ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)  # few sizes, so that their statements stay prepared
 
 _encode = msgspec.json.Encoder().encode
 

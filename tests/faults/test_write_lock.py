@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Unavailable
-from shared.store import open_store
+from shared.store import group_commit, open_store
 from shared.store.group_commit import WriteLock
 from tests.store.children import child
 from tests.store.owner import Owner
 from tests.store.programs import settings_of
-from tests.store.sqlite_file import assert_sound, on_writer_connection
+from tests.store.sqlite_file import assert_sound
 
 
 @pytest.fixture
@@ -81,9 +81,11 @@ async def test_lock_of_a_killed_process_is_free_and_what_it_had_not_committed_is
     assert_sound(path)
 
 
-async def test_another_programs_lock_in_the_database_itself_refuses_writes(owner: Owner, path: Path) -> None:
+async def test_another_programs_lock_in_the_database_itself_refuses_writes(
+    owner: Owner, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Somebody's shell with an open transaction, which knows nothing of our lock."""
-    await on_writer_connection(owner.store, lambda plain: plain.execute("PRAGMA busy_timeout = 100"))
+    monkeypatch.setattr(group_commit, "BUSY_TIMEOUT_MS", 100)
     shell = sqlite3.connect(path, isolation_level=None)
     shell.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable) as refused:

@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 
 import pytest
 from hypothesis import given, settings
@@ -142,6 +143,26 @@ def test_page_that_would_have_a_hole_is_none(database: Database, limit: int) -> 
         else:
             assert page.reason in (None, "history_gone")
             assert page.changes in ([], database.logs[user_id][since : since + limit])
+
+
+def test_old_page_costs_no_more_than_a_new_one() -> None:
+    """It is found by its mark: to walk there from the newest change would take as long as the log is."""
+    with closing(Database(users=2)) as database:
+        for _ in range(HISTORY // 50):
+            database.write_group((0, 50), (1, 1))
+
+        def steps(since: int) -> int:
+            """Of a hundred instructions of SQLite's each."""
+            taken = count()
+            database.connection.set_progress_handler(lambda: next(taken) < 0, 100)
+            page = read_changes(database.connection, database.users[0], True, since, 10)
+            database.connection.set_progress_handler(None, 0)
+            assert len(page.changes) == 10
+            return next(taken)
+
+        newest = steps(HISTORY - MARK_EVERY)
+        for since in (0, 1, MARK_EVERY - 11, MARK_EVERY - 10, HISTORY // 2):
+            assert steps(since) < 2 * newest
 
 
 pieces = st.tuples(st.integers(0, 2), st.integers(0, 2 * FEW))
