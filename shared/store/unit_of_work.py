@@ -66,7 +66,7 @@ class Writes(msgspec.Struct, frozen=True):
 
 
 class UnitOfWork:
-    """What one transaction writes. To be used on the connection's thread, between BEGIN and COMMIT."""
+    """What one transaction writes; to be used between BEGIN and COMMIT, by one thread."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -96,7 +96,7 @@ class UnitOfWork:
     # Deciding
 
     def look_up(self, requests: Sequence[WriteRequest]) -> None:
-        """Read with one statement what requests will ask for; one by one it takes three times as long."""
+        """Read with one statement what requests will ask for."""
         feeds = self._connection.execute(
             "SELECT user_id, seq, tasks, last FROM json_each(?) JOIN feeds ON user_id = value",
             (_encode({request.user_id for request in requests}).decode(),),

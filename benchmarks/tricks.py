@@ -1,0 +1,237 @@
+"""What single decisions are worth: ``python -m benchmarks.tricks`` measures each beside the way not taken.
+
+Everything runs in this process, on real files, in rounds that take turns; the figures are medians. The table is the one in
+``docs/explanation/performance.md``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import aiosqlite
+import msgspec
+
+from benchmarks.seed import DESCRIPTION
+from shared.clock import system_clock, timestamp, uuid7
+from shared.models import CreateTask, Task
+from shared.store.lanes import Lane, read_group
+from shared.store.migrate import migrate
+from shared.store.unit_of_work import UnitOfWork, WriteRequest
+from shared.tokens import TokenCodec
+from shared.verified_tokens import VerifiedTokens
+
+_USERS: Final = 64
+_GROUP: Final = 32  # what 64 busy connections bring at once
+_GROUPS: Final = 150
+_ROUNDS: Final = 5
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Trick(NamedTuple):
+    """Two ways to do one thing: each returns the microseconds that one operation takes."""
+
+    name: str
+    unit: str
+    not_taken: Callable[[], float]
+    ours: Callable[[], float]
+
+
+@contextmanager
+def _database(extra: str = "") -> Iterator[sqlite3.Connection]:
+    """A new one, with users 1 to 64, as the store's writer has it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="taskbeam-tricks-") as folder,
+        closing(
+            sqlite3.connect(Path(folder) / "tricks.db", isolation_level=None, cached_statements=256)
+        ) as connection,
+    ):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
+            connection.execute(f"PRAGMA {pragma}")
+        migrate(connection)
+        connection.executescript(extra)
+        for user in range(1, _USERS + 1):
+            connection.execute(
+                "INSERT INTO users (id, username, username_key, password, date_joined) VALUES (?, ?, ?, '', '')",
+                (user, user, user),
+            )
+            connection.execute("INSERT INTO feeds (user_id) VALUES (?)", (user,))
+        yield connection
+
+
+def _creates(
+    connection: sqlite3.Connection, groups: int, new_uuid: Callable[[int], str] | None = None
+) -> float:
+    """CPU of the calling thread for one durable create, in microseconds."""
+    users = itertools.cycle(range(1, _USERS + 1))
+    began = time.thread_time()
+    for _ in range(groups):
+        requests = []
+        for user, now in zip(itertools.islice(users, _GROUP), itertools.repeat(system_clock()), strict=False):
+            operation = CreateTask(new_uuid(now) if new_uuid else None, "Task seq=1;", DESCRIPTION)
+            requests.append(WriteRequest(user, [operation], now, sys.maxsize, None))
+        connection.execute("BEGIN IMMEDIATE")
+        unit = UnitOfWork(connection)
+        unit.look_up(requests)
+        for request in requests:
+            unit.do(request)
+        unit.flush()
+        connection.execute("COMMIT")
+    return (time.thread_time() - began) / (groups * _GROUP) * 1e6
+
+
+def _create(
+    extra: str = "", checkpoint: str = "RESTART", new_uuid: Callable[[int], str] | None = None
+) -> float:
+    with _database(extra) as connection:
+        _creates(connection, 2 * _GROUPS, new_uuid)
+        connection.execute(f"PRAGMA wal_checkpoint({checkpoint})")
+        return _creates(connection, _GROUPS, new_uuid)
+
+
+def _insert(at_once: int) -> float:
+    """Of one row into a table with two indexes, without the commit."""
+    with _database() as connection:
+        values = ", ".join(["(?, ?, ?, ?)"] * at_once)
+        statement = f"INSERT INTO tasks (uuid, user_id, created, json) VALUES {values}"
+        connection.execute("BEGIN IMMEDIATE")
+        spent = 0.0
+        for _ in range(_GROUPS):
+            rows = [(uuid7(system_clock()), user, 0, b"x" * 300) for user in range(1, _GROUP + 1)]
+            chunks = [rows[start : start + at_once] for start in range(0, _GROUP, at_once)]
+            began = time.thread_time()
+            for chunk in chunks:
+                connection.execute(statement, [value for row in chunk for value in row])
+            spent += time.thread_time() - began
+        connection.execute("ROLLBACK")
+        return spent / (_GROUPS * _GROUP) * 1e6
+
+
+def _a_task(number: int = 0) -> Task:
+    now = system_clock()
+    return Task(uuid7(now), 1, timestamp(now), timestamp(now), f"Task {number}", DESCRIPTION, False, 1)
+
+
+def _list_of_fifty(columns: bool) -> float:
+    tasks = [_a_task(number) for number in range(50)]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE stored (a, b, c, d, e, f, g, h, json BLOB)")
+        connection.executemany(
+            "INSERT INTO stored VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*msgspec.structs.astuple(task), _encode(task)) for task in tasks],
+        )
+
+        def of_columns() -> bytes:
+            rows = connection.execute("SELECT a, b, c, d, e, f, g, h FROM stored").fetchall()
+            return _encode([Task(a, b, c, d, e, f, bool(g), h) for a, b, c, d, e, f, g, h in rows])
+
+        def of_json() -> bytes:
+            rows = connection.execute("SELECT json FROM stored").fetchall()
+            return b"[%b]" % b",".join([json for (json,) in rows])
+
+        assert of_columns() == of_json()
+        return _each(of_columns if columns else of_json, 500)
+
+
+def _read(at_once: int) -> float:
+    """Of one task by its uuid, with its share of the transaction."""
+    with _database() as connection:
+        _creates(connection, 20)
+        ids = [row[0] for row in connection.execute("SELECT uuid FROM tasks").fetchall()]
+
+        def work(reader: sqlite3.Connection, wanted: str) -> list[tuple[object]]:
+            return reader.execute("SELECT json FROM tasks WHERE uuid = ?", (wanted,)).fetchall()
+
+        pieces = [lambda reader, wanted=wanted: work(reader, wanted) for wanted in ids[:at_once]]
+        return _each(lambda: read_group(connection, pieces), 500) / at_once
+
+
+def _read_on_a_thread() -> float:
+    async def measure(path: Path) -> float:
+        async with aiosqlite.connect(path, isolation_level=None) as connection:
+            await connection.execute("CREATE TABLE one (id INTEGER PRIMARY KEY)")
+            lane = Lane(connection, read_group)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(lane.serve())
+                began = time.perf_counter()
+                for _ in range(1000):
+                    await lane.run(lambda plain: plain.execute("SELECT id FROM one").fetchall())
+                spent = time.perf_counter() - began
+                lane.close()
+        return spent / 1000 * 1e6
+
+    with tempfile.TemporaryDirectory(prefix="taskbeam-tricks-") as folder:
+        return asyncio.run(measure(Path(folder) / "tricks.db"))
+
+
+def _token(remembered: bool) -> float:
+    codec, verified = TokenCodec("k" * 32, (), system_clock), VerifiedTokens(system_clock)
+    text, token = codec.issue("access", 1, uuid.uuid4().hex, 3600)
+    verified.keep(text, token)
+    return _each((lambda: verified.get(text)) if remembered else (lambda: codec.verify(text, "access")), 2000)
+
+
+def _each(operation: Callable[[], object], times: int) -> float:
+    began = time.thread_time()
+    for _ in range(times):
+        operation()
+    return (time.thread_time() - began) / times * 1e6
+
+
+_GENERATED: Final = "".join(
+    f"ALTER TABLE tasks ADD COLUMN {name} AS (json_extract(CAST(json AS TEXT), '$.{name}')) VIRTUAL;"
+    for name in ("task", "description", "time_modified")
+).replace(" AS (", " TEXT AS (")
+
+TRICKS: Final = (
+    Trick("a token's claims: verify them each time / remember them", "token", lambda: _token(False), lambda: _token(True)),
+    Trick("read a task: a hop to a thread / here, in a turn's one transaction", "read", _read_on_a_thread, lambda: _read(_GROUP)),
+    Trick("read a task: a transaction each / one for a turn of the loop", "read", lambda: _read(1), lambda: _read(_GROUP)),
+    Trick("list of 50: of columns / of stored JSON", "list", lambda: _list_of_fifty(True), lambda: _list_of_fifty(False)),
+    Trick("the log's file: appended to / written over", "create", lambda: _create(checkpoint="TRUNCATE"), _create),
+    Trick(
+        "a user's changes: an index / a chain",
+        "create",
+        lambda: _create("CREATE UNIQUE INDEX by_user ON changes (user_id, seq);"),
+        _create,
+    ),
+    Trick("a task's fields: generated columns / a view", "create", lambda: _create(_GENERATED), _create),
+    Trick(
+        "keys: random UUIDs / time-ordered ones",
+        "create",
+        lambda: _create(new_uuid=lambda _: str(uuid.uuid4())),
+        lambda: _create(new_uuid=uuid7),
+    ),
+    Trick(
+        "what is left to gain: with the index of a user's tasks / without, which cannot be",
+        "create",
+        _create,
+        lambda: _create("DROP INDEX tasks_of_user;"),
+    ),
+    Trick("rows of a group: a statement each / one for all", "row", lambda: _insert(1), lambda: _insert(_GROUP)),
+)  # fmt: skip
+
+
+def main() -> None:
+    print("| | for each | not so, µs | so, µs | times |\n|---|---|---|---|---|")
+    for trick in TRICKS:
+        rounds = [(trick.not_taken(), trick.ours()) for _ in range(_ROUNDS)]
+        before = statistics.median(before for before, _ in rounds)
+        after = statistics.median(after for _, after in rounds)
+        gain = statistics.median(before / after for before, after in rounds)
+        print(f"| {trick.name} | {trick.unit} | {before:.3g} | {after:.3g} | {gain:.2g} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
