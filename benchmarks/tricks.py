@@ -214,7 +214,7 @@ TRICKS: Final = (
         lambda: _create(new_uuid=uuid7),
     ),
     Trick(
-        "what is left to gain: with the index of a user's tasks / without, which cannot be",
+        "what is left: with the index of a user's tasks / without, which cannot be",
         "create",
         _create,
         lambda: _create("DROP INDEX tasks_of_user;"),
@@ -230,7 +230,10 @@ def main() -> None:
         before = statistics.median(before for before, _ in rounds)
         after = statistics.median(after for _, after in rounds)
         gain = statistics.median(before / after for before, after in rounds)
-        print(f"| {trick.name} | {trick.unit} | {before:.3g} | {after:.3g} | {gain:.2g} |", flush=True)
+        print(
+            f"| {trick.name} | {trick.unit} | {before:.3g} | {after:.3g} | {gain:.{0 if gain > 10 else 1}f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
