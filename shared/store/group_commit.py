@@ -17,7 +17,7 @@ from shared.store.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll
 from shared.store.unit_of_work import UnitOfWork, WriteRequest
 
 LOCK_TIMEOUT: Final = 5.0
-_HERE_MAX: Final = 256  # operations, some four milliseconds
+_HERE_MAX: Final = 256  # operations: bounds how long the loop is held up
 
 
 class WriteLock:

@@ -1,10 +1,11 @@
-"""SQLite connections as lanes: all work that waits for a connection runs on its thread in one hop.
+"""SQLite connections as lanes: all work that waits for a connection is done together.
 
 A hop to aiosqlite's thread and a commit cost far more than a statement, so they are shared. The
 writer lane takes whatever waits into one transaction (group commit); a reader lane answers
-whatever waits from one snapshot. Work is a function, run whole on the connection's thread: no
-other work can come between its statements, and a caller that is cancelled meanwhile leaves
-nothing half done.
+whatever waits from one snapshot. Work is a function, run whole: no other work can come between
+its statements, and a caller that is cancelled meanwhile leaves nothing half done. What never
+waits runs on the event loop: short reads (``HereLane``), and the writer's statements, but not its
+commit.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ class Lane:
 
 
 class HereLane:
-    """Reads of single rows on the event loop itself: a row takes some five microseconds, a hop to a thread a hundred.
+    """Reads of a few rows on the event loop itself: to hop to a thread takes far longer.
 
     All that one turn of the loop asks for is answered at its end, from one snapshot.
 
