@@ -25,8 +25,7 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
     app[TASKS] = backend.tasks
     app[ACCOUNTS] = backend.accounts
     app[THROTTLE] = LoginThrottle(settings.login_attempts_per_minute, settings.trusted_proxies)
-    app[WAITERS] = waiters = Waiters()
-    backend.feed.subscribe(waiters)
+    app[WAITERS] = waiters = Waiters(backend.feed)
 
     async def let_waiters_go(_: web.Application) -> None:
         waiters.stop()

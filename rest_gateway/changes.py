@@ -18,6 +18,7 @@ from rest_gateway.bodies import require_json_accepted
 from rest_gateway.endpoint import ACCOUNTS, TOKEN, Endpoint
 from rest_gateway.errors import json_response
 from rest_gateway.tasks import TASKS
+from shared.changes import ChangeFeed
 from shared.errors import InvalidRequest, TokenRejected, Unavailable
 from shared.models import Change, ChangePage
 from shared.store import Revocation
@@ -31,9 +32,14 @@ COMMENT_SECONDS: Final = 15.0
 class Waiters:
     """Who waits for a user's next change; a listener of the change feed, see ``shared.changes.FeedListener``."""
 
-    def __init__(self) -> None:
+    def __init__(self, feed: ChangeFeed) -> None:
+        self._feed = feed
         self._by_user: dict[int, set[asyncio.Event]] = {}
         self.stopping = False
+        feed.subscribe(self)
+
+    def wants_changes(self) -> bool:
+        return bool(self._by_user)
 
     def on_changes(self, changes: list[Change]) -> None:
         for user_id in {change.user_id for change in changes}:
@@ -56,6 +62,8 @@ class Waiters:
     def enter(self, user_id: int) -> asyncio.Event:
         """An event that is set whenever there may be something new; the caller clears it before looking."""
         event = asyncio.Event()
+        if not self._by_user:
+            self._feed.look()
         self._by_user.setdefault(user_id, set()).add(event)
         return event
 

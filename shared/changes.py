@@ -4,6 +4,9 @@ What this process commits itself is handed on at once, provided that nothing of 
 comes before it; everything else is read from the log. A wake-up call makes the reader look now,
 and it looks every half second even if no call came. So a listener sees one ordered stream,
 whoever wrote, and a lost call costs time, never a change.
+
+While no listener wants changes, the feed takes no calls and skips them: a process that nobody
+listens at has better things to do than to read what the others write.
 """
 
 from __future__ import annotations
@@ -29,6 +32,11 @@ log = logging.getLogger(__name__)
 class FeedListener(Protocol):
     """Hears everything in order; must not block and must not raise."""
 
+    def wants_changes(self) -> bool:
+        """Whether it has a use for changes at this moment. When it begins to, it asks the feed to ``look``:
+        it hears all that is committed from then on, perhaps some of what was before."""
+        ...
+
     def on_changes(self, changes: list[Change]) -> None: ...
     def on_revocations(self, revocations: list[Revocation]) -> None: ...
 
@@ -51,6 +59,9 @@ class ChangeFeed:
         """Read the log now."""
         self._wanted.set()
 
+    def _is_heard(self) -> bool:
+        return any(listener.wants_changes() for listener in self._listeners)
+
     def call_others_with(self, wake: Wake) -> None:
         self._wake = wake
 
@@ -64,7 +75,7 @@ class ChangeFeed:
         if changes and changes[0].position == self._position.changes + 1:
             self._position = self._position._replace(changes=changes[-1].position)
             self._hand_on(changes)
-        elif changes:
+        elif changes and self._is_heard():
             self.look()
         if others:  # perhaps a revocation
             self.look()
@@ -83,7 +94,10 @@ class ChangeFeed:
             except TimeoutError:
                 pass
             self._wanted.clear()
+            if self._wake is not None:
+                self._wake.take_calls(self._is_heard())
             try:
+                await self._skip_unheard()
                 await self._read_all()
                 failures = 0
             except Unavailable as error:
@@ -92,6 +106,12 @@ class ChangeFeed:
                     log.warning("cannot read the change log: %s", error.reason)
                 if failures > _FAILURES_MAX:
                     raise
+
+    async def _skip_unheard(self) -> None:
+        if not self._is_heard():
+            end = await self._store.position()
+            if not self._is_heard():  # whoever wants changes by now may count on those up to the end, too
+                self._position = self._position._replace(changes=max(self._position.changes, end.changes))
 
     async def _read_all(self) -> None:
         more = True

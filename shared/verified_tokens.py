@@ -74,6 +74,9 @@ class VerifiedTokens:
         for encoded in [encoded for encoded, entry in self._entries.items() if entry.token.user_id in users]:
             del self._entries[encoded]
 
+    def wants_changes(self) -> bool:
+        return False
+
     def on_changes(self, changes: list[Change]) -> None:
         """Tasks say nothing about tokens."""
 

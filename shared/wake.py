@@ -39,6 +39,7 @@ class Wake:
         self._on_wake = on_wake
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.bind(self._address(self._name))
+        self._reader: asyncio.AbstractEventLoop | None = None
         self._others: list[str] = []
         self._listed = float("-inf")
 
@@ -77,6 +78,17 @@ class Wake:
             return error.errno in (errno.EAGAIN, errno.ENOBUFS)
         return True
 
+    def take_calls(self, wanted: bool) -> None:
+        """Take calls on the running event loop, or leave them lying: soon there are enough, and none more is sent."""
+        if wanted == (self._reader is not None):
+            return
+        if self._reader is None:
+            self._reader = asyncio.get_running_loop()
+            self._reader.add_reader(self._socket.fileno(), self.read)
+        else:
+            self._reader.remove_reader(self._socket.fileno())
+            self._reader = None
+
     def read(self) -> None:
         """Take all calls that have come; the loop calls this when the socket is readable."""
         with suppress(BlockingIOError):
@@ -84,10 +96,8 @@ class Wake:
                 self._socket.recv(1)
         self._on_wake()
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
     def close(self) -> None:
+        self.take_calls(False)
         self._socket.close()
         with suppress(FileNotFoundError):
             os.unlink(self._name, dir_fd=self._folder)
@@ -96,12 +106,10 @@ class Wake:
 
 @asynccontextmanager
 async def open_wake(folder: Path, process: str, on_wake: Callable[[], None]) -> AsyncIterator[Wake]:
-    """Listen for calls until the body ends."""
+    """Take calls until the body ends."""
     wake = Wake(folder, process, on_wake)
-    loop = asyncio.get_running_loop()
-    loop.add_reader(wake.fileno(), wake.read)
     try:
+        wake.take_calls(True)
         yield wake
     finally:
-        loop.remove_reader(wake.fileno())
         wake.close()

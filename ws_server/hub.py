@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from shared.changes import ChangeFeed
 from shared.models import Change
 from shared.store import Revocation
 from shared.wire import change_frame
@@ -52,7 +53,9 @@ class Subscriber(Protocol):
 class Hub:
     """A listener of the change feed, see ``shared.changes.FeedListener``."""
 
-    def __init__(self) -> None:
+    def __init__(self, feed: ChangeFeed) -> None:
+        self._feed = feed
+        feed.subscribe(self)
         self._by_user: dict[int, set[Subscriber]] = {}
         self._all: set[Subscriber] = set()
         self._chores: set[asyncio.Task[None]] = set()
@@ -73,6 +76,8 @@ class Hub:
 
     def subscribe(self, user_id: int, subscriber: Subscriber) -> None:
         """From now on the subscriber hears of every change of the user."""
+        if not self._by_user:
+            self._feed.look()
         self._by_user.setdefault(user_id, set()).add(subscriber)
 
     def unsubscribe(self, user_id: int, subscriber: Subscriber) -> None:
@@ -83,6 +88,9 @@ class Hub:
 
     def connections_of(self, user_id: int) -> int:
         return len(self._by_user.get(user_id, ()))
+
+    def wants_changes(self) -> bool:
+        return bool(self._by_user)
 
     def on_changes(self, changes: list[Change]) -> None:
         for change in changes:

@@ -12,13 +12,18 @@ from shared.store import Revocation
 
 
 class Heard:
-    """Subscribes to the feed that it is made with."""
+    """Subscribes to the feed that it is made with. Who sets ``wanted`` asks the feed to look."""
+
+    wanted = True
 
     def __init__(self, feed: ChangeFeed) -> None:
         self.changes: list[Change] = []
         self.revocations: list[Revocation] = []
         self._news = asyncio.Event()
         feed.subscribe(self)
+
+    def wants_changes(self) -> bool:
+        return self.wanted
 
     def on_changes(self, changes: list[Change]) -> None:
         self.changes += changes

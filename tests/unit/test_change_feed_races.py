@@ -32,12 +32,19 @@ class SlowStore:
     def __init__(self) -> None:
         self.commit: CommitListener = lambda changes, others: None
         self.reads: asyncio.Queue[tuple[Position, asyncio.Future[Tail]]] = asyncio.Queue()
+        self.ends: asyncio.Queue[asyncio.Future[Position]] = asyncio.Queue()
+        self.is_open = False
 
     def listen(self, listener: CommitListener) -> None:
         self.commit = listener
 
     async def position(self) -> Position:
-        return Position(0, 0)
+        if not self.is_open:
+            self.is_open = True
+            return Position(0, 0)
+        answer: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        await self.ends.put(answer)
+        return await answer
 
     async def tail(self, after: Position) -> Tail:
         answer: asyncio.Future[Tail] = asyncio.get_running_loop().create_future()
@@ -118,6 +125,48 @@ async def test_page_that_ends_within_a_commit_of_our_own_is_read_on(tmp_path: Pa
         answer.set_result(_found(3))
         await heard.until(lambda: len(heard.changes) >= 3)
         assert _heard(heard) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_who_begins_to_want_changes_while_the_end_is_sought_misses_none(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        heard.wanted = False
+        feed.look()
+        async with asyncio.timeout(10):
+            end = await store.ends.get()
+        heard.wanted = True
+        feed.look()
+        end.set_result(Position(2, 0))  # with what was committed after they began
+        after, answer = await store.read_begins()
+        assert after == 0
+        answer.set_result(_found(1, 2))
+        await heard.until(lambda: len(heard.changes) >= 2)
+        assert _heard(heard) == [1, 2]
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_what_nobody_wants_is_skipped(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        heard.wanted = False
+        feed.look()
+        async with asyncio.timeout(10):
+            end = await store.ends.get()
+        store.commit(_changes(5), False)
+        end.set_result(Position(4, 0))
+        after, answer = await store.read_begins()
+        assert after == 4
+        answer.set_result(_found())
+        heard.wanted = True
+        feed.look()
+        after, answer = await store.read_begins()
+        assert after == 4
+        answer.set_result(_found(5, 6))
+        await heard.until(lambda: len(heard.changes) >= 2)
+        assert _heard(heard) == [5, 6]
 
 
 class FailingStore:

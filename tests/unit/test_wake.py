@@ -58,6 +58,25 @@ async def test_many_calls_are_one_waking(tmp_path: Path) -> None:
         assert sleeper.calls == 1
 
 
+async def test_calls_that_are_not_taken_wait(tmp_path: Path) -> None:
+    sleeper = Sleeper()
+    async with (
+        open_wake(tmp_path / "wake", "test", sleeper) as sleeping,
+        open_wake(tmp_path / "wake", "test", Sleeper()) as caller,
+    ):
+        sleeping.take_calls(False)
+        for _ in range(100):
+            caller.call()
+            await asyncio.sleep(0)
+        assert sleeper.calls == 0
+        assert caller.has_peer("test"), "not taking calls is not being dead"
+        sleeping.take_calls(True)
+        await sleeper.wait()
+        assert sleeper.calls == 1
+        caller.call()
+        await sleeper.wait()
+
+
 async def test_full_queue_blocks_no_caller(tmp_path: Path) -> None:
     """The sleeper does not read, as a process that is stopped."""
     sleeper = Sleeper()
