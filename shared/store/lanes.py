@@ -131,6 +131,18 @@ class Lane:
             while group := self._next_group():
                 self._group = group
                 await self._do(group)
+                await self._let_more_come()
+
+    async def _let_more_come(self) -> None:
+        """Turn the loop as long as each turn brings more work.
+
+        Whoever was answered just now asks again at once. Without this, the few who had to wait make a group of
+        their own before all the others, and their commit costs as much as a large one.
+        """
+        before = -1
+        while before < len(self._waiting) < _GROUP_MAX:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Refuse new work; ``serve`` returns when what waits is done."""

@@ -35,6 +35,24 @@ async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, tmp_path
     assert_sound(tmp_path / "taskbeam.db")
 
 
+async def test_who_asks_again_at_once_joins_who_had_to_wait(owner: Owner) -> None:
+    """Rather than that each of the two commits waits for the other's, for ever."""
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+
+    async def write_on() -> None:
+        for _ in range(20):
+            await owner.create()
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as writers:
+        for _ in range(10):
+            writers.create_task(write_on())
+        while not statements.count("BEGIN IMMEDIATE"):  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        writers.create_task(write_on())
+    assert statements.count("COMMIT") <= 22
+
+
 async def test_group_is_bounded(owner: Owner) -> None:
     statements = Statements()
     await statements.watch_writer(owner.store)
