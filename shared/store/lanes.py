@@ -30,6 +30,7 @@ FinishGroup = Callable[[sqlite3.Connection], list[Outcome]]
 
 _GROUP_MAX: Final = 256  # bounds how long the first of a group waits for the last
 _WAITING_MAX: Final = 10_000
+_QUIET_TURNS: Final = 3  # of the loop: as many as aiohttp takes from a request's bytes to the work
 _IDLE_SECONDS: Final = 1.0
 
 # SQLite's primary result codes that say "not now", not "wrong": BUSY, LOCKED, NOMEM, READONLY, IOERR,
@@ -134,15 +135,16 @@ class Lane:
                 await self._let_more_come()
 
     async def _let_more_come(self) -> None:
-        """Turn the loop as long as each turn brings more work.
+        """Turn the loop until it brings no more work.
 
         Whoever was answered just now asks again at once. Without this, the few who had to wait make a group of
         their own before all the others, and their commit costs as much as a large one.
         """
-        before = -1
-        while before < len(self._waiting) < _GROUP_MAX:
+        quiet = 0
+        while quiet < _QUIET_TURNS and len(self._waiting) < _GROUP_MAX:
             before = len(self._waiting)
             await asyncio.sleep(0)
+            quiet = 0 if len(self._waiting) > before else quiet + 1
 
     def close(self) -> None:
         """Refuse new work; ``serve`` returns when what waits is done."""

@@ -35,14 +35,17 @@ async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, tmp_path
     assert_sound(tmp_path / "taskbeam.db")
 
 
-async def test_who_asks_again_at_once_joins_who_had_to_wait(owner: Owner) -> None:
-    """Rather than that each of the two commits waits for the other's, for ever."""
+@pytest.mark.parametrize("turns", [0, 2])
+async def test_who_asks_again_at_once_joins_who_had_to_wait(owner: Owner, turns: int) -> None:
+    """Rather than that each of the two commits waits for the other's, for ever; ``turns`` of the loop are at once."""
     statements = Statements()
     await statements.watch_writer(owner.store)
 
     async def write_on() -> None:
         for _ in range(20):
             await owner.create()
+            for _ in range(turns):
+                await asyncio.sleep(0)
 
     async with asyncio.timeout(60), asyncio.TaskGroup() as writers:
         for _ in range(10):
