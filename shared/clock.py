@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+import struct
 import time
 from collections.abc import Callable
+from typing import Final
 
 Clock = Callable[[], int]
 """Microseconds since the Unix epoch, UTC."""
@@ -34,6 +36,21 @@ def uuid7(microseconds: int) -> str:
     """
     millis, rest = divmod(microseconds, 1000)
     timed = (millis & 0xFFFF_FFFF_FFFF) << 16 | 0x7000 | rest * 4096 // 1000
-    text = (timed.to_bytes(8, "big") + os.urandom(8)).hex()
-    variant = "89ab"[int(text[16], 16) & 3]  # 0b10, and two random bits
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{variant}{text[17:20]}-{text[20:]}"
+    try:
+        rest_of_it = _rests.pop()
+    except IndexError:
+        rest_of_it = _more_rests()
+    text = (timed.to_bytes(8, "big") + rest_of_it).hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _more_rests() -> bytes:
+    """A system call for each costs as much as all else about a UUID."""
+    octets = os.urandom(8 * 256)
+    _rests.extend((word >> 2 | 0b10 << 62).to_bytes(8, "big") for (word,) in struct.iter_unpack("Q", octets))
+    return _rests.pop()
+
+
+_rests: Final[list[bytes]] = []
+"""The variant 0b10 and 62 random bits, each used once, whichever thread takes it."""
+os.register_at_fork(after_in_child=_rests.clear)

@@ -81,16 +81,20 @@ def _good_username(text: str) -> str | None:
     return None if _USERNAME.fullmatch(text) else message
 
 
-def _text(value: object, *checks: _Check, allow_blank: bool = False, trim: bool = True) -> str:
-    """DRF's CharField."""
+def _as_text(value: object) -> str:
     if value is None:
         raise _Bad("This field may not be null.")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _Bad("Not a valid string.")
     try:
-        text = str(value)
+        return str(value)
     except ValueError:  # an integer of more digits than Python turns into text
         raise _Bad("Not a valid string.") from None
+
+
+def _text(value: object, *checks: _Check, allow_blank: bool = False, trim: bool = True) -> str:
+    """DRF's CharField."""
+    text = value if isinstance(value, str) else _as_text(value)
     if trim:
         text = text.strip()
     if not text:

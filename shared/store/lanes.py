@@ -83,6 +83,7 @@ class Lane:
         on_idle: Callable[[sqlite3.Connection], None] | None = None,
     ) -> None:
         self._connection = connection
+        self._loop = asyncio.get_running_loop()
         self._run_group = run_group
         self._begin_here = begin_here
         self._on_group = on_group
@@ -102,7 +103,7 @@ class Lane:
         """
         if self._closing or len(self._waiting) >= _WAITING_MAX:
             raise Unavailable("closing" if self._closing else "too much work is waiting for the database")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append((work, future))
         self._wanted.set()
         return await future

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -56,3 +57,15 @@ def test_clock_is_now_in_microseconds() -> None:
     before = datetime.now(UTC)
     now = EPOCH + timedelta(microseconds=system_clock())
     assert before - timedelta(milliseconds=1) <= now <= datetime.now(UTC) + timedelta(milliseconds=1)
+
+
+def test_process_that_was_forked_makes_other_uuid7s() -> None:
+    uuid7(1_700_000_000_000_000)
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, uuid7(1_700_000_000_000_000).encode())
+        os._exit(0)
+    assert os.read(reader, 36).decode() != uuid7(1_700_000_000_000_000)
+    os.close(reader)
+    os.close(writer)
+    os.wait()
