@@ -18,13 +18,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
+from unittest.mock import patch
 
 import aiosqlite
+import jwt
 import msgspec
 
-from benchmarks.seed import DESCRIPTION
+from benchmarks.seed import DESCRIPTION, add_users
+from benchmarks.servers import KEY, settings_of
 from shared.clock import system_clock, timestamp, uuid7
 from shared.models import CreateTask, Task
+from shared.store import lanes, open_store
 from shared.store.lanes import Lane, read_group
 from shared.store.migrate import migrate
 from shared.store.unit_of_work import UnitOfWork, WriteRequest
@@ -32,7 +36,7 @@ from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
 
 _USERS: Final = 64
-_GROUP: Final = 32  # what 64 busy connections bring at once
+_GROUP: Final = 64  # what as many busy connections bring at once
 _GROUPS: Final = 150
 _ROUNDS: Final = 5
 
@@ -175,11 +179,41 @@ def _read_on_a_thread() -> float:
         return asyncio.run(measure(Path(folder) / "tricks.db"))
 
 
-def _token(remembered: bool) -> float:
-    codec, verified = TokenCodec("k" * 32, (), system_clock), VerifiedTokens(system_clock)
+def _busy_writers(quiet_turns: int) -> float:
+    """Time of a create, of 64 writers on a whole store who begin the next one as soon as they are answered."""
+    creates = 40 * _USERS
+
+    async def measure(folder: Path) -> float:
+        async with open_store(settings_of(folder)) as store:
+            await add_users(store, _USERS)
+            left = iter(range(creates))
+
+            async def write_on(user: int) -> None:
+                for _ in left:
+                    await store.write(
+                        user, [CreateTask(None, "Task")], now=system_clock(), max_tasks=sys.maxsize
+                    )
+
+            async with asyncio.TaskGroup() as writers:
+                began = time.perf_counter()
+                for user in range(1, _USERS):
+                    writers.create_task(write_on(user))
+                await asyncio.sleep(0.001)  # somebody always comes later than the others
+                writers.create_task(write_on(_USERS))
+            return (time.perf_counter() - began) / creates * 1e6
+
+    with (
+        tempfile.TemporaryDirectory(prefix="taskbeam-tricks-") as folder,
+        patch.object(lanes, "_QUIET_TURNS", quiet_turns),
+    ):
+        return asyncio.run(measure(Path(folder)))
+
+
+def _token(way: Callable[[TokenCodec, VerifiedTokens, str], object]) -> float:
+    codec, verified = TokenCodec(KEY, (), system_clock), VerifiedTokens(system_clock)
     text, token = codec.issue("access", 1, uuid.uuid4().hex, 3600)
     verified.keep(text, token)
-    return _each((lambda: verified.get(text)) if remembered else (lambda: codec.verify(text, "access")), 2000)
+    return _each(lambda: way(codec, verified, text), 2000)
 
 
 def _each(operation: Callable[[], object], times: int) -> float:
@@ -195,7 +229,24 @@ _GENERATED: Final = "".join(
 ).replace(" AS (", " TEXT AS (")
 
 TRICKS: Final = (
-    Trick("a token's claims: verify them each time / remember them", "token", lambda: _token(False), lambda: _token(True)),
+    Trick(
+        "64 busy writers: a group is what waits / what comes in quiet turns of the loop, too",
+        "create",
+        lambda: _busy_writers(0),
+        lambda: _busy_writers(lanes._QUIET_TURNS),
+    ),
+    Trick(
+        "a token's claims: verify them each time / remember them",
+        "token",
+        lambda: _token(lambda codec, _, text: codec.verify(text, "access")),
+        lambda: _token(lambda _, verified, text: verified.get(text)),
+    ),
+    Trick(
+        "a token never seen: PyJWT's decode / the same, with the key examined once",
+        "token",
+        lambda: _token(lambda _, __, text: jwt.decode(text, KEY, ["HS256"])),
+        lambda: _token(lambda codec, _, text: codec.verify(text, "access")),
+    ),
     Trick("read a task: a hop to a thread / here, in a turn's one transaction", "read", _read_on_a_thread, lambda: _read(_GROUP)),
     Trick("read a task: a transaction each / one for a turn of the loop", "read", lambda: _read(1), lambda: _read(_GROUP)),
     Trick("list of 50: of columns / of stored JSON", "list", lambda: _list_of_fifty(True), lambda: _list_of_fifty(False)),
