@@ -15,7 +15,7 @@ import websockets
 from tests.support.clients import connected, new_account
 from tests.support.frames import create, receive_until
 from tests.support.locks import writes_held_up
-from tests.support.processes import System, running, wait_until
+from tests.support.processes import Process, System, running, wait_until
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1012), (signal.SIGINT, 1001)])
@@ -47,8 +47,9 @@ async def test_a_stop_answers_what_is_in_progress_and_closes_the_rest(
         assert [task["task"] for task in account.rest("GET", "/").body] == ["In progress"]
 
 
-def test_a_stop_during_the_start_is_an_orderly_end(tmp_path: Path) -> None:
-    process = System(tmp_path).ws
+@pytest.mark.parametrize("name", ["ws", "gateway"])
+def test_a_stop_during_the_start_is_an_orderly_end(tmp_path: Path, name: str) -> None:
+    process: Process = getattr(System(tmp_path), name)
     process.start(ready=False)
     status = Path(f"/proc/{process.pid}/status")
 
