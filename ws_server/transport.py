@@ -363,8 +363,19 @@ class Socket(asyncio.Protocol):
 @types.coroutine
 def _rest_of(work: Work, awaited: object) -> Generator[Any, Any, None]:
     """What is left of work that was begun by hand and has come to wait for something."""
-    yield awaited
-    yield from work
+    try:
+        yield awaited
+    except GeneratorExit:
+        work.close()
+        raise
+    except BaseException as error:  # noqa: BLE001 - what it waited for has failed: that is for the work to deal with
+        try:
+            next_awaited = work.throw(error)
+        except StopIteration:
+            return
+        yield from _rest_of(work, next_awaited)
+    else:
+        yield from work
 
 
 class Listener:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import types
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -115,6 +116,37 @@ async def test_a_defect_ends_its_own_connection_only(waits: int, caplog: pytest.
         await other.send("fine")
         assert await other.recv() == "done"
     assert "deliberate" in caplog.text
+
+
+@pytest.mark.parametrize("fail", list(itertools.product([False, True], repeat=4)))
+@pytest.mark.parametrize("first_is_no_future", [False, True])
+async def test_failure_of_what_was_waited_for_is_the_works_to_deal_with(
+    fail: tuple[bool, ...], first_is_no_future: bool
+) -> None:
+    def on_message(socket: Socket, message: str) -> Work:
+        async def work() -> None:
+            if first_is_no_future:
+                await asyncio.sleep(0)
+            met = []
+            for fails in fail:
+                future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                if fails:
+                    asyncio.get_running_loop().call_soon(future.set_exception, LookupError("deliberate"))
+                else:
+                    asyncio.get_running_loop().call_soon(future.set_result, None)
+                try:
+                    await future
+                    met.append(False)
+                except LookupError:
+                    met.append(True)
+            socket.send(str(tuple(met)).encode())
+
+        return work()
+
+    async with served(on_message) as (_, port), client_of(port) as client:
+        for _ in range(2):
+            await client.send("x")
+            assert await client.recv() == str(fail)
 
 
 async def test_what_was_waited_for_may_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
