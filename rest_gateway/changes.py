@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -59,19 +59,23 @@ class Waiters:
         for event in self._by_user.get(user_id, ()):
             event.set()
 
-    def enter(self, user_id: int) -> asyncio.Event:
-        """An event that is set whenever there may be something new; the caller clears it before looking."""
-        event = asyncio.Event()
-        if not self._by_user:
-            self._feed.look()
-        self._by_user.setdefault(user_id, set()).add(event)
-        return event
+    @asynccontextmanager
+    async def waiting(self, user_id: int) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever there may be something new; who waits for it clears it before looking.
 
-    def leave(self, user_id: int, event: asyncio.Event) -> None:
-        events = self._by_user[user_id]
-        events.discard(event)
-        if not events:
-            del self._by_user[user_id]
+        Raises:
+            Unavailable: the change log cannot be read now.
+        """
+        event = asyncio.Event()
+        events = self._by_user.setdefault(user_id, set())
+        events.add(event)
+        try:
+            await self._feed.awake()
+            yield event
+        finally:
+            events.discard(event)
+            if not events:
+                del self._by_user[user_id]
 
 
 WAITERS: Final = web.AppKey("waiters", Waiters)
@@ -91,8 +95,9 @@ async def _changes(request: web.Request) -> web.Response:
     epoch, since = request.query["epoch"], _whole_number(request, "since", 2**53)
     wait = _whole_number(request, "wait", WAIT_MAX) if "wait" in request.query else 0
     user_id, tasks, waiters = request[TOKEN].user_id, request.app[TASKS], request.app[WAITERS]
-    event = waiters.enter(user_id)
-    try:
+    if not wait:
+        return json_response(sync_json(await tasks.changes(user_id, epoch, since), tasks.epoch))
+    async with waiters.waiting(user_id) as event:
         page = await tasks.changes(user_id, epoch, since)
         with suppress(TimeoutError):
             async with asyncio.timeout(wait):
@@ -100,8 +105,6 @@ async def _changes(request: web.Request) -> web.Response:
                     await event.wait()
                     event.clear()
                     page = await tasks.changes(user_id, epoch, since)
-    finally:
-        waiters.leave(user_id, event)
     return json_response(sync_json(page, tasks.epoch))
 
 
@@ -167,8 +170,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
     response.content_type = "text/event-stream"
     if request.method == hdrs.METH_HEAD:
         return response
-    event = waiters.enter(user_id)
-    try:
+    async with waiters.waiting(user_id) as event:
         await response.prepare(request)
         stream = _EventStream(response, tasks, user_id)
         with suppress(ConnectionError, TokenRejected, Unavailable):  # the client comes back with its last id
@@ -183,8 +185,6 @@ async def _events(request: web.Request) -> web.StreamResponse:
                 event.clear()
                 await request.app[ACCOUNTS].identify(token)
                 await stream.send_new(tasks.epoch)
-    finally:
-        waiters.leave(user_id, event)
     return response
 
 

@@ -5,8 +5,8 @@ comes before it; everything else is read from the log. A wake-up call makes the 
 and it looks every half second even if no call came. So a listener sees one ordered stream,
 whoever wrote, and a lost call costs time, never a change.
 
-While no listener wants changes, the feed takes no calls and skips them: a process that nobody
-listens at has better things to do than to read what the others write.
+While no listener wants changes, the feed sleeps: it takes no calls and skips what comes. A process
+that nobody listens at has better things to do than to read what the others write.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ class FeedListener(Protocol):
     """Hears everything in order; must not block and must not raise."""
 
     def wants_changes(self) -> bool:
-        """Whether it has a use for changes at this moment. When it begins to, it asks the feed to ``look``:
-        it hears all that is committed from then on, perhaps some of what was before."""
+        """Whether it has a use for changes at this moment. When it begins to, see ``ChangeFeed.awake``."""
         ...
 
     def on_changes(self, changes: list[Change]) -> None: ...
@@ -49,6 +48,8 @@ class ChangeFeed:
         self._position = start
         self._listeners: list[FeedListener] = []
         self._wanted = asyncio.Event()
+        self._asleep = False
+        self._wakers: list[asyncio.Future[None]] = []
         self._wake: Wake | None = None
         store.listen(self._on_commit)
 
@@ -58,6 +59,21 @@ class ChangeFeed:
     def look(self) -> None:
         """Read the log now."""
         self._wanted.set()
+
+    async def awake(self) -> None:
+        """Wait until the feed is not asleep.
+
+        A listener that begins to want changes first does so, then waits for this, and only then reads the state that
+        the changes are to continue. It hears all that comes after that state, and may hear some that are in it.
+
+        Raises:
+            Unavailable: the log cannot be read now.
+        """
+        if self._asleep:
+            waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._wakers.append(waker)
+            self.look()
+            await waker
 
     def _is_heard(self) -> bool:
         return any(listener.wants_changes() for listener in self._listeners)
@@ -87,31 +103,50 @@ class ChangeFeed:
             Unavailable: the database did not answer for too long.
         """
         failures = 0
-        while True:
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wanted.wait()
-            except TimeoutError:
-                pass
-            self._wanted.clear()
-            if self._wake is not None:
-                self._wake.take_calls(self._is_heard())
-            try:
-                await self._skip_unheard()
-                await self._read_all()
-                failures = 0
-            except Unavailable as error:
-                failures += 1
-                if failures == 1:
-                    log.warning("cannot read the change log: %s", error.reason)
-                if failures > _FAILURES_MAX:
-                    raise
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wanted.wait()
+                except TimeoutError:
+                    pass
+                self._wanted.clear()
+                try:
+                    await self._skip_what_was_slept_through()
+                    await self._read_all()
+                    self._sleep(not self._is_heard())
+                    failures = 0
+                except Unavailable as error:
+                    self._answer_wakers(error)
+                    failures += 1
+                    if failures == 1:
+                        log.warning("cannot read the change log: %s", error.reason)
+                    if failures > _FAILURES_MAX:
+                        raise
+        finally:
+            self._answer_wakers(Unavailable("the change feed has ended"))
 
-    async def _skip_unheard(self) -> None:
-        if not self._is_heard():
+    def _sleep(self, asleep: bool) -> None:
+        self._asleep = asleep
+        if self._wake is not None:
+            self._wake.take_calls(not asleep)
+
+    async def _skip_what_was_slept_through(self) -> None:
+        if self._asleep:
             end = await self._store.position()
-            if not self._is_heard():  # whoever wants changes by now may count on those up to the end, too
-                self._position = self._position._replace(changes=max(self._position.changes, end.changes))
+            self._position = self._position._replace(changes=max(self._position.changes, end.changes))
+            self._sleep(not self._is_heard())
+            self._answer_wakers(None)
+
+    def _answer_wakers(self, error: Unavailable | None) -> None:
+        wakers, self._wakers = self._wakers, []
+        for waker in wakers:
+            if waker.done():  # its caller was cancelled
+                continue
+            if error is None:
+                waker.set_result(None)
+            else:
+                waker.set_exception(error)
 
     async def _read_all(self) -> None:
         more = True

@@ -232,7 +232,7 @@ class Connection:
                 self._unsubscribe()
 
     async def _begin_session(self, token: Token, request: Auth) -> None:
-        hub, accounts = self.context.hub, self.context.accounts
+        hub, feed, accounts = self.context.hub, self.context.feed, self.context.accounts
         first = self._token is None
         if first:
             if hub.connections_of(token.user_id) >= self.context.settings.max_connections_per_user:
@@ -240,6 +240,10 @@ class Connection:
             self._token = token
             hub.subscribe(token.user_id, self)  # before the seq is read: no change can slip between
         self._recheck = False
+
+        async def identify() -> Identity:
+            await feed.awake()
+            return await accounts.identify(token)
 
         def welcome(identity: Identity) -> bytes:
             self._token, self._authenticated, self._push = token, True, request.push
@@ -249,7 +253,7 @@ class Connection:
 
         await self.at_snapshot(
             request,
-            lambda: accounts.identify(token),
+            identify,
             lambda identity: identity.seq,
             welcome,
             covered_from=(lambda _: 0) if first else None,

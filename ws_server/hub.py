@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from shared.changes import ChangeFeed
 from shared.models import Change
 from shared.store import Revocation
 from shared.wire import change_frame
@@ -53,9 +52,7 @@ class Subscriber(Protocol):
 class Hub:
     """A listener of the change feed, see ``shared.changes.FeedListener``."""
 
-    def __init__(self, feed: ChangeFeed) -> None:
-        self._feed = feed
-        feed.subscribe(self)
+    def __init__(self) -> None:
         self._by_user: dict[int, set[Subscriber]] = {}
         self._all: set[Subscriber] = set()
         self._chores: set[asyncio.Task[None]] = set()
@@ -76,8 +73,6 @@ class Hub:
 
     def subscribe(self, user_id: int, subscriber: Subscriber) -> None:
         """From now on the subscriber hears of every change of the user."""
-        if not self._by_user:
-            self._feed.look()
         self._by_user.setdefault(user_id, set()).add(subscriber)
 
     def unsubscribe(self, user_id: int, subscriber: Subscriber) -> None:

@@ -39,7 +39,8 @@ _protocol_log = logging.getLogger("websockets.server")
 
 async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future[signal.Signals]) -> None:
     """Accept connections until stopped; then let requests in progress end and close the rest."""
-    hub = Hub(backend.feed)
+    hub = Hub()
+    backend.feed.subscribe(hub)
     deadlines = Deadlines()
     context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.accounts)
     origins = _origins(OriginPolicy(settings.allowed_origins))

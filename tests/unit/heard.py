@@ -12,7 +12,7 @@ from shared.store import Revocation
 
 
 class Heard:
-    """Subscribes to the feed that it is made with. Who sets ``wanted`` asks the feed to look."""
+    """Subscribes to the feed that it is made with. Who sets ``wanted`` waits for the feed to be awake."""
 
     wanted = True
 

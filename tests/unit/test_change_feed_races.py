@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared import changes as changes_module
-from shared.changes import open_feed
+from shared.changes import ChangeFeed, open_feed
 from shared.errors import Unavailable
 from shared.models import Change
 from shared.store import CommitListener, Position, Tail
@@ -45,6 +45,10 @@ class SlowStore:
         answer: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         await self.ends.put(answer)
         return await answer
+
+    async def end_is_sought(self) -> asyncio.Future[Position]:
+        async with asyncio.timeout(10):
+            return await self.ends.get()
 
     async def tail(self, after: Position) -> Tail:
         answer: asyncio.Future[Tail] = asyncio.get_running_loop().create_future()
@@ -127,46 +131,92 @@ async def test_page_that_ends_within_a_commit_of_our_own_is_read_on(tmp_path: Pa
         assert _heard(heard) == [1, 2, 3]
 
 
+async def _fall_asleep(feed: ChangeFeed, store: SlowStore, heard: Heard) -> None:
+    heard.wanted = False
+    feed.look()
+    _, answer = await store.read_begins()
+    answer.set_result(_found())
+    async with asyncio.timeout(10):
+        while not feed._asleep:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+
+
 @pytest.mark.usefixtures("no_poll")
-async def test_who_begins_to_want_changes_while_the_end_is_sought_misses_none(tmp_path: Path) -> None:
+async def test_feed_that_is_woken_skips_what_was_committed_before_and_nothing_after(tmp_path: Path) -> None:
     store = SlowStore()
     async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
         heard = Heard(feed)
-        heard.wanted = False
-        feed.look()
-        async with asyncio.timeout(10):
-            end = await store.ends.get()
+        await _fall_asleep(feed, store, heard)
         heard.wanted = True
-        feed.look()
-        end.set_result(Position(2, 0))  # with what was committed after they began
+        waking = asyncio.create_task(feed.awake())
+        end = await store.end_is_sought()
+        store.commit(_changes(4), False)  # later than what the store will say
+        assert not waking.done()
+        end.set_result(Position(2, 0))
+        await waking
         after, answer = await store.read_begins()
-        assert after == 0
-        answer.set_result(_found(1, 2))
+        assert after == 2
+        assert heard.changes == []
+        answer.set_result(_found(3, 4))
         await heard.until(lambda: len(heard.changes) >= 2)
-        assert _heard(heard) == [1, 2]
+        assert _heard(heard) == [3, 4]
+        await feed.awake()
 
 
 @pytest.mark.usefixtures("no_poll")
-async def test_what_nobody_wants_is_skipped(tmp_path: Path) -> None:
+async def test_own_commit_while_the_end_is_sought_is_not_turned_back(tmp_path: Path) -> None:
     store = SlowStore()
     async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
         heard = Heard(feed)
-        heard.wanted = False
+        await _fall_asleep(feed, store, heard)
         feed.look()
-        async with asyncio.timeout(10):
-            end = await store.ends.get()
-        store.commit(_changes(5), False)
-        end.set_result(Position(4, 0))
+        end = await store.end_is_sought()
+        store.commit(_changes(1, 2, 3), False)
+        end.set_result(Position(2, 0))
         after, answer = await store.read_begins()
-        assert after == 4
+        assert after == 3
         answer.set_result(_found())
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_who_leaves_while_the_feed_wakes_keeps_nobody_waiting(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        await _fall_asleep(feed, store, heard)
+        waking = [asyncio.create_task(feed.awake()) for _ in range(3)]
+        end = await store.end_is_sought()
+        waking[1].cancel()
+        await asyncio.wait([waking[1]])
+        end.set_result(Position(2, 0))
+        await asyncio.wait_for(asyncio.gather(waking[0], waking[2]), 10)
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_feed_that_cannot_wake_says_so_and_can_be_woken_again(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        await _fall_asleep(feed, store, heard)
         heard.wanted = True
-        feed.look()
-        after, answer = await store.read_begins()
-        assert after == 4
-        answer.set_result(_found(5, 6))
-        await heard.until(lambda: len(heard.changes) >= 2)
-        assert _heard(heard) == [5, 6]
+        waking = asyncio.create_task(feed.awake())
+        (await store.end_is_sought()).set_exception(Unavailable("away"))
+        with pytest.raises(Unavailable):
+            await waking
+        waking = asyncio.create_task(feed.awake())
+        (await store.end_is_sought()).set_result(Position(2, 0))
+        await asyncio.wait_for(waking, 10)
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_feed_that_ends_wakes_nobody_any_more(tmp_path: Path) -> None:
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        await _fall_asleep(feed, store, Heard(feed))
+        waking = asyncio.create_task(feed.awake())
+        await store.end_is_sought()
+    with pytest.raises(Unavailable):
+        await waking
 
 
 class FailingStore:
