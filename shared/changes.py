@@ -115,6 +115,7 @@ class ChangeFeed:
                     await self._skip_what_was_slept_through()
                     await self._read_all()
                     self._sleep(not self._is_heard())
+                    self._answer_wakers(None)
                     failures = 0
                 except Unavailable as error:
                     self._answer_wakers(error)
@@ -124,6 +125,7 @@ class ChangeFeed:
                     if failures > _FAILURES_MAX:
                         raise
         finally:
+            self._asleep = False
             self._answer_wakers(Unavailable("the change feed has ended"))
 
     def _sleep(self, asleep: bool) -> None:
@@ -135,8 +137,6 @@ class ChangeFeed:
         if self._asleep:
             end = await self._store.position()
             self._position = self._position._replace(changes=max(self._position.changes, end.changes))
-            self._sleep(not self._is_heard())
-            self._answer_wakers(None)
 
     def _answer_wakers(self, error: Unavailable | None) -> None:
         wakers, self._wakers = self._wakers, []

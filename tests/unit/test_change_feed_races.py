@@ -153,14 +153,33 @@ async def test_feed_that_is_woken_skips_what_was_committed_before_and_nothing_af
         store.commit(_changes(4), False)  # later than what the store will say
         assert not waking.done()
         end.set_result(Position(2, 0))
-        await waking
         after, answer = await store.read_begins()
         assert after == 2
         assert heard.changes == []
         answer.set_result(_found(3, 4))
-        await heard.until(lambda: len(heard.changes) >= 2)
+        await asyncio.wait_for(waking, 10)
         assert _heard(heard) == [3, 4]
-        await feed.awake()
+        await asyncio.wait_for(feed.awake(), 10)
+
+
+@pytest.mark.usefixtures("no_poll")
+async def test_feed_that_reads_in_its_sleep_can_be_woken(tmp_path: Path) -> None:
+    """As it does now and then, for the revocations."""
+    store = SlowStore()
+    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+        heard = Heard(feed)
+        await _fall_asleep(feed, store, heard)
+        feed.look()
+        (await store.end_is_sought()).set_result(Position(2, 0))
+        _, answer = await store.read_begins()
+        heard.wanted = True
+        waking = asyncio.create_task(feed.awake())
+        await asyncio.sleep(0)
+        answer.set_result(_found(3))
+        await asyncio.wait_for(waking, 10)
+        assert _heard(heard) == [3]
+        store.commit(_changes(4), False)
+        assert _heard(heard) == [3, 4]
 
 
 @pytest.mark.usefixtures("no_poll")
@@ -189,6 +208,7 @@ async def test_who_leaves_while_the_feed_wakes_keeps_nobody_waiting(tmp_path: Pa
         waking[1].cancel()
         await asyncio.wait([waking[1]])
         end.set_result(Position(2, 0))
+        (await store.read_begins())[1].set_result(_found())
         await asyncio.wait_for(asyncio.gather(waking[0], waking[2]), 10)
 
 
@@ -205,6 +225,7 @@ async def test_feed_that_cannot_wake_says_so_and_can_be_woken_again(tmp_path: Pa
             await waking
         waking = asyncio.create_task(feed.awake())
         (await store.end_is_sought()).set_result(Position(2, 0))
+        (await store.read_begins())[1].set_result(_found())
         await asyncio.wait_for(waking, 10)
 
 
