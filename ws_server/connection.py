@@ -381,14 +381,15 @@ class Connection:
 
     def on_change(self, push: Push) -> None:
         """Called by the hub with every change of the user, in order."""
-        if self._closing:
+        if self._closing or push.change.seq <= self._cursor:
             return
         if self._held is None:
             self._deliver(push)
         else:
             self._held.append(push)
             self._held_bytes += len(push.frame)
-            if self._held_bytes > self.context.settings.max_buffer_bytes:
+            # A newcomer may hear much that is older than its snapshot; it has the time of the authentication only.
+            if self._authenticated and self._held_bytes > self.context.settings.max_buffer_bytes:
                 self.start_closing(CloseCode.TOO_SLOW, "too much is waiting")
         if self._waiter is not None and push.change.seq >= self._waiter[0] and not self._waiter[1].done():
             self._waiter[1].set_result(None)

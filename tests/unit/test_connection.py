@@ -1,0 +1,129 @@
+"""A connection by itself: which of the changes that come while an answer is made are held for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from shared.accounts import Identity
+from shared.models import Change, TaskPage, TaskQuery, User
+from shared.settings import load_settings
+from shared.tokens import Token
+from ws_server.connection import Connection, Context
+from ws_server.deadlines import Deadlines
+from ws_server.hub import Hub
+
+USER = 1
+MAX_BUFFER = 65536
+
+
+class Backend:
+    """The socket, the accounts, the tasks and the feed that a connection has, as far as it needs them here."""
+
+    buffered = 0
+    epoch = "e"
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.opened = asyncio.get_running_loop().time()
+        self.closed_with: list[int] = []
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def send(self, frame: bytes) -> None:
+        self.frames.append(msgspec.json.decode(frame))
+
+    def send_on_the_wire(self, data: bytes) -> None:
+        self.send(data[data.index(b"{") :])
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed_with.append(code)
+
+    def allow_message_bytes(self, size: int) -> None: ...
+
+    async def awake(self) -> None: ...
+
+    def verify_access(self, token: str) -> Token:
+        return Token("access", USER, "j", 0, 4_000_000_000, None)
+
+    async def identify(self, token: Token) -> Identity:
+        return Identity(User(USER, "u", "", True, ""), await self._answered())
+
+    async def find(self, user_id: int, query: TaskQuery) -> TaskPage:
+        return TaskPage(b"[]", 0, await self._answered())
+
+    async def _answered(self) -> int:
+        self.answer = asyncio.get_running_loop().create_future()
+        seq: int = await self.answer
+        return seq
+
+
+class Client:
+    def __init__(self) -> None:
+        self.backend = Backend()
+        self.hub = Hub()
+        settings = load_settings({"TASKBEAM_MAX_BUFFER_BYTES": str(MAX_BUFFER)})
+        part = cast("Any", self.backend)
+        self.connection = Connection(part, Context(settings, Deadlines(), self.hub, part, part, part))
+        self.connection.begin()
+
+    def asks(self, message: str) -> asyncio.Task[None]:
+        work = self.connection.on_message(message)
+        assert work is not None, (self.backend.frames, self.backend.closed_with)
+        return asyncio.create_task(work)
+
+    def hears(self, *seqs: int, size: int = 0) -> None:
+        task = msgspec.json.encode("x" * size)
+        self.hub.on_changes([Change(seq, USER, seq, "update", "id", task) for seq in seqs])
+
+    async def authenticate(self, seq: int) -> None:
+        auth = self.asks('{"type":"auth","token":"t"}')
+        await asyncio.sleep(0)
+        self.backend.answer.set_result(seq)
+        await auth
+
+    @property
+    def seqs(self) -> list[int]:
+        return [frame["seq"] for frame in self.backend.frames]
+
+
+@pytest.fixture
+async def client() -> Client:
+    return Client()
+
+
+async def test_newcomer_may_hear_much_that_is_older_than_what_it_begins_with(client: Client) -> None:
+    auth = client.asks('{"type":"auth","token":"t"}')
+    await asyncio.sleep(0)
+    client.hears(*range(1, 101), size=MAX_BUFFER // 10)
+    client.backend.answer.set_result(99)
+    await auth
+    assert client.backend.closed_with == []
+    assert [frame["type"] for frame in client.backend.frames] == ["auth", "task.update"]
+    assert client.seqs == [99, 100]
+
+
+async def test_what_the_client_has_had_is_not_held_for_it_again(client: Client) -> None:
+    await client.authenticate(100)
+    listing = client.asks('{"mode":"all"}')
+    await asyncio.sleep(0)
+    client.hears(*range(1, 102), size=MAX_BUFFER // 10)
+    client.backend.answer.set_result(100)
+    await listing
+    assert client.backend.closed_with == []
+    assert client.seqs == [100, 100, 101]
+
+
+async def test_more_news_than_may_wait_ends_the_connection(client: Client) -> None:
+    await client.authenticate(100)
+    listing = client.asks('{"mode":"all"}')
+    await asyncio.sleep(0)
+    client.hears(*range(101, 110), size=MAX_BUFFER // 10)
+    assert client.backend.closed_with == []
+    client.hears(110, 111, size=MAX_BUFFER // 10)
+    assert client.backend.closed_with == [4008]
+    client.backend.answer.set_result(111)
+    await listing
+    assert client.seqs == [100], "nothing after the close"
