@@ -130,16 +130,22 @@ def _client_uuid(value: object) -> str:
     return canonical
 
 
-_short_enough_task = _no_longer_than(TASK_MAX_LENGTH)
-_short_enough_description = _no_longer_than(DESCRIPTION_MAX_LENGTH)
+def _text_up_to(length: int, *, allow_blank: bool = False) -> Callable[[object], str]:
+    """As ``_text``, with one look at what is good, as nearly everything is."""
+    check = _no_longer_than(length)
+
+    def clean(value: object) -> str:
+        if isinstance(value, str):
+            text = value.strip()
+            if len(text) <= length and (text or allow_blank) and "\0" not in text:
+                return text
+        return _text(value, check, allow_blank=allow_blank)
+
+    return clean
 
 
-def _task(value: object) -> str:
-    return _text(value, _short_enough_task)
-
-
-def _description(value: object) -> str:
-    return _text(value, _short_enough_description, allow_blank=True)
+_task = _text_up_to(TASK_MAX_LENGTH)
+_description = _text_up_to(DESCRIPTION_MAX_LENGTH, allow_blank=True)
 
 
 def _username(value: object) -> str:

@@ -93,20 +93,21 @@ class Lane:
         self._wanted = asyncio.Event()
         self._closing = False
 
-    async def run(self, work: Callable[[Any], T]) -> T:
-        """Have the work done and return its result, for the writer after the commit.
+    def run(self, work: Callable[[Any], T]) -> asyncio.Future[T]:
+        """Have the work done; the future has its result, for the writer after the commit.
 
         A caller that is cancelled while it waits learns nothing: the work is done whole or not at all.
 
         Raises:
-            Unavailable: the database cannot be used now, or too much is waiting.
+            Unavailable: too much is waiting, or the lane was closed. As the future's error: the database cannot be
+                used now.
         """
         if self._closing or len(self._waiting) >= _WAITING_MAX:
             raise Unavailable("closing" if self._closing else "too much work is waiting for the database")
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append((work, future))
         self._wanted.set()
-        return await future
+        return future
 
     async def serve(self) -> None:
         """Do the waiting work, group after group, until ``close``; to be run as one supervised task.
