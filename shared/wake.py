@@ -37,10 +37,11 @@ class Wake:
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._name = f"{process}-{os.getpid()}-{secrets.token_hex(4)}"
         self._on_wake = on_wake
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket = _datagrams()
         self._socket.bind(self._address(self._name))
-        self._reader: asyncio.AbstractEventLoop | None = None
-        self._others: list[str] = []
+        self._reading_loop: asyncio.AbstractEventLoop | None = None
+        # A socket for each: calls that lie unread are charged to the one that sent them, and would fill it for all.
+        self._others: dict[str, socket.socket] = {}
         self._listed = float("-inf")
 
     def _address(self, name: str) -> str:
@@ -51,23 +52,31 @@ class Wake:
         """Wake all others. Never blocks: who cannot take the call has one waiting already."""
         now = time.monotonic()
         if now - self._listed > _LISTING_SECONDS:
-            self._others = self._list()
+            self._meet(self._list())
             self._listed = now
-        for name in self._others:
-            if not self._reaches(name):
+        for name, sender in self._others.items():
+            if not self._reaches(name, sender):
                 self._listed = float("-inf")
+
+    def _meet(self, names: list[str]) -> None:
+        for gone in self._others.keys() - names:
+            self._others.pop(gone).close()
+        for new in names - self._others.keys():
+            self._others[new] = _datagrams()
 
     def has_peer(self, process: str) -> bool:
         """Whether another process of that kind, on the same database, is alive."""
-        return any(name.startswith(f"{process}-") and self._reaches(name) for name in self._list())
+        return any(
+            name.startswith(f"{process}-") and self._reaches(name, self._socket) for name in self._list()
+        )
 
     def _list(self) -> list[str]:
         return [name for name in os.listdir(self._folder) if name != self._name]
 
-    def _reaches(self, name: str) -> bool:
+    def _reaches(self, name: str, sender: socket.socket) -> bool:
         """Call one. Who is gone does not count; who cannot take a call now, because they have enough, does."""
         try:
-            self._socket.sendto(b"", self._address(name))
+            sender.sendto(b"", self._address(name))
         except ConnectionRefusedError:  # its process was killed, or it is no socket
             with suppress(OSError):
                 os.unlink(name, dir_fd=self._folder)
@@ -79,15 +88,15 @@ class Wake:
         return True
 
     def take_calls(self, wanted: bool) -> None:
-        """Take calls on the running event loop, or leave them lying: soon there are enough, and none more is sent."""
-        if wanted == (self._reader is not None):
+        """Take calls on the running event loop, or leave them lying, until no more go into the socket."""
+        if wanted == (self._reading_loop is not None):
             return
-        if self._reader is None:
-            self._reader = asyncio.get_running_loop()
-            self._reader.add_reader(self._socket.fileno(), self.read)
+        if self._reading_loop is None:
+            self._reading_loop = asyncio.get_running_loop()
+            self._reading_loop.add_reader(self._socket.fileno(), self.read)
         else:
-            self._reader.remove_reader(self._socket.fileno())
-            self._reader = None
+            self._reading_loop.remove_reader(self._socket.fileno())
+            self._reading_loop = None
 
     def read(self) -> None:
         """Take all calls that have come; the loop calls this when the socket is readable."""
@@ -98,10 +107,15 @@ class Wake:
 
     def close(self) -> None:
         self.take_calls(False)
+        self._meet([])
         self._socket.close()
         with suppress(FileNotFoundError):
             os.unlink(self._name, dir_fd=self._folder)
         os.close(self._folder)
+
+
+def _datagrams() -> socket.socket:
+    return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
 
 @asynccontextmanager

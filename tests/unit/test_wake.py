@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from shared.wake import Wake, open_wake
@@ -75,6 +76,22 @@ async def test_calls_that_are_not_taken_wait(tmp_path: Path) -> None:
         assert sleeper.calls == 1
         caller.call()
         await sleeper.wait()
+
+
+async def test_those_who_take_no_calls_keep_nobody_elses_away(tmp_path: Path) -> None:
+    """What lies unread is charged to its sender's socket, which has room for a few hundred calls."""
+    folder, sleeper = tmp_path / "wake", Sleeper()
+    async with AsyncExitStack() as stack:
+        caller = await stack.enter_async_context(open_wake(folder, "test", Sleeper()))
+        for _ in range(40):
+            sleeping = await stack.enter_async_context(open_wake(folder, "test", Sleeper()))
+            sleeping.take_calls(False)
+        await stack.enter_async_context(open_wake(folder, "test", sleeper))
+        for _ in range(600):
+            caller.call()
+            await sleeper.wait()
+    assert sleeper.calls == 600
+    assert os.listdir(folder) == []
 
 
 async def test_full_queue_blocks_no_caller(tmp_path: Path) -> None:
