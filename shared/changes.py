@@ -5,14 +5,16 @@ comes before it; everything else is read from the log. A wake-up call makes the 
 and it looks every half second even if no call came. So a listener sees one ordered stream,
 whoever wrote, and a lost call costs time, never a change.
 
-While no listener wants changes, the feed sleeps: it takes no calls and skips what comes. A process
-that nobody listens at has better things to do than to read what the others write.
+While no listener wants changes, the feed sleeps: it takes no calls, and skips the changes of others when
+it looks, every half second, for revocations. A process that nobody listens at has better things to do
+than to read what the others write.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,13 +26,13 @@ from shared.store import Position, Revocation, Store
 from shared.wake import Wake, open_wake
 
 POLL_SECONDS: Final = 0.5
-_FAILURES_MAX: Final = 60  # half a minute without the database, and the supervisor gets its turn
+_AWAY_SECONDS: Final = 30.0  # without the database, and the supervisor gets its turn
 
 log = logging.getLogger(__name__)
 
 
 class FeedListener(Protocol):
-    """Hears everything in order; must not block and must not raise."""
+    """Hears all revocations, and all changes while some listener wants them, in order; must not block or raise."""
 
     def wants_changes(self) -> bool:
         """Whether it has a use for changes at this moment. When it begins to, see ``ChangeFeed.awake``."""
@@ -61,7 +63,7 @@ class ChangeFeed:
         self._wanted.set()
 
     async def awake(self) -> None:
-        """Wait until the feed is not asleep.
+        """Wait until the feed follows the log; at once, unless it is asleep.
 
         A listener that begins to want changes first does so, then waits for this, and only then reads the state that
         the changes are to continue. It hears all that comes after that state, and may hear some that are in it.
@@ -102,7 +104,7 @@ class ChangeFeed:
         Raises:
             Unavailable: the database did not answer for too long.
         """
-        failures = 0
+        away_since: float | None = None
         try:
             while True:
                 try:
@@ -116,13 +118,13 @@ class ChangeFeed:
                     await self._read_all()
                     self._sleep(not self._is_heard())
                     self._answer_wakers(None)
-                    failures = 0
+                    away_since = None
                 except Unavailable as error:
                     self._answer_wakers(error)
-                    failures += 1
-                    if failures == 1:
+                    if away_since is None:
+                        away_since = time.monotonic()
                         log.warning("cannot read the change log: %s", error.reason)
-                    if failures > _FAILURES_MAX:
+                    if time.monotonic() - away_since > _AWAY_SECONDS:
                         raise
         finally:
             self._asleep = False
