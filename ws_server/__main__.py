@@ -6,7 +6,7 @@ import sys
 
 if __name__ == "__main__":
     # Importing the rest takes most of the start; whoever stops us meanwhile gets the status of an orderly end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
     from shared.process import run
     from ws_server.server import PROCESS, serve_tasks

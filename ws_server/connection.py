@@ -243,7 +243,10 @@ class Connection:
 
         async def identify() -> Identity:
             await feed.awake()
-            return await accounts.identify(token)
+            identity = await accounts.identify(token)
+            if self._closing:  # the client has gone meanwhile
+                raise _Ended
+            return identity
 
         def welcome(identity: Identity) -> bytes:
             self._token, self._authenticated, self._push = token, True, request.push

@@ -363,19 +363,19 @@ class Socket(asyncio.Protocol):
 @types.coroutine
 def _rest_of(work: Work, awaited: object) -> Generator[Any, Any, None]:
     """What is left of work that was begun by hand and has come to wait for something."""
-    try:
-        yield awaited
-    except GeneratorExit:
-        work.close()
-        raise
-    except BaseException as error:  # noqa: BLE001 - what it waited for has failed: that is for the work to deal with
+    while True:
+        error: BaseException | None = None
         try:
-            next_awaited = work.throw(error)
+            yield awaited
+        except GeneratorExit:
+            work.close()
+            raise
+        except BaseException as failure:  # noqa: BLE001 - of what it waits for: that is for the work to deal with
+            error = failure
+        try:
+            awaited = work.send(None) if error is None else work.throw(error)
         except StopIteration:
             return
-        yield from _rest_of(work, next_awaited)
-    else:
-        yield from work
 
 
 class Listener:

@@ -105,6 +105,18 @@ async def test_newcomer_may_hear_much_that_is_older_than_what_it_begins_with(cli
     assert client.seqs == [99, 100]
 
 
+async def test_client_that_goes_while_it_is_let_in_leaves_nothing_behind(client: Client) -> None:
+    auth = client.asks('{"type":"auth","token":"t"}')
+    await asyncio.sleep(0)
+    client.connection.on_lost()
+    client.backend.answer.set_result(1)
+    await auth
+    assert client.backend.frames == []
+    assert client.hub.connections_of(USER) == 0
+    deadlines = client.connection.context.deadlines
+    assert all(deadline.call is None for deadline in deadlines._heap)
+
+
 async def test_what_the_client_has_had_is_not_held_for_it_again(client: Client) -> None:
     await client.authenticate(100)
     listing = client.asks('{"mode":"all"}')
