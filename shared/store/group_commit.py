@@ -67,6 +67,7 @@ class GroupCommit:
     def __init__(self, lock: WriteLock, checkpoints: Checkpoints) -> None:
         self._lock = lock
         self._checkpoints = checkpoints
+        self._version: object = None  # of the data, when nothing was written here for a while
 
     def run(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
         """Do all of it on the connection's thread, where it may wait for the lock."""
@@ -140,7 +141,16 @@ class GroupCommit:
             self._checkpoints.run(connection)
 
     def checkpoint_when_quiet(self, connection: sqlite3.Connection) -> None:
-        """Empty the log before it is so long that a writer has to."""
+        """Empty the log before it is so long that a writer has to; to be called now and then by who does not write.
+
+        As long as others do, it would only be in their way.
+        """
+        version = connection.execute(
+            "PRAGMA data_version"
+        ).fetchone()  # another one after each commit of others
+        if version != self._version:
+            self._version = version
+            return
         with suppress(Unavailable), self._lock.held():
             if self._checkpoints.is_worth_while:
                 self._checkpoints.run(connection)

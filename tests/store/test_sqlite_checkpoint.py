@@ -299,3 +299,18 @@ async def test_short_readers_beside_checkpoints_see_whole_states(owner: Owner, p
     done = True
     assert all(await asyncio.gather(*readers))
     assert_sound(path)
+
+
+async def test_who_does_not_write_leaves_the_log_alone_while_others_do(
+    owner: Owner, tmp_path: Path, path: Path
+) -> None:
+    statements = Statements()
+    async with open_store(engine_settings("sqlite", tmp_path)) as idle:
+        await statements.watch_writer(idle)
+        end = time.monotonic() + 10 * IDLE_SECONDS
+        while time.monotonic() < end:
+            await _write(owner, len(BIG))
+        assert statements.count(CHECKPOINT) == 0
+        async with asyncio.timeout(20):
+            while not _has_all_pages(path):  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.05)
