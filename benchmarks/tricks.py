@@ -230,7 +230,7 @@ _GENERATED: Final = "".join(
 
 TRICKS: Final = (
     Trick(
-        "64 busy writers: a group is what waits / what comes in quiet turns of the loop, too",
+        "64 busy writers: a group is what waits / those who were just answered, too",
         "create",
         lambda: _busy_writers(0),
         lambda: _busy_writers(lanes._QUIET_TURNS),

@@ -30,6 +30,7 @@ FinishGroup = Callable[[sqlite3.Connection], list[Outcome]]
 
 _GROUP_MAX: Final = 256  # bounds how long the first of a group waits for the last
 _WAITING_MAX: Final = 10_000
+_RETURN_SECONDS: Final = 0.0002  # for each: above what an answer and the next request take the loop
 _QUIET_TURNS: Final = 3  # of the loop: as many as aiohttp takes from a request's bytes to the work
 _IDLE_SECONDS: Final = 1.0
 
@@ -72,6 +73,7 @@ class Lane:
         begin_here: may do a part on the event loop, which never waits there; what is left for the thread is returned.
         on_group: called on the event loop with the outcomes, before any caller gets its own.
         on_idle: runs on the connection's thread whenever nothing has come for a second.
+        reunite: whether a group is dear enough to wait for those who were answered a moment ago, see ``_reunite``.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Lane:
         begin_here: Callable[[sqlite3.Connection, Sequence[Work]], FinishGroup | None] | None = None,
         on_group: Callable[[list[Outcome]], None] | None = None,
         on_idle: Callable[[sqlite3.Connection], None] | None = None,
+        reunite: bool = False,
     ) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
@@ -88,6 +91,7 @@ class Lane:
         self._begin_here = begin_here
         self._on_group = on_group
         self._on_idle = on_idle
+        self._is_reuniting = reunite
         self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
         self._group: list[tuple[Work, asyncio.Future[Any]]] = []  # in hand
         self._wanted = asyncio.Event()
@@ -134,16 +138,18 @@ class Lane:
             while group := self._next_group():
                 self._group = group
                 await self._do(group)
-                await self._let_more_come()
+                if self._is_reuniting and len(self._waiting) < len(group) / 2:
+                    await self._reunite(len(group))
 
-    async def _let_more_come(self) -> None:
-        """Turn the loop until it brings no more work.
+    async def _reunite(self, answered: int) -> None:
+        """Turn the loop until as many have come as were answered, or a few turns bring nobody, or it takes too long.
 
-        Whoever was answered just now asks again at once. Without this, the few who had to wait make a group of
-        their own before all the others, and their commit costs as much as a large one.
+        Many were answered just now, and perhaps ask again at once, while few had to wait. As a group of their own
+        before all the others the few would stay that for ever, and their commit costs nearly as much as a large one.
         """
         quiet = 0
-        while quiet < _QUIET_TURNS and len(self._waiting) < _GROUP_MAX:
+        enough, deadline = len(self._waiting) + answered, self._loop.time() + answered * _RETURN_SECONDS
+        while quiet < _QUIET_TURNS and len(self._waiting) < enough and self._loop.time() < deadline:
             before = len(self._waiting)
             await asyncio.sleep(0)
             quiet = 0 if len(self._waiting) > before else quiet + 1

@@ -159,6 +159,7 @@ class SqliteStore:
             group_commit.begin_here,
             self._committed,
             group_commit.checkpoint_when_quiet,
+            reunite=True,
         )
         self._points = Lane(points, read_group)  # single rows: never behind a long list
         self._scans = Lane(scans, read_group)
