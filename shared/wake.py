@@ -52,7 +52,8 @@ class Wake:
         """Wake all others. Never blocks: who cannot take the call has one waiting already."""
         now = time.monotonic()
         if now - self._listed > _LISTING_SECONDS:
-            self._meet(self._list())
+            with suppress(OSError):  # no more files: whoever is not known yet looks by itself
+                self._meet(self._list())
             self._listed = now
         for name, sender in self._others.items():
             if not self._reaches(name, sender):

@@ -145,15 +145,15 @@ class GroupCommit:
 
         As long as others do, it would only be in their way.
         """
-        version = connection.execute(
-            "PRAGMA data_version"
-        ).fetchone()  # another one after each commit of others
-        if version != self._version:
-            self._version = version
-            return
-        with suppress(Unavailable), self._lock.held():
-            if self._checkpoints.is_worth_while:
-                self._checkpoints.run(connection)
+        with suppress(Unavailable, sqlite3.Error):  # it is tried again in a moment
+            # It changes with the commits of others.
+            version = connection.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._version = version
+                return
+            with self._lock.held():
+                if self._checkpoints.is_worth_while:
+                    self._checkpoints.run(connection)
 
 
 def _carry_out(connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 import subprocess
@@ -10,7 +11,11 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
+
+from shared import wake
 from shared.wake import Wake, open_wake
 from tests.support.processes import ROOT
 
@@ -92,6 +97,28 @@ async def test_those_who_take_no_calls_keep_nobody_elses_away(tmp_path: Path) ->
             await sleeper.wait()
     assert sleeper.calls == 600
     assert os.listdir(folder) == []
+
+
+async def test_caller_that_may_open_no_more_files_calls_those_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, known, newcomer = tmp_path / "wake", Sleeper(), Sleeper()
+    monkeypatch.setattr(wake, "_LISTING_SECONDS", 0.0)
+    async with open_wake(folder, "test", Sleeper()) as caller, open_wake(folder, "test", known):
+        caller.call()
+        await known.wait()
+        async with open_wake(folder, "test", newcomer):
+            with monkeypatch.context() as patched:
+                patched.setattr(wake, "_datagrams", _no_more_files)
+                caller.call()
+                await known.wait()
+            assert newcomer.calls == 0
+            caller.call()
+            await newcomer.wait()
+
+
+def _no_more_files() -> NoReturn:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 async def test_full_queue_blocks_no_caller(tmp_path: Path) -> None:
