@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -302,15 +303,15 @@ async def test_short_readers_beside_checkpoints_see_whole_states(owner: Owner, p
 
 
 async def test_who_does_not_write_leaves_the_log_alone_while_others_do(
-    owner: Owner, tmp_path: Path, path: Path
+    never_quiet: None, owner: Owner, tmp_path: Path
 ) -> None:
     statements = Statements()
     async with open_store(engine_settings("sqlite", tmp_path)) as idle:
         await statements.watch_writer(idle)
-        end = time.monotonic() + 10 * IDLE_SECONDS
-        while time.monotonic() < end:
-            await _write(owner, len(BIG))
+        on_idle = cast("Any", idle)._writer._on_idle
+        for _ in range(5):
+            await _write(owner, QUIET_BOUND // 4)
+            await on_writer_connection(idle, on_idle)
         assert statements.count(CHECKPOINT) == 0
-        async with asyncio.timeout(20):
-            while not _has_all_pages(path):  # noqa: ASYNC110 - nothing tells of it
-                await asyncio.sleep(0.05)
+        await on_writer_connection(idle, on_idle)
+        assert statements.count(CHECKPOINT) == 1
