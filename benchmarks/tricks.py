@@ -26,11 +26,12 @@ import msgspec
 
 from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
-from shared.clock import system_clock, timestamp, uuid7
+from shared.clock import moment, system_clock, timestamp, uuid7
 from shared.models import CreateTask, Task
 from shared.store import lanes, open_store
 from shared.store.lanes import Lane, read_group
 from shared.store.migrate import migrate
+from shared.store.tasks_sql import read_row
 from shared.store.unit_of_work import UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
@@ -74,16 +75,14 @@ def _database(extra: str = "") -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _creates(
-    connection: sqlite3.Connection, groups: int, new_uuid: Callable[[int], str] | None = None
-) -> float:
+def _creates(connection: sqlite3.Connection, groups: int, brings_uuid: bool = False) -> float:
     """CPU of the calling thread for one durable create, in microseconds."""
     users = itertools.cycle(range(1, _USERS + 1))
     began = time.thread_time()
     for _ in range(groups):
         requests = []
         for user, now in zip(itertools.islice(users, _GROUP), itertools.repeat(system_clock()), strict=False):
-            operation = CreateTask(new_uuid(now) if new_uuid else None, "Task seq=1;", DESCRIPTION)
+            operation = CreateTask(str(uuid.uuid4()) if brings_uuid else None, "Task seq=1;", DESCRIPTION)
             requests.append(WriteRequest(user, [operation], now, sys.maxsize, None))
         connection.execute("BEGIN IMMEDIATE")
         unit = UnitOfWork(connection)
@@ -95,24 +94,22 @@ def _creates(
     return (time.thread_time() - began) / (groups * _GROUP) * 1e6
 
 
-def _create(
-    extra: str = "", checkpoint: str = "RESTART", new_uuid: Callable[[int], str] | None = None
-) -> float:
+def _create(extra: str = "", checkpoint: str = "RESTART", brings_uuid: bool = False) -> float:
     with _database(extra) as connection:
-        _creates(connection, 2 * _GROUPS, new_uuid)
+        _creates(connection, 2 * _GROUPS, brings_uuid)
         connection.execute(f"PRAGMA wal_checkpoint({checkpoint})")
-        return _creates(connection, _GROUPS, new_uuid)
+        return _creates(connection, _GROUPS, brings_uuid)
 
 
 def _insert(at_once: int) -> float:
-    """Of one row into a table with two indexes, without the commit."""
+    """Of one row into the log, without the commit."""
     with _database() as connection:
-        values = ", ".join(["(?, ?, ?, ?)"] * at_once)
-        statement = f"INSERT INTO tasks (uuid, user_id, created, json) VALUES {values}"
+        values = ", ".join(["(?, 1, 0, 'create', ?, ?)"] * at_once)
+        statement = f"INSERT INTO changes (user_id, seq, previous, mode, task_id, task) VALUES {values}"
         connection.execute("BEGIN IMMEDIATE")
         spent = 0.0
         for _ in range(_GROUPS):
-            rows = [(uuid7(system_clock()), user, 0, b"x" * 300) for user in range(1, _GROUP + 1)]
+            rows = [(user, uuid7(moment(system_clock())), b"x" * 300) for user in range(1, _GROUP + 1)]
             chunks = [rows[start : start + at_once] for start in range(0, _GROUP, at_once)]
             began = time.thread_time()
             for chunk in chunks:
@@ -124,7 +121,9 @@ def _insert(at_once: int) -> float:
 
 def _a_task(number: int = 0) -> Task:
     now = system_clock()
-    return Task(uuid7(now), 1, timestamp(now), timestamp(now), f"Task {number}", DESCRIPTION, False, 1)
+    return Task(
+        uuid7(moment(now)), 1, timestamp(now), timestamp(now), f"Task {number}", DESCRIPTION, False, 1
+    )
 
 
 def _list_of_fifty(columns: bool) -> float:
@@ -149,13 +148,13 @@ def _list_of_fifty(columns: bool) -> float:
 
 
 def _read(at_once: int) -> float:
-    """Of one task by its uuid, with its share of the transaction."""
+    """Of one task, with its share of the transaction."""
     with _database() as connection:
         _creates(connection, 20)
         ids = [row[0] for row in connection.execute("SELECT uuid FROM tasks").fetchall()]
 
-        def work(reader: sqlite3.Connection, wanted: str) -> list[tuple[object]]:
-            return reader.execute("SELECT json FROM tasks WHERE uuid = ?", (wanted,)).fetchall()
+        def work(reader: sqlite3.Connection, wanted: str) -> object:
+            return read_row(reader, wanted)
 
         pieces = [lambda reader, wanted=wanted: work(reader, wanted) for wanted in ids[:at_once]]
         return _each(lambda: read_group(connection, pieces), 500) / at_once
@@ -259,16 +258,16 @@ TRICKS: Final = (
     ),
     Trick("a task's fields: generated columns / a view", "create", lambda: _create(_GENERATED), _create),
     Trick(
-        "keys: random UUIDs / time-ordered ones",
+        "ids: random uuids with an index / in the uuids that are made here",
         "create",
-        lambda: _create(new_uuid=lambda _: str(uuid.uuid4())),
-        lambda: _create(new_uuid=uuid7),
+        lambda: _create(brings_uuid=True),
+        _create,
     ),
     Trick(
-        "what is left: with the index of a user's tasks / without, which cannot be",
+        "a user's tasks in their order: an index / one written 16 entries at a time",
         "create",
+        lambda: _create("CREATE INDEX tasks_of_user ON tasks (user_id, id);"),
         _create,
-        lambda: _create("DROP INDEX tasks_of_user;"),
     ),
     Trick("rows of a group: a statement each / one for all", "row", lambda: _insert(1), lambda: _insert(_GROUP)),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from shared.models import User
 from shared.rules import USERNAME_TAKEN
 from shared.store import Standing
 from shared.store.change_log import delete_log
+from shared.store.tasks_sql import delete_tasks
 
 _REVOCATIONS_KEPT_SECONDS: Final = 3600
 
@@ -74,7 +75,7 @@ def set_password(connection: sqlite3.Connection, user_id: int, password: str, no
 def delete_user(connection: sqlite3.Connection, user_id: int, now: int) -> None:
     with suppress(UserGone):
         delete_log(connection, user_id)
-    connection.execute("DELETE FROM tasks WHERE user_id = ?", (user_id,))
+        delete_tasks(connection, user_id)
     connection.execute("DELETE FROM users WHERE id = ?", (user_id,))  # feed and sessions go with it
     _announce_revocation(connection, user_id, None, now)
 

@@ -28,7 +28,8 @@ WITH RECURSIVE chain (position, seq, previous) AS (
 def read_changes(
     connection: sqlite3.Connection, user_id: int, same_epoch: bool, since: int, limit: int
 ) -> ChangePage:
-    seq, _, newest = read_feed(connection, user_id)
+    feed = read_feed(connection, user_id)
+    seq = feed.seq
     if not same_epoch:
         return ChangePage([], seq, more=False, reason="epoch_changed")
     if since > seq:
@@ -40,7 +41,7 @@ def read_changes(
     ).fetchall()
     rows = connection.execute(
         f"{_CHAIN} SELECT {_CHANGE} FROM chain JOIN changes USING (position, seq) WHERE seq <= :last ORDER BY seq",
-        {"start": marks[0][0] if marks else newest, "since": since, "last": last},
+        {"start": marks[0][0] if marks else feed.last, "since": since, "last": last},
     ).fetchall()
     if len(rows) < last - since:
         return ChangePage([], seq, more=False, reason="history_gone")
@@ -68,7 +69,7 @@ def _delete_changes(connection: sqlite3.Connection, user_id: int, mark: int) -> 
 
 def delete_log(connection: sqlite3.Connection, user_id: int) -> None:
     """Delete all of a user's changes."""
-    _delete_chain(connection, read_feed(connection, user_id)[2])
+    _delete_chain(connection, read_feed(connection, user_id).last)
     connection.execute("DELETE FROM change_marks WHERE user_id = ?", (user_id,))
 
 

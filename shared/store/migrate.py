@@ -1,4 +1,7 @@
-"""Numbered SQL files, applied in order; the schema's version is SQLite's ``user_version``."""
+"""Numbered SQL files, applied in order; the schema's version is SQLite's ``user_version``.
+
+They may use ``moment_of`` (``shared.clock``) as a function.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from importlib import resources
 
+from shared.clock import moment_of
 from shared.errors import Unavailable
 
 
@@ -25,6 +29,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     )
     numbered = [(int(file.name.split("_")[0]), file) for file in files if file.name.endswith(".sql")]
     newest = numbered[-1][0]
+    connection.create_function("moment_of", 1, moment_of, deterministic=True)
     for number, file in numbered:
         connection.execute("BEGIN IMMEDIATE")
         try:

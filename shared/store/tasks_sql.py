@@ -3,76 +3,168 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
+from shared.clock import moment_of
 from shared.errors import NotFound, UserGone
 from shared.models import StoredTask, TaskPage, TaskQuery
 
 SHORT_LIST: Final = 100  # rows
+TASK_COLUMNS: Final = "tasks.id, tasks.uuid, tasks.user_id, tasks.json"
+
+# A user's tasks: those that the index has, and those that it has not yet. What it still has of the deleted has no row.
+_IDS = """
+SELECT id FROM user_tasks WHERE user_id = :user_id
+UNION ALL SELECT value FROM json_each(:unsettled)"""
+_SETTLED = "user_tasks CROSS JOIN task_fields USING (id) WHERE user_tasks.user_id = :user_id"
+_UNSETTLED = "json_each(:unsettled) CROSS JOIN task_fields ON task_fields.id = value WHERE true"
+
+_decode_ids = msgspec.json.Decoder(tuple[int, ...]).decode
+_encode = msgspec.json.Encoder().encode
+
+TaskRow = tuple[int, str, int, bytes]
+"""``TASK_COLUMNS``."""
 
 
 class Feed(NamedTuple):
-    """A user's row of ``feeds``: ``last`` is the position of the newest change."""
+    """A user's row of ``feeds``: ``last`` is the position of the newest change.
+
+    ``unsettled`` is what the index of the user's tasks does not know yet: ids to be added and, negative, to be removed.
+    """
 
     seq: int
     tasks: int
     last: int
+    unsettled: tuple[int, ...]
+
+
+def to_feed(seq: int, tasks: int, last: int, unsettled: str) -> Feed:
+    return Feed(seq, tasks, last, _decode_ids(unsettled) if unsettled != "[]" else ())
+
+
+def ids_text(ids: Collection[int]) -> str:
+    """For a column, or for ``json_each``."""
+    return _encode(ids).decode()
 
 
 def read_feed(connection: sqlite3.Connection, user_id: int) -> Feed:
     """Raises UserGone."""
-    rows = connection.execute("SELECT seq, tasks, last FROM feeds WHERE user_id = ?", (user_id,)).fetchall()
+    rows = connection.execute(
+        "SELECT seq, tasks, last, unsettled FROM feeds WHERE user_id = ?", (user_id,)
+    ).fetchall()
     if not rows:
         raise UserGone
-    return Feed(*rows[0])
+    return to_feed(*rows[0])
+
+
+def read_row(connection: sqlite3.Connection, uuid: str) -> TaskRow | None:
+    """By the id that the uuid says or, should that be none or another's, by the index of those that clients brought."""
+    rows = connection.execute(
+        f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND uuid = ?", (moment_of(uuid), uuid)
+    ).fetchall()
+    if not rows:
+        rows = connection.execute(
+            f"SELECT {TASK_COLUMNS} FROM brought_uuids JOIN tasks USING (id) WHERE brought_uuids.uuid = ?",
+            (uuid,),
+        ).fetchall()
+    return rows[0] if rows else None
+
+
+def read_rows(connection: sqlite3.Connection, uuids: Collection[str]) -> list[TaskRow]:
+    """As ``read_row``, of those that there are."""
+    ids = [number for uuid in uuids if (number := moment_of(uuid)) is not None]
+    rows: list[TaskRow] = connection.execute(
+        f"SELECT {TASK_COLUMNS} FROM json_each(?) CROSS JOIN tasks ON tasks.id = value", (ids_text(ids),)
+    ).fetchall()
+    if missing := set(uuids).difference(uuid for _, uuid, *_ in rows):
+        rows += connection.execute(
+            f"""SELECT {TASK_COLUMNS} FROM json_each(?) CROSS JOIN brought_uuids ON brought_uuids.uuid = value
+            JOIN tasks ON tasks.id = brought_uuids.id""",
+            (_encode(missing).decode(),),
+        ).fetchall()
+    return rows
 
 
 def read_task(connection: sqlite3.Connection, user_id: int, uuid: str) -> StoredTask:
     """Raises NotFound."""
-    rows = connection.execute("SELECT user_id, json FROM tasks WHERE uuid = ?", (uuid,)).fetchall()
-    if not rows or rows[0][0] != user_id:
+    row = read_row(connection, uuid)
+    if row is None or row[2] != user_id:
         raise NotFound
-    return StoredTask(uuid, rows[0][1])
+    return StoredTask(uuid, row[3])
 
 
 def find_few_tasks(connection: sqlite3.Connection, user_id: int, query: TaskQuery) -> TaskPage | None:
     """``None`` where more than ``SHORT_LIST`` rows would have to be looked at, or searched. Raises UserGone."""
     if query.search:
         return None
-    looked_at = read_feed(connection, user_id).tasks
+    feed = read_feed(connection, user_id)
+    looked_at = feed.tasks
     if query.limit is not None and not _is_filtered(query) and query.ordering[0][0] == "time_created":
         looked_at = min(looked_at, query.offset + query.limit)
-    return find_tasks(connection, user_id, query) if looked_at <= SHORT_LIST else None
+    return _find_tasks(connection, user_id, feed, query) if looked_at <= SHORT_LIST else None
 
 
 def find_tasks(connection: sqlite3.Connection, user_id: int, query: TaskQuery) -> TaskPage:
     """Raises UserGone."""
-    feed = read_feed(connection, user_id)
-    where, parameters = "user_id = ?", [user_id]
-    conditions: list[Any] = parameters
+    return _find_tasks(connection, user_id, read_feed(connection, user_id), query)
+
+
+def _find_tasks(connection: sqlite3.Connection, user_id: int, feed: Feed, query: TaskQuery) -> TaskPage:
+    where = " AND task_fields.user_id = :user_id"
+    values: dict[str, Any] = {"user_id": user_id, "unsettled": ids_text(feed.unsettled)}
     if query.completed is not None:
-        where += " AND completed = ?"
-        conditions.append(query.completed)
-    for term in query.search:
-        where += " AND (instr(casefold(task), ?) OR instr(casefold(description), ?))"
-        conditions += [term, term]
-    order = ", ".join(f"{name} {'DESC' if descends else 'ASC'}" for name, descends in query.ordering)
-    order += ", id DESC" if query.ordering[0][1] else ", id ASC"
-    limit = -1 if query.limit is None else query.limit
+        where += " AND task_fields.completed = :completed"
+        values["completed"] = query.completed
+    for number, term in enumerate(query.search):
+        name = f"term{number}"
+        where += f" AND (instr(casefold(task_fields.task), :{name}) OR instr(casefold(description), :{name}))"
+        values[name] = term
+    terms = _order(query)
+    columns = ", ".join(["task_fields.json", *(f"task_fields.{field}" for field, _ in terms)])
+    order = ", ".join(
+        f"{number} {'DESC' if descends else 'ASC'}" for number, (_, descends) in enumerate(terms, start=2)
+    )
     rows = connection.execute(
-        f"SELECT json FROM task_fields WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
-        (*conditions, limit, query.offset),
+        f"""SELECT {columns} FROM {_SETTLED}{where} UNION ALL SELECT {columns} FROM {_UNSETTLED}{where}
+        ORDER BY {order} LIMIT :limit OFFSET :offset""",
+        values | {"limit": -1 if query.limit is None else query.limit, "offset": query.offset},
     ).fetchall()
     if not _is_filtered(query):
         count = feed.tasks
     elif query.limit is None and not query.offset:
         count = len(rows)
     else:
-        count = connection.execute(f"SELECT count(*) FROM task_fields WHERE {where}", conditions).fetchall()[
-            0
-        ][0]
-    return TaskPage(b"[%b]" % b",".join([json for (json,) in rows]), count, feed.seq)
+        count = connection.execute(
+            f"""SELECT (SELECT count(*) FROM {_SETTLED}{where})
+            + (SELECT count(*) FROM {_UNSETTLED}{where})""",
+            values,
+        ).fetchall()[0][0]
+    return TaskPage(b"[%b]" % b",".join([row[0] for row in rows]), count, feed.seq)
+
+
+def _order(query: TaskQuery) -> list[tuple[str, bool]]:
+    """Ids are in the order of creation, which decides among equals, too."""
+    terms: list[tuple[str, bool]] = []
+    for field, descends in query.ordering:
+        if field == "time_created":
+            return [*terms, ("id", descends)]
+        terms.append((field, descends))
+    return [*terms, ("id", query.ordering[0][1])]
 
 
 def _is_filtered(query: TaskQuery) -> bool:
     return query.completed is not None or bool(query.search)
+
+
+def delete_tasks(connection: sqlite3.Connection, user_id: int) -> None:
+    """Delete all of a user's tasks. Raises UserGone."""
+    values = {"user_id": user_id, "unsettled": ids_text(read_feed(connection, user_id).unsettled)}
+    of_user = f"user_id = :user_id AND id IN ({_IDS})"
+    connection.execute(
+        f"DELETE FROM brought_uuids WHERE uuid IN (SELECT uuid FROM tasks WHERE {of_user})", values
+    )
+    connection.execute(f"DELETE FROM tasks WHERE {of_user}", values)
+    connection.execute("DELETE FROM user_tasks WHERE user_id = :user_id", values)

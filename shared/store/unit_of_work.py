@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from shared.clock import timestamp, uuid7
+from shared.clock import TURNS, moment, moment_of, timestamp, uuid7
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError, ValidationFailed
 from shared.models import (
     Change,
@@ -30,19 +30,27 @@ from shared.models import (
     Written,
 )
 from shared.store.change_log import MARK_EVERY, mark, read_position
-from shared.store.tasks_sql import Feed, read_feed
+from shared.store.tasks_sql import (
+    Feed,
+    TaskRow,
+    ids_text,
+    read_feed,
+    read_row,
+    read_rows,
+    to_feed,
+)
 
+UNSETTLED_MAX: Final = 16  # of a user; at that many all of them are written into the index
 _ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)  # few sizes, so that their statements stay prepared
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """A row of ``tasks``; ``id`` is ``None`` for one that is to be inserted."""
+    """A row of ``tasks``."""
 
-    id: int | None
+    id: int
     user_id: int
-    created: int
     task: StoredTask
 
 
@@ -78,6 +86,9 @@ class UnitOfWork:
         self._stored: dict[str, _Row | None] = {}  # as they are in the table
         self._rows: dict[str, _Row | None] = {}  # as they shall be
         self._log: list[tuple[Change, int]] = []  # each with the position of the user's change before
+        self._settled: list[tuple[int, int]] = []  # users and what their feeds had too much of
+        self._newest: int | None = None  # the highest id
+        self._moments: dict[int, int] = {}  # the last moment given of each microsecond
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -91,6 +102,7 @@ class UnitOfWork:
             self._write_tasks()
             self._write_log()
             self._write_feeds()
+            self._write_index()
         self._begin()
 
     # Deciding
@@ -98,11 +110,11 @@ class UnitOfWork:
     def look_up(self, requests: Sequence[WriteRequest]) -> None:
         """Read with one statement what requests will ask for."""
         feeds = self._connection.execute(
-            "SELECT user_id, seq, tasks, last FROM json_each(?) JOIN feeds ON user_id = value",
-            (_encode({request.user_id for request in requests}).decode(),),
+            "SELECT user_id, seq, tasks, last, unsettled FROM json_each(?) JOIN feeds ON user_id = value",
+            (ids_text({request.user_id for request in requests}),),
         ).fetchall()
-        for user_id, seq, tasks, last in feeds:
-            self._feeds[user_id] = Feed(seq, tasks, last)
+        for user_id, *feed in feeds:
+            self._feeds[user_id] = to_feed(*feed)
         uuids = {
             operation.uuid
             for request in requests
@@ -111,23 +123,23 @@ class UnitOfWork:
         }
         if uuids:
             self._stored = dict.fromkeys(uuids)
-            self._read_rows(
-                "json_each(?) AS wanted JOIN tasks ON uuid = wanted.value", _encode(uuids).decode()
-            )
+            for row in read_rows(self._connection, uuids):
+                self._keep(row)
 
     def do(self, request: WriteRequest) -> Writes:
         """Raises NotFound, Conflict, LimitReached, ValidationFailed, UserGone; of several operations with
         ``op``, the index, among the error's extras."""
         if len(request.operations) == 1:
             return Writes([self._do(request, request.operations[0])])
-        feeds, rows, logged = self._feeds.copy(), self._rows.copy(), len(self._log)
+        feeds, rows = self._feeds.copy(), self._rows.copy()
+        logged, settled = len(self._log), len(self._settled)
         written = []
         for index, operation in enumerate(request.operations):
             try:
                 written.append(self._do(request, operation))
             except TaskbeamError as refusal:
                 self._feeds, self._rows = feeds, rows
-                del self._log[logged:]
+                del self._log[logged:], self._settled[settled:]
                 if isinstance(refusal, Conflict) and isinstance(operation, (UpdateTask, DeleteTask)):
                     row = self._row(operation.uuid)  # what the batch made of the task never existed
                     refusal.extra["task"] = None if row is None else row.task.decode()
@@ -148,14 +160,15 @@ class UnitOfWork:
 
     def _create(self, request: WriteRequest, operation: CreateTask) -> Written:
         uuid = operation.uuid
-        if uuid is None:
-            uuid = uuid7(request.now)
-        elif (row := self._row(uuid)) is not None:
+        if uuid is not None and (row := self._row(uuid)) is not None:
             if row.user_id != request.user_id:
                 raise ValidationFailed({"uuid": ["This field must be unique."]})
             return Written(row.task, None)
         if self._feed(request.user_id).tasks >= request.max_tasks:
             raise LimitReached(request.max_tasks)
+        number = self._next_moment(request.now)
+        if uuid is None:
+            uuid = uuid7(number)
         time = timestamp(request.now)
         task = StoredTask(
             uuid,
@@ -172,9 +185,8 @@ class UnitOfWork:
                 )
             ),
         )
-        self._rows.pop(uuid, None)  # deleted just now: the new one comes after those made before it
-        self._rows[uuid] = _Row(None, request.user_id, request.now, task)
-        return Written(task, self._change(request, "create", task, added=1))
+        self._rows[uuid] = _Row(number, request.user_id, task)
+        return Written(task, self._change(request, "create", task, number))
 
     def _update(self, request: WriteRequest, operation: UpdateTask) -> Written:
         row, old = self._expected(request, operation)
@@ -189,13 +201,13 @@ class UnitOfWork:
             old.rev + 1,
         )
         task = StoredTask(old.uuid, _encode(new))
-        self._rows[task.uuid] = _Row(row.id, row.user_id, row.created, task)
+        self._rows[task.uuid] = _Row(row.id, row.user_id, task)
         return Written(task, self._change(request, "update", task))
 
     def _delete(self, request: WriteRequest, operation: DeleteTask) -> Written:
         row, _ = self._expected(request, operation)
         self._rows[row.task.uuid] = None
-        return Written(row.task, self._change(request, "delete", row.task, added=-1))
+        return Written(row.task, self._change(request, "delete", row.task, -row.id))
 
     def _expected(self, request: WriteRequest, operation: UpdateTask | DeleteTask) -> tuple[_Row, Task]:
         row = self._row(operation.uuid)
@@ -206,7 +218,10 @@ class UnitOfWork:
             raise Conflict(task)
         return row, task
 
-    def _change(self, request: WriteRequest, mode: Mode, task: StoredTask, added: int = 0) -> Change:
+    def _change(
+        self, request: WriteRequest, mode: Mode, task: StoredTask, entry: int | None = None
+    ) -> Change:
+        """``entry`` is the id of a task that comes or, negative, goes."""
         feed = self._feed(request.user_id)
         change = Change(
             self._next_position(),
@@ -217,9 +232,44 @@ class UnitOfWork:
             None if mode == "delete" else task.json,
             request.origin,
         )
-        self._feeds[request.user_id] = Feed(change.seq, feed.tasks + added, change.position)
+        tasks, unsettled = feed.tasks, feed.unsettled
+        if entry is not None:
+            tasks += 1 if entry > 0 else -1
+            unsettled = self._with_entry(request.user_id, unsettled, entry)
+        self._feeds[request.user_id] = Feed(change.seq, tasks, change.position, unsettled)
         self._log.append((change, feed.last))
         return change
+
+    def _with_entry(self, user_id: int, unsettled: tuple[int, ...], entry: int) -> tuple[int, ...]:
+        if -entry in unsettled:  # what the index never got to know
+            return tuple(other for other in unsettled if other != -entry)
+        if len(unsettled) < UNSETTLED_MAX:
+            return (*unsettled, entry)
+        self._settled += [(user_id, other) for other in unsettled]
+        return (entry,)
+
+    def _next_moment(self, now: int) -> int:
+        """The first of the microsecond that no task has; where all are taken, of the next one that has any."""
+        while True:
+            first = moment(now)
+            last = self._moments.get(now)
+            if last is None:
+                last = self._last_moment(first)
+            if last < first + TURNS - 1:
+                self._moments[now] = last + 1
+                return last + 1
+            now += 1
+
+    def _last_moment(self, first: int) -> int:
+        """The last that is taken of a microsecond's; if none is, the one before the first."""
+        if self._newest is None:
+            self._newest = self._connection.execute("SELECT max(id) FROM tasks").fetchall()[0][0] or 0
+        if self._newest < first:
+            return first - 1
+        last: int | None = self._connection.execute(
+            "SELECT max(id) FROM tasks WHERE id BETWEEN ? AND ?", (first, first + TURNS - 1)
+        ).fetchall()[0][0]
+        return first - 1 if last is None else last
 
     def _next_position(self) -> int:
         if self._first is None:
@@ -237,15 +287,14 @@ class UnitOfWork:
             return self._rows[uuid]
         if uuid not in self._stored:
             self._stored[uuid] = None
-            self._read_rows("tasks WHERE uuid = ?", uuid)
+            row = read_row(self._connection, uuid)
+            if row is not None:
+                self._keep(row)
         return self._stored[uuid]
 
-    def _read_rows(self, source: str, parameter: str) -> None:
-        rows = self._connection.execute(
-            f"SELECT tasks.id, uuid, user_id, created, tasks.json FROM {source}", (parameter,)
-        ).fetchall()
-        for number, uuid, user_id, created, json in rows:
-            self._stored[uuid] = _Row(number, user_id, created, StoredTask(uuid, json))
+    def _keep(self, row: TaskRow) -> None:
+        number, uuid, user_id, json = row
+        self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json))
 
     # Writing
 
@@ -253,27 +302,48 @@ class UnitOfWork:
         changed = {change.user_id for change, _ in self._log}
         self._insert(
             "feeds",
-            ("user_id", "seq", "tasks", "last"),
-            [(user_id, *self._feeds[user_id]) for user_id in changed],
-            " ON CONFLICT (user_id) DO UPDATE SET seq = excluded.seq, tasks = excluded.tasks, last = excluded.last",
+            ("user_id", "seq", "tasks", "last", "unsettled"),
+            [
+                (user_id, feed.seq, feed.tasks, feed.last, ids_text(feed.unsettled))
+                for user_id in changed
+                for feed in (self._feeds[user_id],)
+            ],
+            " ON CONFLICT (user_id) DO UPDATE SET"
+            " seq = excluded.seq, tasks = excluded.tasks, last = excluded.last, unsettled = excluded.unsettled",
         )
+
+    def _write_index(self) -> None:
+        entries = {
+            (user_id, abs(entry)): entry > 0 for user_id, entry in self._settled
+        }  # the last one counts
+        added = [place for place, is_added in entries.items() if is_added]
+        removed = [place for place, is_added in entries.items() if not is_added]
+        if removed:
+            self._connection.executemany("DELETE FROM user_tasks WHERE user_id = ? AND id = ?", removed)
+        self._insert("user_tasks", ("user_id", "id"), added)
 
     def _write_tasks(self) -> None:
         deleted, updated, inserted = [], [], []
+        forgotten, brought = [], []
         for uuid, row in self._rows.items():
             stored = self._stored.get(uuid)
-            if stored is not None and (row is None or row.id is None):
-                deleted.append((stored.id,))
-            if row is None:
-                continue
-            if row.id is None:
-                inserted.append((uuid, row.user_id, row.created, row.task.json))
-            else:
+            if row is not None and stored is not None and row.id == stored.id:
                 updated.append((row.task.json, row.id))
+                continue
+            if stored is not None:
+                deleted.append((stored.id,))
+                if moment_of(uuid) != stored.id:
+                    forgotten.append((uuid,))
+            if row is not None:
+                inserted.append((row.id, uuid, row.user_id, row.task.json))
+                if moment_of(uuid) != row.id:
+                    brought.append((uuid, row.id))
         if deleted:
             self._connection.executemany("DELETE FROM tasks WHERE id = ?", deleted)
-        if inserted:
-            self._insert("tasks", ("uuid", "user_id", "created", "json"), inserted)
+        if forgotten:
+            self._connection.executemany("DELETE FROM brought_uuids WHERE uuid = ?", forgotten)
+        self._insert("tasks", ("id", "uuid", "user_id", "json"), inserted)
+        self._insert("brought_uuids", ("uuid", "id"), brought)
         if updated:
             self._connection.executemany("UPDATE tasks SET json = ? WHERE id = ?", updated)
 

@@ -21,13 +21,15 @@ from tests.support.processes import System, running
 
 _SECONDS: Final = 10.0
 
+_FIRST: Final = "id = (SELECT min(id) FROM tasks)"
+
 DAMAGE: Final = {
     "a change is missing": ("DELETE FROM changes WHERE seq = 5", "after seq 4 comes"),
     "the last change is missing": (
         "DELETE FROM changes WHERE position = (SELECT max(position) FROM changes)",
         "not what the log says|feeds.seq",
     ),
-    "a change is there without its task": ("DELETE FROM tasks WHERE id = 1", "not what the log says"),
+    "a change is there without its task": (f"DELETE FROM tasks WHERE {_FIRST}", "not what the log says"),
     "a task is otherwise than its change": (
         """UPDATE tasks SET json =
            CAST(json_set(CAST(json AS TEXT), '$.description', 'something else') AS BLOB)""",
@@ -38,8 +40,18 @@ DAMAGE: Final = {
            FROM task_fields WHERE task_fields.id = tasks.id)""",
         "not what the log says",
     ),
-    "a task is another user's": ("UPDATE tasks SET user_id = user_id + 1 WHERE id = 1", "user_id"),
-    "a task was created at another time": ("UPDATE tasks SET created = created + 1 WHERE id = 1", "created"),
+    "a task is another user's": (f"UPDATE tasks SET user_id = user_id + 1 WHERE {_FIRST}", "user_id"),
+    "a task was created at another time": (f"UPDATE tasks SET id = id - 2048 WHERE {_FIRST}", "time_created"),
+    "a task's uuid does not lead to it": (f"UPDATE tasks SET id = id + 1 WHERE {_FIRST}", "uuids missing"),
+    "a uuid leads astray": ("INSERT INTO brought_uuids VALUES ('a', 1)", "uuids missing: set.., wrong"),
+    "a task is missing in its user's order": (
+        "DELETE FROM user_tasks WHERE id = (SELECT max(id) FROM user_tasks)",
+        "places of user",
+    ),
+    "a task is settled and waits for it, too": (
+        "UPDATE feeds SET unsettled = json_array((SELECT max(id) FROM user_tasks))",
+        "settled already",
+    ),
     "the number of tasks is wrong": ("UPDATE feeds SET tasks = tasks + 1", "user"),
     "the seq is wrong": ("UPDATE feeds SET seq = seq + 1", "feeds.seq"),
     "a change is there twice": (
@@ -66,7 +78,7 @@ DAMAGE: Final = {
         """PRAGMA writable_schema = 1;
            UPDATE sqlite_schema SET rootpage =
                (SELECT rootpage FROM sqlite_schema WHERE name = 'sessions_by_expiry')
-           WHERE name = 'tasks_of_user'""",
+           WHERE name = 'rotated_tokens_of_session'""",
         "integrity_check",
     ),
 }

@@ -309,7 +309,7 @@ async def test_who_does_not_write_leaves_the_log_alone_while_others_do(
     async with open_store(engine_settings("sqlite", tmp_path)) as idle:
         await statements.watch_writer(idle)
         on_idle = cast("Any", idle)._writer._on_idle
-        for _ in range(5):
+        for _ in range(4):
             await _write(owner, QUIET_BOUND // 4)
             await on_writer_connection(idle, on_idle)
         assert statements.count(CHECKPOINT) == 0

@@ -60,7 +60,10 @@ def _expected(tasks: list[Task], query: TaskQuery) -> tuple[list[Task], int]:
     if query.ordering[0][1]:
         found.reverse()
     for field, descends in reversed(query.ordering):
-        found.sort(key=lambda task: getattr(task, field), reverse=descends)
+        if field == "time_created":  # among those of one moment, too
+            found.sort(key=tasks.index, reverse=descends)
+        else:
+            found.sort(key=lambda task: getattr(task, field), reverse=descends)
     end = None if query.limit is None else query.offset + query.limit
     return found[query.offset : end], len(found)
 

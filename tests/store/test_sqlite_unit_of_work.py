@@ -14,18 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.clock import TURNS, moment_of
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError, UserGone, ValidationFailed
-from shared.models import CreateTask, DeleteTask, Operation, UpdateTask
-from shared.store import Store, accounts_sql, change_log, open_store, unit_of_work
+from shared.models import CreateTask, DeleteTask, Operation, TaskQuery, UpdateTask
+from shared.store import Store, accounts_sql, change_log, open_store, tasks_sql, unit_of_work
 from shared.store.checkpoints import Checkpoints
 from shared.store.group_commit import GroupCommit, WriteLock
 from shared.store.lanes import Outcome, Work
 from shared.store.migrate import migrate
-from shared.store.unit_of_work import WriteRequest
+from shared.store.unit_of_work import UNSETTLED_MAX, WriteRequest, Writes
 from tests.store.engines import engine_settings
-from tests.store.owner import MISSING, NOW, SECOND, Owner, new_owner
+from tests.store.owner import MISSING, NOW, SECOND, Owner, listed, new_owner
 from tests.store.sqlite_file import Statements, as_writer, assert_sound
 from tests.support.change_chain import assert_chain
+from tests.support.task_places import assert_places
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
 B = "bbbbbbbb-0000-4000-8000-000000000000"
@@ -257,6 +259,48 @@ async def test_group_of_refusals_alone_writes_nothing(owner: Owner) -> None:
     assert await owner.store.position() == start
 
 
+# Ids and places
+
+
+async def test_refused_batch_leaves_nothing_in_the_order_of_tasks(owner: Owner) -> None:
+    refused, created = await in_one_group(
+        owner.store,
+        owner.write(*[CreateTask(None, "never")] * 2 * UNSETTLED_MAX, DeleteTask(MISSING)),
+        owner.create(),
+    )
+    assert isinstance(refused, NotFound)
+    assert await owner.tasks() == [created]
+
+
+async def test_as_many_tasks_of_one_microsecond_as_there_may_be_stand_in_their_order(
+    owner: Owner, stranger: Owner
+) -> None:
+    """And more: those after them get an id of the next microsecond, and keep their time."""
+    made: list[str] = []
+    while len(made) < TURNS + 100:
+        made += [result.task.uuid for result in await owner.write(*[CreateTask(None, "a")] * 100)]
+    theirs = await stranger.create("theirs")
+    tasks = await owner.tasks()
+    assert [task.uuid for task in tasks] == made
+    assert {task.time_created for task in tasks} == {theirs.time_created}
+    assert (await stranger.tasks())[1:] == [theirs]
+
+
+async def test_id_that_is_free_again_may_be_another_users(owner: Owner, stranger: Owner) -> None:
+    """The first one's order of tasks may still have it."""
+    [last] = (await owner.write(*[CreateTask(None, "a")] * (UNSETTLED_MAX + 1)))[-1:]
+    [old] = (await owner.write(CreateTask(None, "a")))[-1:]
+    await owner.write(*[CreateTask(None, "later")] * UNSETTLED_MAX, now=NOW + SECOND)
+    await owner.delete(old.task.uuid)
+    theirs = await stranger.create("theirs")
+    assert moment_of(theirs.uuid) == moment_of(old.task.uuid)
+    tasks = await owner.tasks()
+    assert theirs.uuid not in [task.uuid for task in tasks]
+    assert tasks[UNSETTLED_MAX].uuid == last.task.uuid
+    await owner.store.delete_user(owner.id, NOW)
+    assert (await stranger.tasks())[1:] == [theirs]
+
+
 # Accounts among tasks
 
 
@@ -295,10 +339,10 @@ async def test_user_who_is_deleted_with_a_log_takes_all_of_it_along(owner: Owner
     def rows(connection: sqlite3.Connection) -> list[int]:
         return [
             connection.execute(f"SELECT count(*) FROM {table} WHERE user_id = ?", (gone.id,)).fetchone()[0]
-            for table in ("tasks", "changes", "change_marks", "feeds")
+            for table in ("tasks", "user_tasks", "changes", "change_marks", "feeds")
         ]
 
-    assert await as_writer(owner.store, rows) == [0, 0, 0, 0]
+    assert await as_writer(owner.store, rows) == [0, 0, 0, 0, 0]
 
 
 async def test_account_work_between_a_users_writes_costs_them_nothing(owner: Owner) -> None:
@@ -399,10 +443,10 @@ class Database:
         return {
             statement: self.connection.execute(statement).fetchall()
             for statement in (
-                "SELECT uuid, user_id, created, json FROM tasks ORDER BY user_id, created, id",
+                "SELECT uuid, user_id, json FROM tasks ORDER BY user_id, id",
                 "SELECT * FROM changes ORDER BY position",
                 "SELECT * FROM change_marks",
-                "SELECT * FROM feeds ORDER BY user_id",
+                "SELECT user_id, seq, tasks, last FROM feeds ORDER BY user_id",
                 "SELECT user_id, sid FROM revocations ORDER BY position",
                 "SELECT name, seq FROM sqlite_sequence ORDER BY name",
             )
@@ -441,6 +485,7 @@ def test_any_group_does_what_its_pieces_do_one_by_one(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(unit_of_work, "MARK_EVERY", 3)
+        patch.setattr(unit_of_work, "UNSETTLED_MAX", 2)
         patch.setattr(change_log, "HISTORY", 6)
         together, one_by_one = (stack.enter_context(closing(Database(folder))) for _ in range(2))
         time = count(NOW, tick)  # in one moment, too
@@ -451,3 +496,58 @@ def test_any_group_does_what_its_pieces_do_one_by_one(
             assert list(map(_comparable, outcomes)) == list(map(_comparable, expected))
             assert together.rows() == one_by_one.rows()
             assert_chain(together.connection, 3)
+            for database in (together, one_by_one):
+                assert_places(database.connection)
+
+
+# Any tasks at all, in their places
+
+makes_or_ends = st.lists(
+    st.tuples(
+        st.integers(0, USERS - 1), st.sampled_from(["make", "make", "bring", "end"]), st.integers(0, 9)
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=150, derandomize=True, database=None)
+@given(st.lists(makes_or_ends, max_size=8), st.integers(0, 1), st.booleans())
+def test_any_task_is_found_and_stands_in_its_users_order(
+    folder: Path, groups: list[list[tuple[int, str, int]]], tick: int, backwards: bool
+) -> None:
+    """Whether the store made its uuid or a client brought it, and whether the clock stands, goes on, or goes back."""
+    with pytest.MonkeyPatch.context() as patch, closing(Database(folder)) as database:
+        patch.setattr(unit_of_work, "UNSETTLED_MAX", 3)
+        living: list[list[tuple[int, int, str]]] = [
+            [] for _ in range(USERS)
+        ]  # of each user: time, turn, uuid
+        turns, time = count(), count(NOW, -tick if backwards else tick)
+        for pieces in groups:
+            work: list[Work] = []
+            doomed: list[tuple[int, int, str]] = []
+            for user, act, number in pieces:
+                mine = living[user]
+                if act != "end":
+                    uuid = f"{user:08x}-0000-4000-8000-{number:012x}" if act == "bring" else None
+                    work.append(WriteRequest(user + 1, [CreateTask(uuid, "a")], next(time), 1000, None))
+                elif ends := [task for task in mine if task not in doomed]:
+                    doomed.append(ends[number % len(ends)])
+                    work.append(WriteRequest(user + 1, [DeleteTask(doomed[-1][2])], next(time), 1000, None))
+            for request, outcome in zip(work, database.commit(work), strict=True):
+                assert isinstance(request, WriteRequest)
+                assert isinstance(outcome, Writes)
+                [written] = outcome.written
+                mine = living[request.user_id - 1]
+                if isinstance(request.operations[0], DeleteTask):
+                    mine[:] = [task for task in mine if task[2] != written.task.uuid]
+                elif written.change is not None:
+                    mine.append((request.now, next(turns), written.task.uuid))
+            assert_places(database.connection)
+            for user, mine in enumerate(living):
+                for descends in (False, True):
+                    ordering = (("time_created", descends),)
+                    page = tasks_sql.find_tasks(database.connection, user + 1, TaskQuery(ordering=ordering))
+                    expected = [uuid for _, _, uuid in sorted(mine, reverse=descends)]
+                    assert [task.uuid for task in listed(page)] == expected
+                for _, _, uuid in mine:
+                    assert tasks_sql.read_task(database.connection, user + 1, uuid).uuid == uuid

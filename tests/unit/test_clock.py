@@ -6,13 +6,15 @@ import os
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.clock import system_clock, timestamp, uuid7
+from shared.clock import TURNS, moment, moment_of, system_clock, timestamp, uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_MOMENT = ((1 << 63) // (1000 * TURNS)) * 1000 * TURNS - 1  # of the last whole millisecond
 instants = st.integers(0, 250_000_000_000_000_000)  # up to the year 9892
+moments = st.integers(0, LAST_MOMENT)
 
 
 @given(instants)
@@ -33,24 +35,43 @@ def test_text_order_is_time_order(first: int, second: int) -> None:
     assert (timestamp(first) < timestamp(second)) == (first < second)
 
 
-@given(instants)
-def test_uuid7_is_one_of_rfc_9562(instant: int) -> None:
-    text = uuid7(instant)
+@given(moments)
+def test_uuid7_is_one_of_rfc_9562(number: int) -> None:
+    text = uuid7(number)
     made = uuid.UUID(text)
     assert str(made) == text, "canonical: lower case, dashed"
     assert made.version == 7
     assert made.variant == uuid.RFC_4122
-    assert made.int >> 80 == instant // 1000, "48 bits of milliseconds"
+    assert made.int >> 80 == number // TURNS // 1000, "48 bits of milliseconds"
 
 
-@given(st.lists(instants, min_size=2, max_size=20, unique=True))
-def test_order_of_uuid7s_is_time_order_to_the_microsecond(instants: list[int]) -> None:
-    near = [*instants, instants[0] + 1, instants[0] + 2]
-    assert sorted(near) == [instant for _, instant in sorted((uuid7(instant), instant) for instant in near)]
+@given(moments)
+def test_uuid7_says_its_moment(number: int) -> None:
+    assert moment_of(uuid7(number)) == number
+
+
+@given(st.uuids())
+@example(uuid.UUID(int=0))
+@example(uuid.UUID(int=(1 << 128) - 1))
+@example(uuid.UUID("ffffffff-ffff-7fff-bfff-ffffffffffff"))
+@example(uuid.UUID("0190ffff-ffff-7fff-bfff-ffffffffffff"))  # microsecond 1023 of a millisecond
+def test_any_uuid_says_a_moment_of_63_bits_or_none(brought: uuid.UUID) -> None:
+    for text in (str(brought), str(uuid.UUID(int=brought.int & ~(0xF << 76) | 0x7 << 76))):
+        said = moment_of(text)
+        if said is not None:
+            assert 0 <= said <= LAST_MOMENT
+            assert uuid7(said)[:18] == text[:18], "its milliseconds, version and rand_a"
+
+
+@given(st.lists(moments, min_size=2, max_size=20))
+def test_order_of_uuid7s_is_that_of_their_moments(numbers: list[int]) -> None:
+    near = [min(numbers[0] + step, LAST_MOMENT) for step in (1, 511, 512, TURNS - 1, TURNS, 1000 * TURNS)]
+    made = [uuid7(number) for number in sorted({*numbers, *near})]
+    assert sorted(made) == made
 
 
 def test_uuid7s_of_one_moment_differ() -> None:
-    assert len({uuid7(1_700_000_000_000_000) for _ in range(1000)}) == 1000
+    assert len({uuid7(moment(1_700_000_000_000_000)) for _ in range(1000)}) == 1000
 
 
 def test_clock_is_now_in_microseconds() -> None:
@@ -60,12 +81,12 @@ def test_clock_is_now_in_microseconds() -> None:
 
 
 def test_process_that_was_forked_makes_other_uuid7s() -> None:
-    uuid7(1_700_000_000_000_000)
+    uuid7(moment(1_700_000_000_000_000))
     reader, writer = os.pipe()
     if os.fork() == 0:
-        os.write(writer, uuid7(1_700_000_000_000_000).encode())
+        os.write(writer, uuid7(moment(1_700_000_000_000_000)).encode())
         os._exit(0)
-    assert os.read(reader, 36).decode() != uuid7(1_700_000_000_000_000)
+    assert os.read(reader, 36).decode() != uuid7(moment(1_700_000_000_000_000))
     os.close(reader)
     os.close(writer)
     os.wait()
