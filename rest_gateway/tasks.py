@@ -64,8 +64,8 @@ async def _create(request: web.Request) -> web.Response:
         if not key or len(key) > _KEY_MAX_LENGTH:
             raise HttpError(400, f"Idempotency-Key must have 1 to {_KEY_MAX_LENGTH} characters.")
         data["uuid"] = str(uuid.uuid5(_KEYS, f"{user_id}:{key}"))
-    task, change = await request.app[TASKS].create(user_id, data)
-    return _task_response(task, 200 if change is None else 201)
+    written = await request.app[TASKS].create(user_id, data)
+    return _task_response(written.task, 200 if written.change is None else 201)
 
 
 def _task_response(task: StoredTask, status: int = 200) -> web.Response:
@@ -112,8 +112,7 @@ async def _update(request: web.Request) -> web.Response:
         await tasks.read(user_id, task_id)  # a task that is not there comes first, as in DRF
         raise
     rev = await _expected_rev(request, user_id, task_id)
-    task, _ = await tasks.update(user_id, task_id, data, rev=rev)
-    return _task_response(task)
+    return _task_response((await tasks.update(user_id, task_id, data, rev=rev)).task)
 
 
 async def _delete(request: web.Request) -> web.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import msgspec
 
@@ -116,7 +116,7 @@ class Refused(msgspec.Struct, frozen=True):
 Operation = CreateTask | UpdateTask | DeleteTask | Refused
 
 
-class Written(NamedTuple):
+class Written(msgspec.Struct, frozen=True):
     """What came of one operation: ``task`` is the task after it (before it, for a delete).
 
     ``change`` is ``None`` for a create whose uuid the user already had: nothing was written.

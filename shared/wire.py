@@ -35,7 +35,10 @@ def replayed_frame(task: StoredTask) -> bytes:
 
 def results_json(written: list[Written]) -> bytes:
     """The list of task frames that answers a batch."""
-    frames = (replayed_frame(task) if change is None else change_frame(change) for task, change in written)
+    frames = (
+        replayed_frame(result.task) if result.change is None else change_frame(result.change)
+        for result in written
+    )
     return b"[%b]" % b",".join(frames)
 
 

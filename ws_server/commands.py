@@ -51,7 +51,7 @@ async def _delete(connection: Connection, user_id: int, request: Delete) -> byte
 
 async def _batch(connection: Connection, user_id: int, request: Batch) -> None:
     def seqs(written: list[Written]) -> list[int]:
-        return [change.seq for _, change in written if change is not None]
+        return [result.change.seq for result in written if result.change is not None]
 
     await connection.at_snapshot(
         request,

@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
+import msgspec
+
 from shared.accounts import AccountService, Identity
 from shared.changes import ChangeFeed
 from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
@@ -30,7 +32,7 @@ from ws_server import protocol
 from ws_server.commands import COMMANDS
 from ws_server.deadlines import Deadline, Deadlines
 from ws_server.hub import Hub, Push
-from ws_server.protocol import Auth, BadRequest, CloseCode, Envelope, Request
+from ws_server.protocol import NO_ENVELOPE, Auth, BadRequest, CloseCode, Envelope, Request
 from ws_server.rate_limit import MessageRate
 from ws_server.transport import Socket
 
@@ -61,7 +63,7 @@ def _seconds_left(token: Token) -> float:
     return max(0.0, token.exp - time.time())
 
 
-class _Expected(NamedTuple):
+class _Expected(msgspec.Struct, frozen=True):
     """The write in progress: by its origin its change is known as the answer."""
 
     origin: int
@@ -130,7 +132,7 @@ class Connection:
         if self._closing:
             return None
         self._answer_bytes = 0
-        envelope = Envelope()
+        envelope = NO_ENVELOPE
         try:
             try:
                 request = protocol.parse(message)
@@ -321,7 +323,8 @@ class Connection:
             written = await write(origin)
             if written.change is None:
                 return replayed_frame(written.task)
-            await self._stream_reaches(written.change.seq)
+            if self._cursor < written.change.seq:
+                await self._stream_reaches(written.change.seq)
         finally:
             self._expected = None
         return None

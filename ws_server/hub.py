@@ -14,24 +14,23 @@ import secrets
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+import msgspec
+
 from shared.models import Change
 from shared.store import Revocation
 from shared.wire import change_frame
+from ws_server.frames import text_on_the_wire
 from ws_server.protocol import CloseCode
-from ws_server.transport import text_on_the_wire
 
 log = logging.getLogger(__name__)
 
 
-class Push:
-    """A change on its way to the sockets of its user."""
+class Push(msgspec.Struct):
+    """A change on its way to the sockets of its user, and its frame."""
 
-    __slots__ = ("_on_the_wire", "change", "frame")
-
-    def __init__(self, change: Change) -> None:
-        self.change = change
-        self.frame = change_frame(change)
-        self._on_the_wire: bytes | None = None
+    change: Change
+    frame: bytes
+    _on_the_wire: bytes | None = None
 
     @property
     def on_the_wire(self) -> bytes:
@@ -90,7 +89,7 @@ class Hub:
     def on_changes(self, changes: list[Change]) -> None:
         for change in changes:
             if subscribers := self._by_user.get(change.user_id):
-                push = Push(change)
+                push = Push(change, change_frame(change))
                 for subscriber in subscribers:
                     subscriber.on_change(push)
 

@@ -44,6 +44,9 @@ class Envelope(msgspec.Struct, frozen=True):
     task_id: str | None = None
 
 
+NO_ENVELOPE: Final = Envelope()
+
+
 class Auth(msgspec.Struct, frozen=True):
     """``token`` is ``None`` where there was none."""
 
@@ -120,10 +123,10 @@ def parse(text: str) -> Request:
     """
     document = decode(text)
     if not isinstance(document, dict):
-        raise BadRequest(InvalidRequest("Must be a JSON object."), Envelope())
-    envelope = Envelope()
+        raise BadRequest(InvalidRequest("Must be a JSON object."), NO_ENVELOPE)
+    envelope = NO_ENVELOPE
     try:
-        request_id = _request_id(document)
+        request_id = _request_id(document["id"]) if "id" in document else b""
         mode, task_id = document.get("mode"), document.get("task_id")
         envelope = Envelope(
             request_id, mode if isinstance(mode, str) else None, task_id if isinstance(task_id, str) else None
@@ -138,8 +141,7 @@ def parse(text: str) -> Request:
         raise BadRequest(error, envelope) from None
 
 
-def _request_id(document: dict[str, Any]) -> bytes:
-    request_id = document.get("id")
+def _request_id(request_id: object) -> bytes:
     if request_id is None:
         return b""
     if isinstance(request_id, bool) or not isinstance(request_id, (str, int)):

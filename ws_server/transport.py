@@ -23,6 +23,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from ws_server.deadlines import Deadline, Deadlines
+from ws_server.frames import size_on_the_wire, sole_text, text_on_the_wire
 
 CLOSE_SECONDS: Final = 10.0  # for the peer to answer a close frame; then the connection is cut
 PING_SECONDS: Final = 20.0  # between two keep-alive pings; the answer must come before the next one
@@ -31,6 +32,7 @@ _INBOX_HIGH: Final = 16  # messages that wait, before reading from the network s
 _INBOX_LOW: Final = 4
 _AT_ONCE: Final = 16  # messages of one socket, before it is another's turn
 _FRAGMENTS_MAX: Final = 4096  # of one message
+_END_OF_REQUEST: Final = b"\r\n\r\n"
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
 
@@ -38,11 +40,6 @@ log = logging.getLogger(__name__)
 
 
 Work = Coroutine[Any, Any, None]
-
-
-def text_on_the_wire(text: bytes) -> bytes:
-    """A text message as ``Socket.send_on_the_wire`` takes it, the same for every socket."""
-    return Frame(_TEXT, text).serialize(mask=False)
 
 
 class Handler(Protocol):
@@ -84,6 +81,7 @@ class Socket(asyncio.Protocol):
         "_pinged",
         "_protocol",
         "_transport",
+        "_unparsed",
         "_work",
         "_writing_paused",
         "opened",
@@ -96,6 +94,7 @@ class Socket(asyncio.Protocol):
         self._listener = listener
         self._protocol = listener.rules.make_protocol()
         self._handler: Handler | None = None
+        self._unparsed = 0  # bytes that the parser was given, less those of the frames that it found
         self._fragments: list[Frame] | None = None
         self._inbox: deque[str] | None = None  # messages that wait for the one in hand, or for the reader
         self._work: Work | asyncio.Task[None] | None = None  # of the message in hand, or of the handshake
@@ -163,8 +162,18 @@ class Socket(asyncio.Protocol):
         listener.sockets.add(self)
 
     def data_received(self, data: bytes) -> None:
+        is_handshake = self._handler is None
+        if not is_handshake and self._unparsed == 0 and self._fragments is None:
+            text = sole_text(data, self._protocol.max_message_size)
+            if text is not None:
+                self._pinged = False
+                self._on_message(_TEXT, text, at_once=True)
+                return
+        self._unparsed += len(data)
         self._protocol.receive_data(data)
         self._received()
+        if is_handshake and data.endswith(_END_OF_REQUEST) and data.count(_END_OF_REQUEST) == 1:
+            self._unparsed = 0  # the request ended with it, and no frame came along
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()
@@ -194,6 +203,7 @@ class Socket(asyncio.Protocol):
         self._flush()  # pongs, the echo of a close frame, a refusal
         for number, event in enumerate(events):
             if isinstance(event, Frame):
+                self._unparsed -= size_on_the_wire(event)
                 self._on_frame(event, at_once=number < _AT_ONCE)
             elif isinstance(event, Request):
                 self._on_request(event)

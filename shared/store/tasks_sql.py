@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -13,7 +13,6 @@ from shared.errors import NotFound, UserGone
 from shared.models import StoredTask, TaskPage, TaskQuery
 
 SHORT_LIST: Final = 100  # rows
-TASK_COLUMNS: Final = "tasks.id, tasks.uuid, tasks.user_id, tasks.json"
 
 # A user's tasks: those that the index has, and those that it has not yet. What it still has of the deleted has no row.
 _IDS = """
@@ -25,11 +24,13 @@ _UNSETTLED = "json_each(:unsettled) CROSS JOIN task_fields ON task_fields.id = v
 _decode_ids = msgspec.json.Decoder(tuple[int, ...]).decode
 _encode = msgspec.json.Encoder().encode
 
-TaskRow = tuple[int, str, int, bytes]
-"""``TASK_COLUMNS``."""
+TaskRow = tuple[int, str, int, bytes, bool]
+"""A row of ``tasks``, and whether its uuid is in ``brought_uuids``."""
+_TASK: Final = "SELECT tasks.id, tasks.uuid, user_id, tasks.json, 0 FROM"
+_BROUGHT_TASK: Final = "SELECT tasks.id, tasks.uuid, user_id, tasks.json, 1 FROM"
 
 
-class Feed(NamedTuple):
+class Feed(msgspec.Struct, frozen=True):
     """A user's row of ``feeds``: ``last`` is the position of the newest change.
 
     ``unsettled`` is what the index of the user's tasks does not know yet: ids to be added and, negative, to be removed.
@@ -62,12 +63,10 @@ def read_feed(connection: sqlite3.Connection, user_id: int) -> Feed:
 
 def read_row(connection: sqlite3.Connection, uuid: str) -> TaskRow | None:
     """By the id that the uuid says or, should that be none or another's, by the index of those that clients brought."""
-    rows = connection.execute(
-        f"SELECT {TASK_COLUMNS} FROM tasks WHERE id = ? AND uuid = ?", (moment_of(uuid), uuid)
-    ).fetchall()
+    rows = connection.execute(f"{_TASK} tasks WHERE id = ? AND uuid = ?", (moment_of(uuid), uuid)).fetchall()
     if not rows:
         rows = connection.execute(
-            f"SELECT {TASK_COLUMNS} FROM brought_uuids JOIN tasks USING (id) WHERE brought_uuids.uuid = ?",
+            f"{_BROUGHT_TASK} brought_uuids JOIN tasks USING (id) WHERE brought_uuids.uuid = ?",
             (uuid,),
         ).fetchall()
     return rows[0] if rows else None
@@ -77,11 +76,11 @@ def read_rows(connection: sqlite3.Connection, uuids: Collection[str]) -> list[Ta
     """As ``read_row``, of those that there are."""
     ids = [number for uuid in uuids if (number := moment_of(uuid)) is not None]
     rows: list[TaskRow] = connection.execute(
-        f"SELECT {TASK_COLUMNS} FROM json_each(?) CROSS JOIN tasks ON tasks.id = value", (ids_text(ids),)
+        f"{_TASK} json_each(?) CROSS JOIN tasks ON tasks.id = value", (ids_text(ids),)
     ).fetchall()
-    if missing := set(uuids).difference(uuid for _, uuid, *_ in rows):
+    if missing := set(uuids).difference([row[1] for row in rows]):
         rows += connection.execute(
-            f"""SELECT {TASK_COLUMNS} FROM json_each(?) CROSS JOIN brought_uuids ON brought_uuids.uuid = value
+            f"""{_BROUGHT_TASK} json_each(?) CROSS JOIN brought_uuids ON brought_uuids.uuid = value
             JOIN tasks ON tasks.id = brought_uuids.id""",
             (_encode(missing).decode(),),
         ).fetchall()

@@ -47,11 +47,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Row(msgspec.Struct, frozen=True):
-    """A row of ``tasks``."""
+    """A row of ``tasks``, and whether its uuid is in ``brought_uuids``."""
 
     id: int
     user_id: int
     task: StoredTask
+    brought: bool
 
 
 class WriteRequest(msgspec.Struct, frozen=True):
@@ -166,9 +167,11 @@ class UnitOfWork:
             return Written(row.task, None)
         if self._feed(request.user_id).tasks >= request.max_tasks:
             raise LimitReached(request.max_tasks)
-        number = self._next_moment(request.now)
+        number, brought = self._next_moment(request.now), False
         if uuid is None:
             uuid = uuid7(number)
+        else:
+            brought = moment_of(uuid) != number
         time = timestamp(request.now)
         task = StoredTask(
             uuid,
@@ -185,7 +188,7 @@ class UnitOfWork:
                 )
             ),
         )
-        self._rows[uuid] = _Row(number, request.user_id, task)
+        self._rows[uuid] = _Row(number, request.user_id, task, brought)
         return Written(task, self._change(request, "create", task, number))
 
     def _update(self, request: WriteRequest, operation: UpdateTask) -> Written:
@@ -201,7 +204,7 @@ class UnitOfWork:
             old.rev + 1,
         )
         task = StoredTask(old.uuid, _encode(new))
-        self._rows[task.uuid] = _Row(row.id, row.user_id, task)
+        self._rows[task.uuid] = _Row(row.id, row.user_id, task, row.brought)
         return Written(task, self._change(request, "update", task))
 
     def _delete(self, request: WriteRequest, operation: DeleteTask) -> Written:
@@ -223,8 +226,10 @@ class UnitOfWork:
     ) -> Change:
         """``entry`` is the id of a task that comes or, negative, goes."""
         feed = self._feed(request.user_id)
+        if self._first is None:
+            self._first = read_position(self._connection).changes + 1
         change = Change(
-            self._next_position(),
+            self._first + len(self._log),
             request.user_id,
             feed.seq + 1,
             mode,
@@ -271,11 +276,6 @@ class UnitOfWork:
         ).fetchall()[0][0]
         return first - 1 if last is None else last
 
-    def _next_position(self) -> int:
-        if self._first is None:
-            self._first = read_position(self._connection).changes + 1
-        return self._first + len(self._log)
-
     def _feed(self, user_id: int) -> Feed:
         feed = self._feeds.get(user_id)
         if feed is None:
@@ -293,8 +293,8 @@ class UnitOfWork:
         return self._stored[uuid]
 
     def _keep(self, row: TaskRow) -> None:
-        number, uuid, user_id, json = row
-        self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json))
+        number, uuid, user_id, json, brought = row
+        self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json), brought)
 
     # Writing
 
@@ -332,11 +332,11 @@ class UnitOfWork:
                 continue
             if stored is not None:
                 deleted.append((stored.id,))
-                if moment_of(uuid) != stored.id:
+                if stored.brought:
                     forgotten.append((uuid,))
             if row is not None:
                 inserted.append((row.id, uuid, row.user_id, row.task.json))
-                if moment_of(uuid) != row.id:
+                if row.brought:
                     brought.append((uuid, row.id))
         if deleted:
             self._connection.executemany("DELETE FROM tasks WHERE id = ?", deleted)

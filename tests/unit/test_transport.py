@@ -18,6 +18,7 @@ from websockets.server import ServerProtocol
 
 from ws_server import transport
 from ws_server.deadlines import Deadlines
+from ws_server.frames import text_on_the_wire
 from ws_server.transport import Listener, Rules, Socket
 
 Work = Coroutine[Any, Any, None]
@@ -243,7 +244,7 @@ async def test_who_goes_on_sending_after_the_close_frame_is_cut(monkeypatch: pyt
 
 async def test_a_text_is_the_same_for_every_socket_on_the_wire() -> None:
     def on_message(socket: Socket, message: str) -> None:
-        data = transport.text_on_the_wire(message.encode() * 100_000)
+        data = text_on_the_wire(message.encode() * 100_000)
         for other in listener.sockets:
             other.send_on_the_wire(data)
         socket.close(4000, "")
