@@ -78,7 +78,7 @@ class User(msgspec.Struct, frozen=True):
     date_joined: str
 
 
-class CreateTask(msgspec.Struct, frozen=True):
+class CreateTask(msgspec.Struct, frozen=True, gc=False):
     """``uuid`` is ``None`` where the client brought none."""
 
     uuid: str | None
@@ -87,7 +87,7 @@ class CreateTask(msgspec.Struct, frozen=True):
     completed: bool = False
 
 
-class UpdateTask(msgspec.Struct, frozen=True):
+class UpdateTask(msgspec.Struct, frozen=True, gc=False):
     """``None`` keeps a field's value; ``rev`` is the revision that the caller expects, if any."""
 
     uuid: str
@@ -97,7 +97,7 @@ class UpdateTask(msgspec.Struct, frozen=True):
     rev: int | None = None
 
 
-class DeleteTask(msgspec.Struct, frozen=True):
+class DeleteTask(msgspec.Struct, frozen=True, gc=False):
     """``rev`` is the revision that the caller expects, if any."""
 
     uuid: str
@@ -116,7 +116,7 @@ class Refused(msgspec.Struct, frozen=True):
 Operation = CreateTask | UpdateTask | DeleteTask | Refused
 
 
-class Written(msgspec.Struct, frozen=True):
+class Written(msgspec.Struct, frozen=True, gc=False):
     """What came of one operation: ``task`` is the task after it (before it, for a delete).
 
     ``change`` is ``None`` for a create whose uuid the user already had: nothing was written.

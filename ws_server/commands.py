@@ -25,26 +25,26 @@ async def _all(connection: Connection, user_id: int, request: All) -> None:
     )
 
 
-async def _create(connection: Connection, user_id: int, request: Create) -> bytes | None:
+def _create(connection: Connection, user_id: int, request: Create) -> Awaitable[bytes | None]:
     tasks = connection.context.tasks
-    return await connection.write(request, lambda origin: tasks.create(user_id, request.data, origin=origin))
+    return connection.write(request, lambda origin: tasks.create(user_id, request.data, origin=origin))
 
 
 async def _read(connection: Connection, user_id: int, request: Read) -> bytes:
     return protocol.read_frame(await connection.context.tasks.read(user_id, request.task_id))
 
 
-async def _update(connection: Connection, user_id: int, request: Update) -> bytes | None:
+def _update(connection: Connection, user_id: int, request: Update) -> Awaitable[bytes | None]:
     tasks = connection.context.tasks
-    return await connection.write(
+    return connection.write(
         request,
         lambda origin: tasks.update(user_id, request.task_id, request.data, rev=request.rev, origin=origin),
     )
 
 
-async def _delete(connection: Connection, user_id: int, request: Delete) -> bytes | None:
+def _delete(connection: Connection, user_id: int, request: Delete) -> Awaitable[bytes | None]:
     tasks = connection.context.tasks
-    return await connection.write(
+    return connection.write(
         request, lambda origin: tasks.delete(user_id, request.task_id, rev=request.rev, origin=origin)
     )
 

@@ -36,7 +36,7 @@ class CloseCode(IntEnum):
     TOKEN_REVOKED = 4403
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What an answer repeats of its request. ``id`` is its JSON, empty where there was none."""
 
     id: bytes = b""

@@ -7,7 +7,7 @@ is whole: cancelled or failed, it has either done everything or nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
@@ -60,7 +60,7 @@ class Store(Protocol):
     async def ping(self) -> None: ...
 
     # Tasks. UserGone: the account does not exist any more.
-    async def write(
+    def write(
         self,
         user_id: int,
         operations: Sequence[Operation],
@@ -68,7 +68,7 @@ class Store(Protocol):
         now: int,
         max_tasks: int,
         origin: int | None = None,
-    ) -> list[Written]:
+    ) -> Awaitable[list[Written]]:
         """Do all or nothing. Raises NotFound, Conflict, LimitReached, ValidationFailed (a foreign uuid),
         UserGone; with ``op`` among the error's extras, the index, where there are several operations."""
         ...

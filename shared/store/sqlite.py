@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -175,7 +175,7 @@ class SqliteStore:
         others = False
         for outcome in outcomes:
             if isinstance(outcome, Writes):
-                changes.extend(written.change for written in outcome.written if written.change is not None)
+                changes += [written.change for written in outcome if written.change is not None]
             elif not isinstance(outcome, BaseException):
                 others = True
         if changes or others:
@@ -190,7 +190,7 @@ class SqliteStore:
     async def ping(self) -> None:
         await self._points.run(_rows("SELECT 1"))
 
-    async def write(
+    def write(
         self,
         user_id: int,
         operations: Sequence[Operation],
@@ -198,9 +198,8 @@ class SqliteStore:
         now: int,
         max_tasks: int,
         origin: int | None = None,
-    ) -> list[Written]:
-        request = WriteRequest(user_id, operations, now, max_tasks, origin)
-        return (await self._writer.run(request)).written
+    ) -> Awaitable[list[Written]]:
+        return self._writer.run(WriteRequest(user_id, operations, now, max_tasks, origin))
 
     async def task(self, user_id: int, uuid: str) -> StoredTask:
         return await self._read_row(lambda connection: tasks_sql.read_task(connection, user_id, uuid))

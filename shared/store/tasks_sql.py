@@ -30,7 +30,7 @@ _TASK: Final = "SELECT tasks.id, tasks.uuid, user_id, tasks.json, 0 FROM"
 _BROUGHT_TASK: Final = "SELECT tasks.id, tasks.uuid, user_id, tasks.json, 1 FROM"
 
 
-class Feed(msgspec.Struct, frozen=True):
+class Feed(msgspec.Struct, frozen=True, gc=False):
     """A user's row of ``feeds``: ``last`` is the position of the newest change.
 
     ``unsettled`` is what the index of the user's tasks does not know yet: ids to be added and, negative, to be removed.

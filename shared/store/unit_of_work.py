@@ -46,7 +46,7 @@ _ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)  # few sizes, so that their stat
 _encode = msgspec.json.Encoder().encode
 
 
-class _Row(msgspec.Struct, frozen=True):
+class _Row(msgspec.Struct, frozen=True, gc=False):
     """A row of ``tasks``, and whether its uuid is in ``brought_uuids``."""
 
     id: int
@@ -68,10 +68,8 @@ class WriteRequest(msgspec.Struct, frozen=True):
         return unit.do(self)
 
 
-class Writes(msgspec.Struct, frozen=True):
+class Writes(list[Written]):
     """The outcome of a write of tasks, as opposed to one of accounts."""
-
-    written: list[Written]
 
 
 class UnitOfWork:
@@ -134,7 +132,7 @@ class UnitOfWork:
             return Writes([self._do(request, request.operations[0])])
         feeds, rows = self._feeds.copy(), self._rows.copy()
         logged, settled = len(self._log), len(self._settled)
-        written = []
+        written = Writes()
         for index, operation in enumerate(request.operations):
             try:
                 written.append(self._do(request, operation))
@@ -146,7 +144,7 @@ class UnitOfWork:
                     refusal.extra["task"] = None if row is None else row.task.decode()
                 refusal.extra["op"] = index
                 raise
-        return Writes(written)
+        return written
 
     def _do(self, request: WriteRequest, operation: Operation) -> Written:
         match operation:

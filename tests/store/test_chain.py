@@ -45,7 +45,7 @@ class Database:
         for number, changes in pieces:
             user_id = self.users[number]
             request = WriteRequest(user_id, [CreateTask(None, "a")] * changes, NOW, ENOUGH, None)
-            written = unit.do(request).written
+            written = unit.do(request)
             self.logs[user_id] += [result.change for result in written if result.change is not None]
         unit.flush()
 

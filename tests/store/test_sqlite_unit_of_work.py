@@ -230,7 +230,7 @@ async def test_limit_counts_what_the_group_has_made_and_deleted(owner: Owner) ->
         owner.write(DeleteTask(A), CreateTask(B, "b"), CreateTask(C, "c"), max_tasks=1),
         owner.write(DeleteTask(A), CreateTask(C, "c"), max_tasks=1),
     )
-    assert [type(outcome) for outcome in outcomes] == [list, LimitReached, LimitReached, list]
+    assert [type(outcome) for outcome in outcomes] == [Writes, LimitReached, LimitReached, Writes]
     assert [task.uuid for task in await owner.tasks()] == [C]
 
 
@@ -536,7 +536,7 @@ def test_any_task_is_found_and_stands_in_its_users_order(
             for request, outcome in zip(work, database.commit(work), strict=True):
                 assert isinstance(request, WriteRequest)
                 assert isinstance(outcome, Writes)
-                [written] = outcome.written
+                [written] = outcome
                 mine = living[request.user_id - 1]
                 if isinstance(request.operations[0], DeleteTask):
                     mine[:] = [task for task in mine if task[2] != written.task.uuid]
