@@ -32,7 +32,7 @@ from shared.store import lanes, open_store
 from shared.store.lanes import Lane, read_group
 from shared.store.migrate import migrate
 from shared.store.tasks_sql import read_row
-from shared.store.unit_of_work import UnitOfWork, WriteRequest
+from shared.store.unit_of_work import KnownFeeds, UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
 
@@ -77,7 +77,7 @@ def _database(extra: str = "") -> Iterator[sqlite3.Connection]:
 
 def _creates(connection: sqlite3.Connection, groups: int, brings_uuid: bool = False) -> float:
     """CPU of the calling thread for one durable create, in microseconds."""
-    users = itertools.cycle(range(1, _USERS + 1))
+    users, known = itertools.cycle(range(1, _USERS + 1)), KnownFeeds()
     began = time.thread_time()
     for _ in range(groups):
         requests = []
@@ -85,7 +85,8 @@ def _creates(connection: sqlite3.Connection, groups: int, brings_uuid: bool = Fa
             operation = CreateTask(str(uuid.uuid4()) if brings_uuid else None, "Task seq=1;", DESCRIPTION)
             requests.append(WriteRequest(user, [operation], now, sys.maxsize, None))
         connection.execute("BEGIN IMMEDIATE")
-        unit = UnitOfWork(connection)
+        known.begin(connection)
+        unit = UnitOfWork(connection, known)
         unit.look_up(requests)
         for request in requests:
             unit.do(request)

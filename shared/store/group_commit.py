@@ -14,7 +14,7 @@ from typing import Final
 from shared.errors import TaskbeamError, Unavailable
 from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll_back
-from shared.store.unit_of_work import UnitOfWork, WriteRequest
+from shared.store.unit_of_work import KnownFeeds, UnitOfWork, WriteRequest
 
 LOCK_TIMEOUT: Final = 5.0
 _HERE_MAX: Final = 256  # operations: bounds how long the loop is held up
@@ -68,6 +68,7 @@ class GroupCommit:
         self._lock = lock
         self._checkpoints = checkpoints
         self._version: object = None  # of the data, when nothing was written here for a while
+        self._known = KnownFeeds()
 
     def run(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
         """Do all of it on the connection's thread, where it may wait for the lock."""
@@ -96,9 +97,9 @@ class GroupCommit:
             connection.execute("PRAGMA busy_timeout = 0")
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            outcomes = _carry_out(connection, group)
+            outcomes = self._carry_out(connection, group)
         except Exception:  # noqa: BLE001 - the thread comes upon it again, and deals with it
-            roll_back(connection)
+            self._roll_back(connection)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             self._lock.release()
             return None
@@ -118,7 +119,7 @@ class GroupCommit:
         """One transaction for all; a piece that refuses (a TaskbeamError) has written nothing and fails alone."""
         try:
             connection.execute("BEGIN IMMEDIATE")
-            outcomes = _carry_out(connection, group)
+            outcomes = self._carry_out(connection, group)
         except Exception as error:  # noqa: BLE001 - whatever it is, the transaction must end
             return self._undo(connection, group, error)
         return self._commit(connection, group, outcomes)
@@ -133,8 +134,26 @@ class GroupCommit:
         return outcomes
 
     def _undo(self, connection: sqlite3.Connection, group: Sequence[Work], error: Exception) -> list[Outcome]:
-        roll_back(connection)
+        self._roll_back(connection)
         return alone_or_failed(group, error, lambda work: self._transact(connection, [work]))
+
+    def _carry_out(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
+        """Within a transaction."""
+        outcomes: list[Outcome] = []
+        self._known.begin(connection)
+        unit = UnitOfWork(connection, self._known)
+        unit.look_up([work for work in group if isinstance(work, WriteRequest)])
+        for work in group:
+            try:
+                outcomes.append(work(unit))
+            except TaskbeamError as refusal:
+                outcomes.append(refusal)
+        unit.flush()
+        return outcomes
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        self._known.forget()
+        roll_back(connection)
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         if self._checkpoints.is_due:
@@ -154,17 +173,3 @@ class GroupCommit:
             with self._lock.held():
                 if self._checkpoints.is_worth_while:
                     self._checkpoints.run(connection)
-
-
-def _carry_out(connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-    """Within a transaction."""
-    outcomes: list[Outcome] = []
-    unit = UnitOfWork(connection)
-    unit.look_up([work for work in group if isinstance(work, WriteRequest)])
-    for work in group:
-        try:
-            outcomes.append(work(unit))
-        except TaskbeamError as refusal:
-            outcomes.append(refusal)
-    unit.flush()
-    return outcomes

@@ -41,6 +41,7 @@ from shared.store.tasks_sql import (
 )
 
 UNSETTLED_MAX: Final = 16  # of a user; at that many all of them are written into the index
+_KNOWN_MAX: Final = 10_000  # users
 _ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)  # few sizes, so that their statements stay prepared
 
 _encode = msgspec.json.Encoder().encode
@@ -72,11 +73,42 @@ class Writes(list[Written]):
     """The outcome of a write of tasks, as opposed to one of accounts."""
 
 
-class UnitOfWork:
-    """What one transaction writes; to be used between BEGIN and COMMIT, by one thread."""
+class KnownFeeds:
+    """Feeds as this connection's last transaction left them: good as long as no other connection has written."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self) -> None:
+        self._feeds: dict[int, Feed] = {}
+        self._version: object = None
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """To be called within each transaction; forgets them when they may be old."""
+        # sqlite.org/pragma.html#pragma_data_version: it changes with the commits of others, not with our own.
+        version = connection.execute("PRAGMA data_version").fetchall()
+        if version != self._version or len(self._feeds) > _KNOWN_MAX:
+            self.forget()
+            self._version = version
+
+    def forget(self) -> None:
+        """To be called when a transaction is rolled back, and when something but a unit of work writes."""
+        self._feeds.clear()
+
+    def get(self, user_id: int) -> Feed | None:
+        return self._feeds.get(user_id)
+
+    def keep(self, feeds: dict[int, Feed]) -> None:
+        self._feeds.update(feeds)
+
+
+class UnitOfWork:
+    """What one transaction writes; to be used between BEGIN and COMMIT, by one thread.
+
+    Args:
+        known: shared by the connection's units of work; ``begin`` was called in this transaction.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, known: KnownFeeds) -> None:
         self._connection = connection
+        self._known = known
         self._begin()
 
     def _begin(self) -> None:
@@ -93,6 +125,7 @@ class UnitOfWork:
     def connection(self) -> sqlite3.Connection:
         """For whoever works on the rows themselves: all that was decided before is in them."""
         self.flush()
+        self._known.forget()
         return self._connection
 
     def flush(self) -> None:
@@ -102,18 +135,21 @@ class UnitOfWork:
             self._write_log()
             self._write_feeds()
             self._write_index()
+            self._known.keep(self._feeds)
         self._begin()
 
     # Deciding
 
     def look_up(self, requests: Sequence[WriteRequest]) -> None:
-        """Read with one statement what requests will ask for."""
-        feeds = self._connection.execute(
-            "SELECT user_id, seq, tasks, last, unsettled FROM json_each(?) JOIN feeds ON user_id = value",
-            (ids_text({request.user_id for request in requests}),),
-        ).fetchall()
-        for user_id, *feed in feeds:
-            self._feeds[user_id] = to_feed(*feed)
+        """Read with few statements what requests will ask for."""
+        users = {request.user_id for request in requests if self._known.get(request.user_id) is None}
+        if users:
+            feeds = self._connection.execute(
+                "SELECT user_id, seq, tasks, last, unsettled FROM json_each(?) JOIN feeds ON user_id = value",
+                (ids_text(users),),
+            ).fetchall()
+            for user_id, *feed in feeds:
+                self._feeds[user_id] = to_feed(*feed)
         uuids = {
             operation.uuid
             for request in requests
@@ -275,7 +311,7 @@ class UnitOfWork:
         return first - 1 if last is None else last
 
     def _feed(self, user_id: int) -> Feed:
-        feed = self._feeds.get(user_id)
+        feed = self._feeds.get(user_id) or self._known.get(user_id)
         if feed is None:
             feed = self._feeds[user_id] = read_feed(self._connection, user_id)
         return feed

@@ -16,7 +16,7 @@ from shared.models import Change, ChangePage, CreateTask, UpdateTask
 from shared.store import accounts_sql, change_log, unit_of_work
 from shared.store.change_log import HISTORY, MARK_EVERY, read_changes
 from shared.store.migrate import migrate
-from shared.store.unit_of_work import UnitOfWork, WriteRequest
+from shared.store.unit_of_work import KnownFeeds, UnitOfWork, WriteRequest
 from tests.store.owner import ENOUGH, NOW, Owner
 from tests.store.sqlite_file import as_writer
 from tests.support.change_chain import assert_chain
@@ -41,7 +41,7 @@ class Database:
 
     def write_group(self, *pieces: tuple[int, int]) -> None:
         """One transaction: each piece is a user's number and how many tasks they create."""
-        unit = UnitOfWork(self.connection)
+        unit = UnitOfWork(self.connection, KnownFeeds())
         for number, changes in pieces:
             user_id = self.users[number]
             request = WriteRequest(user_id, [CreateTask(None, "a")] * changes, NOW, ENOUGH, None)
