@@ -128,35 +128,30 @@ class Connection:
     # The life of a connection: called by the socket
 
     def on_message(self, message: str) -> Coroutine[Any, Any, None] | None:
-        """Begin one message; the work of carrying it out is returned, unless it was refused at once."""
+        """Begin one message; the work of carrying it out is returned, unless it is no JSON."""
         if self._closing:
             return None
         self._answer_bytes = 0
-        envelope = NO_ENVELOPE
+        request: Request | BadRequest
         try:
-            try:
-                request = protocol.parse(message)
-            except BadRequest as bad:
-                envelope = bad.envelope
-                self._keep_to_rate()
-                self._require_authenticated(envelope)
-                raise bad.error from None
-            envelope = request.envelope
-            self._keep_to_rate()
-            if not isinstance(request, Auth):
-                self._require_authenticated(envelope)
+            request = protocol.parse(message)
+        except BadRequest as bad:
+            request = bad
         except Exception as error:  # noqa: BLE001 - the client is told, the log has the rest
-            self._report(error, envelope)
+            self._report(error, NO_ENVELOPE)
             return None
         return self._carry_out(request)
 
-    async def _carry_out(self, request: Request) -> None:
+    async def _carry_out(self, request: Request | BadRequest) -> None:
         self._busy = True
         try:
+            self._keep_to_rate()
             if isinstance(request, Auth):
                 await self._authenticate(request)
             else:
                 user_id = self._require_authenticated(request.envelope)
+                if isinstance(request, BadRequest):
+                    raise request.error
                 answer = await COMMANDS[type(request)](self, user_id, request)
                 if answer is not None:
                     self.send(protocol.with_id(answer, request.envelope.id))

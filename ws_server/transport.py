@@ -120,7 +120,8 @@ class Socket(asyncio.Protocol):
 
     def send(self, text: bytes) -> None:
         """Send a text message, now; does nothing once the connection is closing."""
-        self.send_on_the_wire(text_on_the_wire(text))
+        if self._protocol.state is OPEN:
+            self._transport.write(text_on_the_wire(text))
 
     def send_on_the_wire(self, data: bytes) -> None:
         """As ``send``, with the bytes that ``text_on_the_wire`` made."""
@@ -290,7 +291,7 @@ class Socket(asyncio.Protocol):
         except Exception:  # noqa: BLE001 - the log has it
             self._on_defect()
             return
-        if asyncio.isfuture(awaited):
+        if isinstance(awaited, asyncio.Future):
             self._work = work
             awaited.add_done_callback(self._go_on)
         else:

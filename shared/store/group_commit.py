@@ -86,8 +86,12 @@ class GroupCommit:
         Two threads that both run Python take turns at every statement. ``None``: nothing was done, because the
         lock is not free at this moment, or there is more to do than the loop may be held up for.
         """
-        requests = [work for work in group if isinstance(work, WriteRequest)]
-        if len(requests) < len(group) or sum(len(work.operations) for work in requests) > _HERE_MAX:
+        operations = 0
+        for work in group:
+            if not isinstance(work, WriteRequest):
+                return None
+            operations += len(work.operations)
+        if operations > _HERE_MAX:
             return None
         try:
             self._lock.acquire()

@@ -175,7 +175,9 @@ class SqliteStore:
         others = False
         for outcome in outcomes:
             if isinstance(outcome, Writes):
-                changes += [written.change for written in outcome if written.change is not None]
+                for written in outcome:
+                    if written.change is not None:
+                        changes.append(written.change)
             elif not isinstance(outcome, BaseException):
                 others = True
         if changes or others:

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from shared.clock import TURNS, moment, moment_of, timestamp, uuid7
+from shared.clock import moment, moment_of, timestamp, uuid7
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError, ValidationFailed
 from shared.models import (
     Change,
@@ -77,26 +77,20 @@ class KnownFeeds:
     """Feeds as this connection's last transaction left them: good as long as no other connection has written."""
 
     def __init__(self) -> None:
-        self._feeds: dict[int, Feed] = {}
+        self.by_user: dict[int, Feed] = {}
         self._version: object = None
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """To be called within each transaction; forgets them when they may be old."""
         # sqlite.org/pragma.html#pragma_data_version: it changes with the commits of others, not with our own.
         version = connection.execute("PRAGMA data_version").fetchall()
-        if version != self._version or len(self._feeds) > _KNOWN_MAX:
+        if version != self._version or len(self.by_user) > _KNOWN_MAX:
             self.forget()
             self._version = version
 
     def forget(self) -> None:
         """To be called when a transaction is rolled back, and when something but a unit of work writes."""
-        self._feeds.clear()
-
-    def get(self, user_id: int) -> Feed | None:
-        return self._feeds.get(user_id)
-
-    def keep(self, feeds: dict[int, Feed]) -> None:
-        self._feeds.update(feeds)
+        self.by_user.clear()
 
 
 class UnitOfWork:
@@ -135,14 +129,14 @@ class UnitOfWork:
             self._write_log()
             self._write_feeds()
             self._write_index()
-            self._known.keep(self._feeds)
+            self._known.by_user.update(self._feeds)
         self._begin()
 
     # Deciding
 
     def look_up(self, requests: Sequence[WriteRequest]) -> None:
         """Read with few statements what requests will ask for."""
-        users = {request.user_id for request in requests if self._known.get(request.user_id) is None}
+        users = {request.user_id for request in requests} - self._known.by_user.keys()
         if users:
             feeds = self._connection.execute(
                 "SELECT user_id, seq, tasks, last, unsettled FROM json_each(?) JOIN feeds ON user_id = value",
@@ -289,29 +283,33 @@ class UnitOfWork:
 
     def _next_moment(self, now: int) -> int:
         """The first of the microsecond that no task has; where all are taken, of the next one that has any."""
-        while True:
-            first = moment(now)
-            last = self._moments.get(now)
-            if last is None:
-                last = self._last_moment(first)
-            if last < first + TURNS - 1:
-                self._moments[now] = last + 1
-                return last + 1
-            now += 1
-
-    def _last_moment(self, first: int) -> int:
-        """The last that is taken of a microsecond's; if none is, the one before the first."""
         if self._newest is None:
             self._newest = self._connection.execute("SELECT max(id) FROM tasks").fetchall()[0][0] or 0
-        if self._newest < first:
-            return first - 1
-        last: int | None = self._connection.execute(
-            "SELECT max(id) FROM tasks WHERE id BETWEEN ? AND ?", (first, first + TURNS - 1)
-        ).fetchall()[0][0]
-        return first - 1 if last is None else last
+        free = max(moment(now), self._newest + 1)
+        if free < moment(now + 1):
+            self._moments[now] = free
+        else:  # the clock was set back, or another process was faster, or all are taken
+            free = self._moment_among_others(now)
+        self._newest = max(free, self._newest)
+        return free
+
+    def _moment_among_others(self, now: int) -> int:
+        while True:
+            first, after = moment(now), moment(now + 1)
+            last = (
+                self._moments.get(now)
+                or self._connection.execute(
+                    "SELECT max(id) FROM tasks WHERE id >= ? AND id < ?", (first, after)
+                ).fetchall()[0][0]
+            )
+            free = first if last is None else last + 1
+            if free < after:
+                self._moments[now] = free
+                return free
+            now += 1
 
     def _feed(self, user_id: int) -> Feed:
-        feed = self._feeds.get(user_id) or self._known.get(user_id)
+        feed = self._feeds.get(user_id) or self._known.by_user.get(user_id)
         if feed is None:
             feed = self._feeds[user_id] = read_feed(self._connection, user_id)
         return feed

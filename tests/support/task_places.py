@@ -8,7 +8,7 @@ import sqlite3
 from shared.clock import TURNS, moment_of, timestamp
 
 
-def assert_places(connection: sqlite3.Connection) -> None:
+def assert_places(connection: sqlite3.Connection, turns: int = TURNS) -> None:
     """Every task has what it is found by, and nothing is left of those that are gone.
 
     A user's index and what their feed says is not in it yet make exactly the user's tasks.
@@ -18,7 +18,7 @@ def assert_places(connection: sqlite3.Connection) -> None:
         said = json.loads(task)
         assert (uuid, user_id) == (said["uuid"], said["user_id"]), f"{uuid}, user_id {user_id}: {said}"
         moments = [
-            timestamp(number // TURNS - late) for late in (0, 1)
+            timestamp(number // turns - late) for late in (0, 1)
         ]  # when a microsecond's turns are taken
         assert said["time_created"] in moments, f"id {number}, of {moments[0]}: {said}"
         of_user.setdefault(user_id, set()).add(number)

@@ -281,3 +281,26 @@ def test_password_has_8_to_128_characters(length: int, good: bool) -> None:
         assert good
     except ValidationFailed:
         assert not good
+
+
+@given(objects("task", "description", "completed"))
+def test_create_is_cleaned_as_an_update_of_the_same_fields(data: dict[str, Any]) -> None:
+    """Most are good at one look; what that look lets through is what the rules make of each field."""
+    assume("task" in data)
+
+    def outcome(clean: Callable[[], CreateTask | UpdateTask]) -> object:
+        try:
+            cleaned = clean()
+        except ValidationFailed as failed:
+            return failed.errors
+        return cleaned.task, cleaned.description or "", cleaned.completed or False
+
+    assert outcome(lambda: clean_create(data)) == outcome(lambda: clean_update(UUID, data, None))
+
+
+@pytest.mark.parametrize("field", ["task", "description"])
+@pytest.mark.parametrize("bad", ["a\0", "x" * 10_001])
+def test_bad_text_beside_good_fields_is_found(field: str, bad: str) -> None:
+    with pytest.raises(ValidationFailed) as failed:
+        clean_create({"task": "good", "description": "good", field: bad})
+    check_errors(failed.value, field)
