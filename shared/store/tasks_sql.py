@@ -18,8 +18,8 @@ SHORT_LIST: Final = 100  # rows
 _IDS = """
 SELECT id FROM user_tasks WHERE user_id = :user_id
 UNION ALL SELECT value FROM json_each(:unsettled)"""
-_SETTLED = "user_tasks CROSS JOIN task_fields USING (id) WHERE user_tasks.user_id = :user_id"
-_UNSETTLED = "json_each(:unsettled) CROSS JOIN task_fields ON task_fields.id = value WHERE true"
+_SETTLED = "user_tasks AS place"
+_UNSETTLED = "(SELECT :user_id AS user_id, value AS id FROM json_each(:unsettled)) AS place"
 
 _decode_ids = msgspec.json.Decoder(tuple[int, ...]).decode
 _encode = msgspec.json.Encoder().encode
@@ -112,23 +112,27 @@ def find_tasks(connection: sqlite3.Connection, user_id: int, query: TaskQuery) -
 
 
 def _find_tasks(connection: sqlite3.Connection, user_id: int, feed: Feed, query: TaskQuery) -> TaskPage:
-    where = " AND task_fields.user_id = :user_id"
+    where = "place.user_id = :user_id AND task.user_id = :user_id"
     values: dict[str, Any] = {"user_id": user_id, "unsettled": ids_text(feed.unsettled)}
     if query.completed is not None:
-        where += " AND task_fields.completed = :completed"
+        where += " AND task.completed = :completed"
         values["completed"] = query.completed
     for number, term in enumerate(query.search):
         name = f"term{number}"
-        where += f" AND (instr(casefold(task_fields.task), :{name}) OR instr(casefold(description), :{name}))"
+        where += f" AND (instr(casefold(task.task), :{name}) OR instr(casefold(description), :{name}))"
         values[name] = term
     terms = _order(query)
-    columns = ", ".join(["task_fields.json", *(f"task_fields.{field}" for field, _ in terms)])
+    columns = ", ".join(["task.json", *(column for column, _ in terms)])
     order = ", ".join(
         f"{number} {'DESC' if descends else 'ASC'}" for number, (_, descends) in enumerate(terms, start=2)
     )
+    places = (_SETTLED, _UNSETTLED) if feed.unsettled else (_SETTLED,)
+    selected = " UNION ALL ".join(
+        f"SELECT {columns} FROM {place} CROSS JOIN task_fields AS task ON task.id = place.id WHERE {where}"
+        for place in places
+    )
     rows = connection.execute(
-        f"""SELECT {columns} FROM {_SETTLED}{where} UNION ALL SELECT {columns} FROM {_UNSETTLED}{where}
-        ORDER BY {order} LIMIT :limit OFFSET :offset""",
+        f"{selected} ORDER BY {order} LIMIT :limit OFFSET :offset",
         values | {"limit": -1 if query.limit is None else query.limit, "offset": query.offset},
     ).fetchall()
     if not _is_filtered(query):
@@ -136,11 +140,7 @@ def _find_tasks(connection: sqlite3.Connection, user_id: int, feed: Feed, query:
     elif query.limit is None and not query.offset:
         count = len(rows)
     else:
-        count = connection.execute(
-            f"""SELECT (SELECT count(*) FROM {_SETTLED}{where})
-            + (SELECT count(*) FROM {_UNSETTLED}{where})""",
-            values,
-        ).fetchall()[0][0]
+        count = connection.execute(f"SELECT count(*) FROM ({selected})", values).fetchall()[0][0]
     return TaskPage(b"[%b]" % b",".join([row[0] for row in rows]), count, feed.seq)
 
 
@@ -149,9 +149,9 @@ def _order(query: TaskQuery) -> list[tuple[str, bool]]:
     terms: list[tuple[str, bool]] = []
     for field, descends in query.ordering:
         if field == "time_created":
-            return [*terms, ("id", descends)]
-        terms.append((field, descends))
-    return [*terms, ("id", query.ordering[0][1])]
+            return [*terms, ("place.id", descends)]
+        terms.append((f"task.{field}", descends))
+    return [*terms, ("place.id", query.ordering[0][1])]
 
 
 def _is_filtered(query: TaskQuery) -> bool:

@@ -14,7 +14,7 @@ from shared.store import Store, open_store, tasks_sql
 from shared.store.tasks_sql import SHORT_LIST
 from tests.store.engines import engine_settings
 from tests.store.owner import NOW, SECOND, Owner, listed, new_owner
-from tests.store.sqlite_file import Statements
+from tests.store.sqlite_file import Statements, here_connection
 
 OLDEST_FIRST, NEWEST_FIRST = (("time_created", False),), (("time_created", True),)
 BY_TEXT = (("task", False), ("time_created", True))
@@ -156,3 +156,27 @@ async def test_search_folds_case_on_both_sides_of_the_border(
         for search, expected in (("STRASSE", ["Straße"]), ("été", ["ÉTÉ"])):
             page = await owner.store.tasks(owner.id, clean_query({"search": search}))
             assert [task.task for task in listed(page)] == expected
+
+
+@pytest.mark.parametrize("ordering", [OLDEST_FIRST, NEWEST_FIRST])
+async def test_first_page_takes_as_many_steps_however_many_tasks_there_are(
+    owner: Owner, stranger: Owner, ordering: tuple[tuple[str, bool], ...]
+) -> None:
+    await _fill(owner, 3 * SHORT_LIST)
+    for _ in range(10):
+        await _fill(stranger, 3 * SHORT_LIST)
+    connection = here_connection(owner.store)
+
+    def steps(user_id: int) -> int:
+        taken = 0
+
+        def take() -> None:
+            nonlocal taken
+            taken += 1
+
+        connection.set_progress_handler(take, 1)
+        tasks_sql.find_few_tasks(connection, user_id, TaskQuery(limit=50, ordering=ordering))
+        connection.set_progress_handler(None, 1)
+        return taken
+
+    assert 0 < steps(stranger.id) < 1.2 * steps(owner.id)
