@@ -33,18 +33,23 @@ _numbers = itertools.count(secrets.randbits(32))
 
 def request_id(request: web.Request) -> str:
     """The caller's, if it sent a good one; else one that no other request has."""
-    known = request.get(REQUEST_ID)
-    if known is None:
-        given = request.headers.get(_X_REQUEST_ID)
-        known = given if given and _GIVEN_ID.fullmatch(given) else f"{_OUR_IDS}{next(_numbers):016x}"
-        request[REQUEST_ID] = known
-    return known
+    try:
+        return request[REQUEST_ID]
+    except KeyError:
+        request[REQUEST_ID] = made = _choose_id(request)
+        return made
+
+
+def _choose_id(request: web.Request) -> str:
+    given = request.headers.get(_X_REQUEST_ID)
+    return given if given and _GIVEN_ID.fullmatch(given) else f"{_OUR_IDS}{next(_numbers):016x}"
 
 
 def answered(handler: Handler) -> Handler:
     """A handler whose every error is an answer; a middleware of aiohttp's would cost each request three calls more."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        request[REQUEST_ID] = _choose_id(request)
         try:
             if request.method == hdrs.METH_OPTIONS and _is_preflight(request):
                 return _preflight(request)

@@ -36,9 +36,9 @@ class TaskService:
     def epoch(self) -> str:
         return self._store.epoch
 
-    async def read(self, user_id: int, task_id: str) -> StoredTask:
+    def read(self, user_id: int, task_id: str) -> Awaitable[StoredTask]:
         """Raises NotFound."""
-        return await self._store.task(user_id, known_id(task_id))
+        return self._store.task(user_id, known_id(task_id))
 
     async def find(self, user_id: int, query: TaskQuery) -> TaskPage:
         return await self._store.tasks(user_id, query)

@@ -73,7 +73,7 @@ class Store(Protocol):
         UserGone; with ``op`` among the error's extras, the index, where there are several operations."""
         ...
 
-    async def task(self, user_id: int, uuid: str) -> StoredTask: ...  # NotFound
+    def task(self, user_id: int, uuid: str) -> Awaitable[StoredTask]: ...  # NotFound
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage: ...  # UserGone
 
     # The change log

@@ -203,8 +203,8 @@ class SqliteStore:
     ) -> Awaitable[list[Written]]:
         return self._writer.run(WriteRequest(user_id, operations, now, max_tasks, origin))
 
-    async def task(self, user_id: int, uuid: str) -> StoredTask:
-        return await self._read_row(lambda connection: tasks_sql.read_task(connection, user_id, uuid))
+    def task(self, user_id: int, uuid: str) -> Awaitable[StoredTask]:
+        return self._read_row(lambda connection: tasks_sql.read_task(connection, user_id, uuid))
 
     async def _read_row(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """On the event loop, or, when the database is not free at this moment, on a thread that can wait for it."""

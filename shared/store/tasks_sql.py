@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Collection
 from typing import Any, Final
@@ -112,29 +113,17 @@ def find_tasks(connection: sqlite3.Connection, user_id: int, query: TaskQuery) -
 
 
 def _find_tasks(connection: sqlite3.Connection, user_id: int, feed: Feed, query: TaskQuery) -> TaskPage:
-    where = "place.user_id = :user_id AND task.user_id = :user_id"
-    values: dict[str, Any] = {"user_id": user_id, "unsettled": ids_text(feed.unsettled)}
-    if query.completed is not None:
-        where += " AND task.completed = :completed"
-        values["completed"] = query.completed
-    for number, term in enumerate(query.search):
-        name = f"term{number}"
-        where += f" AND (instr(casefold(task.task), :{name}) OR instr(casefold(description), :{name}))"
-        values[name] = term
-    terms = _order(query)
-    columns = ", ".join(["task.json", *(column for column, _ in terms)])
-    order = ", ".join(
-        f"{number} {'DESC' if descends else 'ASC'}" for number, (_, descends) in enumerate(terms, start=2)
-    )
-    places = (_SETTLED, _UNSETTLED) if feed.unsettled else (_SETTLED,)
-    selected = " UNION ALL ".join(
-        f"SELECT {columns} FROM {place} CROSS JOIN task_fields AS task ON task.id = place.id WHERE {where}"
-        for place in places
-    )
-    rows = connection.execute(
-        f"{selected} ORDER BY {order} LIMIT :limit OFFSET :offset",
-        values | {"limit": -1 if query.limit is None else query.limit, "offset": query.offset},
-    ).fetchall()
+    is_completed = query.completed is not None
+    selected, ordered = _statement(is_completed, len(query.search), query.ordering, bool(feed.unsettled))
+    values: dict[str, Any] = {
+        "user_id": user_id,
+        "unsettled": ids_text(feed.unsettled),
+        "completed": query.completed,
+        "limit": -1 if query.limit is None else query.limit,
+        "offset": query.offset,
+    }
+    values |= {f"term{number}": term for number, term in enumerate(query.search)}
+    rows = connection.execute(ordered, values).fetchall()
     if not _is_filtered(query):
         count = feed.tasks
     elif query.limit is None and not query.offset:
@@ -144,14 +133,36 @@ def _find_tasks(connection: sqlite3.Connection, user_id: int, feed: Feed, query:
     return TaskPage(b"[%b]" % b",".join([row[0] for row in rows]), count, feed.seq)
 
 
-def _order(query: TaskQuery) -> list[tuple[str, bool]]:
+@functools.lru_cache(maxsize=64)
+def _statement(
+    is_completed: bool, terms: int, ordering: tuple[tuple[str, bool], ...], has_unsettled: bool
+) -> tuple[str, str]:
+    """What is asked for, and the same in order, from an offset to a limit."""
+    where = "place.user_id = :user_id AND task.user_id = :user_id"
+    if is_completed:
+        where += " AND task.completed = :completed"
+    for term in (f":term{number}" for number in range(terms)):
+        where += f" AND (instr(casefold(task.task), {term}) OR instr(casefold(description), {term}))"
+    columns = _order(ordering)
+    names = ", ".join(["task.json", *(column for column, _ in columns)])
+    order = ", ".join(
+        f"{number} {'DESC' if descends else 'ASC'}" for number, (_, descends) in enumerate(columns, start=2)
+    )
+    selected = " UNION ALL ".join(
+        f"SELECT {names} FROM {place} CROSS JOIN task_fields AS task ON task.id = place.id WHERE {where}"
+        for place in ((_SETTLED, _UNSETTLED) if has_unsettled else (_SETTLED,))
+    )
+    return selected, f"{selected} ORDER BY {order} LIMIT :limit OFFSET :offset"
+
+
+def _order(ordering: tuple[tuple[str, bool], ...]) -> list[tuple[str, bool]]:
     """Ids are in the order of creation, which decides among equals, too."""
-    terms: list[tuple[str, bool]] = []
-    for field, descends in query.ordering:
+    columns: list[tuple[str, bool]] = []
+    for field, descends in ordering:
         if field == "time_created":
-            return [*terms, ("place.id", descends)]
-        terms.append((f"task.{field}", descends))
-    return [*terms, ("place.id", query.ordering[0][1])]
+            return [*columns, ("place.id", descends)]
+        columns.append((f"task.{field}", descends))
+    return [*columns, ("place.id", ordering[0][1])]
 
 
 def _is_filtered(query: TaskQuery) -> bool:
