@@ -27,11 +27,12 @@ import msgspec
 from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
 from shared.clock import moment, system_clock, timestamp, uuid7
-from shared.models import CreateTask, Task
+from shared.models import CreateTask, Task, TaskQuery
 from shared.store import lanes, open_store
 from shared.store.lanes import Lane, read_group
 from shared.store.migrate import migrate
-from shared.store.tasks_sql import read_row
+from shared.store.pages import Pages
+from shared.store.tasks_sql import find_few_tasks, read_row
 from shared.store.unit_of_work import KnownFeeds, UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
@@ -209,6 +210,15 @@ def _busy_writers(quiet_turns: int) -> float:
         return asyncio.run(measure(Path(folder)))
 
 
+def _short_list(anew: bool) -> float:
+    """Of 50 tasks, two of them not settled yet."""
+    with _database() as connection:
+        _creates(connection, 50)
+        query, pages = TaskQuery(), Pages()
+        assert find_few_tasks(connection, pages, 1, query) == find_few_tasks(connection, Pages(), 1, query)
+        return _each(lambda: find_few_tasks(connection, Pages() if anew else pages, 1, query), 500)
+
+
 def _token(way: Callable[[TokenCodec, VerifiedTokens, str], object]) -> float:
     codec, verified = TokenCodec(KEY, (), system_clock), VerifiedTokens(system_clock)
     text, token = codec.issue("access", 1, uuid.uuid4().hex, 3600)
@@ -250,6 +260,7 @@ TRICKS: Final = (
     Trick("read a task: a hop to a thread / here, in a turn's one transaction", "read", _read_on_a_thread, lambda: _read(_GROUP)),
     Trick("read a task: a transaction each / one for a turn of the loop", "read", lambda: _read(1), lambda: _read(_GROUP)),
     Trick("list of 50: of columns / of stored JSON", "list", lambda: _list_of_fifty(True), lambda: _list_of_fifty(False)),
+    Trick("list of 50: read anew / kept while nobody writes to it", "list", lambda: _short_list(True), lambda: _short_list(False)),
     Trick("the log's file: appended to / written over", "create", lambda: _create(checkpoint="TRUNCATE"), _create),
     Trick(
         "a user's changes: an index / a chain",

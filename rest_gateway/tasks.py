@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import TOKEN, Endpoint
@@ -81,8 +81,9 @@ def _task_id(request: web.Request) -> str:
 
 async def _read(request: web.Request) -> web.Response:
     task = await request.app[TASKS].read(request[TOKEN].user_id, _task_id(request))
-    tags = request.if_none_match
-    if tags is not None and any(tag.value in ("*", str(task.rev)) for tag in tags):
+    if hdrs.IF_NONE_MATCH in request.headers and any(
+        tag.value in ("*", str(task.rev)) for tag in request.if_none_match or ()
+    ):
         return web.Response(status=304, headers={"ETag": f'"{task.rev}"'})
     return _task_response(task)
 

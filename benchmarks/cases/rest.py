@@ -1,6 +1,7 @@
 """32 keep-alive connections of one user, each with one request in flight. The raw aiohttp handler beside each point sends
 the bytes that the gateway sent once, headers and all, and looks at nothing; for POST it reads the body. The list is
-that of a user with exactly 50 tasks, whole and with `limit=50`."""
+that of a user with exactly 50 tasks, whole and with `limit=50`. Nobody writes to it meanwhile, so that ours is kept after
+its first read; what to read it costs is among the tricks (`python -m benchmarks.tricks`)."""
 
 from __future__ import annotations
 

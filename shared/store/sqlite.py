@@ -31,6 +31,7 @@ from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.group_commit import GroupCommit, WriteLock
 from shared.store.lanes import HereLane, Lane, Outcome, on_thread, read_group
 from shared.store.migrate import migrate
+from shared.store.pages import Pages
 from shared.store.unit_of_work import WriteRequest, Writes
 
 T = TypeVar("T")
@@ -164,6 +165,7 @@ class SqliteStore:
         self._points = Lane(points, read_group)  # single rows: never behind a long list
         self._scans = Lane(scans, read_group)
         self._here = here
+        self._pages = Pages()
         self.lanes = (self._writer, self._points, self._scans)
         self._listeners: list[CommitListener] = []
 
@@ -214,7 +216,9 @@ class SqliteStore:
             return await self._points.run(read)
 
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage:
-        page = await self._read_row(lambda connection: tasks_sql.find_few_tasks(connection, user_id, query))
+        page = await self._read_row(
+            lambda connection: tasks_sql.find_few_tasks(connection, self._pages, user_id, query)
+        )
         if page is None:
             page = await self._scans.run(lambda connection: tasks_sql.find_tasks(connection, user_id, query))
         return page

@@ -12,6 +12,7 @@ import msgspec
 from shared.clock import moment_of
 from shared.errors import NotFound, UserGone
 from shared.models import StoredTask, TaskPage, TaskQuery
+from shared.store.pages import Pages
 
 SHORT_LIST: Final = 100  # rows
 
@@ -96,15 +97,24 @@ def read_task(connection: sqlite3.Connection, user_id: int, uuid: str) -> Stored
     return StoredTask(uuid, row[3])
 
 
-def find_few_tasks(connection: sqlite3.Connection, user_id: int, query: TaskQuery) -> TaskPage | None:
+def find_few_tasks(
+    connection: sqlite3.Connection, pages: Pages, user_id: int, query: TaskQuery
+) -> TaskPage | None:
     """``None`` where more than ``SHORT_LIST`` rows would have to be looked at, or searched. Raises UserGone."""
     if query.search:
         return None
     feed = read_feed(connection, user_id)
+    page = pages.get(user_id, query, feed.seq)
+    if page is not None:
+        return page
     looked_at = feed.tasks
     if query.limit is not None and not _is_filtered(query) and query.ordering[0][0] == "time_created":
         looked_at = min(looked_at, query.offset + query.limit)
-    return _find_tasks(connection, user_id, feed, query) if looked_at <= SHORT_LIST else None
+    if looked_at > SHORT_LIST:
+        return None
+    page = _find_tasks(connection, user_id, feed, query)
+    pages.keep(user_id, query, page)
+    return page
 
 
 def find_tasks(connection: sqlite3.Connection, user_id: int, query: TaskQuery) -> TaskPage:

@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.clients import Account, Rest, new_account
+from tests.support.clients import Account, Rest, connected, new_account
+from tests.support.frames import create
 from tests.support.processes import System
 
 
@@ -133,3 +134,22 @@ def test_every_list_is_its_users_own(system: System, owner: Account) -> None:
     assert stranger.rest("GET", "/?limit=5").body["count"] == 0
     assert stranger.rest("GET", "/?search=task").body == []
     assert Rest(system)("GET", "/").status == 401
+
+
+async def test_list_shows_at_once_what_a_socket_wrote(system: System) -> None:
+    """The gateway keeps lists that nobody has changed; the WebSocket server is another process."""
+    account = new_account(system)
+
+    def listed() -> list[str]:
+        return [task["task"] for task in account.rest("GET", "/").body]
+
+    async with connected(system, account.access, push=False) as client:
+        assert listed() == []
+        for number in range(20):
+            frame = await create(client, f"Task {number}")
+            assert listed() == [f"Task {number}"]
+            change = {"mode": "update", "task_id": frame["task_id"], "data": {"task": "changed"}}
+            await client.ask(change)
+            assert listed() == ["changed"]
+            await client.ask({"mode": "delete", "task_id": frame["task_id"]})
+            assert listed() == []

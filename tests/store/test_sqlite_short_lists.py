@@ -11,6 +11,7 @@ from shared.errors import UserGone
 from shared.models import CreateTask, DeleteTask, Task, TaskPage, TaskQuery
 from shared.rules import SEARCH_TERMS_MAX, clean_query
 from shared.store import Store, open_store, tasks_sql
+from shared.store.pages import Pages
 from shared.store.tasks_sql import SHORT_LIST
 from tests.store.engines import engine_settings
 from tests.store.owner import NOW, SECOND, Owner, listed, new_owner
@@ -100,6 +101,7 @@ async def test_answers_on_both_sides_of_the_border_are_those_of_a_plain_list(
         assert page.seq == tasks + 2
         with monkeypatch.context() as patch:
             patch.setattr(tasks_sql, "SHORT_LIST", -1)
+            patch.setattr(Pages, "get", lambda *_: None)
             assert await _ask(owner, query) == (page, True), query
 
 
@@ -175,7 +177,7 @@ async def test_first_page_takes_as_many_steps_however_many_tasks_there_are(
             taken += 1
 
         connection.set_progress_handler(take, 1)
-        tasks_sql.find_few_tasks(connection, user_id, TaskQuery(limit=50, ordering=ordering))
+        tasks_sql.find_few_tasks(connection, Pages(), user_id, TaskQuery(limit=50, ordering=ordering))
         connection.set_progress_handler(None, 1)
         return taken
 
