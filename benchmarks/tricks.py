@@ -23,12 +23,15 @@ from unittest.mock import patch
 import aiosqlite
 import jwt
 import msgspec
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
 
 from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
 from shared.clock import moment, system_clock, timestamp, uuid7
 from shared.models import CreateTask, Task, TaskQuery
-from shared.store import lanes, open_store
+from shared.store import lanes, open_store, unit_of_work
 from shared.store.lanes import Lane, read_group
 from shared.store.migrate import migrate
 from shared.store.pages import Pages
@@ -36,6 +39,7 @@ from shared.store.tasks_sql import find_few_tasks, read_row
 from shared.store.unit_of_work import KnownFeeds, UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
+from ws_server.frames import sole_text
 
 _USERS: Final = 64
 _GROUP: Final = 64  # what as many busy connections bring at once
@@ -96,8 +100,13 @@ def _creates(connection: sqlite3.Connection, groups: int, brings_uuid: bool = Fa
     return (time.thread_time() - began) / (groups * _GROUP) * 1e6
 
 
-def _create(extra: str = "", checkpoint: str = "RESTART", brings_uuid: bool = False) -> float:
-    with _database(extra) as connection:
+def _create(
+    extra: str = "",
+    checkpoint: str = "RESTART",
+    brings_uuid: bool = False,
+    known_max: int = unit_of_work._KNOWN_MAX,
+) -> float:
+    with patch.object(unit_of_work, "_KNOWN_MAX", known_max), _database(extra) as connection:
         _creates(connection, 2 * _GROUPS, brings_uuid)
         connection.execute(f"PRAGMA wal_checkpoint({checkpoint})")
         return _creates(connection, _GROUPS, brings_uuid)
@@ -219,6 +228,19 @@ def _short_list(anew: bool) -> float:
         return _each(lambda: find_few_tasks(connection, Pages() if anew else pages, 1, query), 500)
 
 
+def _message(way: Callable[[ServerProtocol, bytes], object]) -> float:
+    """Of a create, from the bytes that came to its text."""
+    text = _encode({"mode": "create", "data": {"task": "Task seq=1;", "description": DESCRIPTION}})
+    protocol, data = ServerProtocol(state=OPEN), Frame(Opcode.TEXT, text).serialize(mask=True)
+    return _each(lambda: way(protocol, data), 2000)
+
+
+def _parse(protocol: ServerProtocol, data: bytes) -> object:
+    protocol.receive_data(data)
+    protocol.data_to_send()
+    return protocol.events_received()
+
+
 def _token(way: Callable[[TokenCodec, VerifiedTokens, str], object]) -> float:
     codec, verified = TokenCodec(KEY, (), system_clock), VerifiedTokens(system_clock)
     text, token = codec.issue("access", 1, uuid.uuid4().hex, 3600)
@@ -246,6 +268,12 @@ TRICKS: Final = (
         lambda: _busy_writers(lanes._QUIET_TURNS),
     ),
     Trick(
+        "a message that comes whole: the library's parser / unmasked at sight",
+        "message",
+        lambda: _message(_parse),
+        lambda: _message(lambda _, data: sole_text(data, None)),
+    ),
+    Trick(
         "a token's claims: verify them each time / remember them",
         "token",
         lambda: _token(lambda codec, _, text: codec.verify(text, "access")),
@@ -268,6 +296,7 @@ TRICKS: Final = (
         lambda: _create("CREATE UNIQUE INDEX by_user ON changes (user_id, seq);"),
         _create,
     ),
+    Trick("a user's feed: read in each transaction / remembered", "create", lambda: _create(known_max=-1), _create),
     Trick("a task's fields: generated columns / a view", "create", lambda: _create(_GENERATED), _create),
     Trick(
         "ids: random uuids with an index / in the uuids that are made here",

@@ -35,7 +35,10 @@ _LAST_MILLISECOND: Final = (1 << 63) // (1000 * TURNS) - 1  # in the year 2112
 
 
 def moment(microseconds: int) -> int:
-    """The first *moment* of a microsecond: a number of 63 bits that goes on by one for each of its ``TURNS``."""
+    """The first *moment* of a microsecond: a number that goes on by one for each of its ``TURNS``.
+
+    Of 63 bits from 1970 to 2112; a clock outside of that can make no tasks.
+    """
     return microseconds << _TURN_BITS
 
 

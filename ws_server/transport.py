@@ -173,8 +173,8 @@ class Socket(asyncio.Protocol):
         self._unparsed += len(data)
         self._protocol.receive_data(data)
         self._received()
-        if is_handshake and data.endswith(_END_OF_REQUEST) and data.count(_END_OF_REQUEST) == 1:
-            self._unparsed = 0  # the request ended with it, and no frame came along
+        if is_handshake and self._unparsed == len(data) and data.find(_END_OF_REQUEST) == len(data) - 4 >= 0:
+            self._unparsed = 0  # the request came in one piece, and no frame along with it
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()

@@ -26,10 +26,9 @@ _UNSETTLED = "(SELECT :user_id AS user_id, value AS id FROM json_each(:unsettled
 _decode_ids = msgspec.json.Decoder(tuple[int, ...]).decode
 _encode = msgspec.json.Encoder().encode
 
-TaskRow = tuple[int, str, int, bytes, bool]
-"""A row of ``tasks``, and whether its uuid is in ``brought_uuids``."""
-_TASK: Final = "SELECT tasks.id, tasks.uuid, user_id, tasks.json, 0 FROM"
-_BROUGHT_TASK: Final = "SELECT tasks.id, tasks.uuid, user_id, tasks.json, 1 FROM"
+TaskRow = tuple[int, str, int, bytes]
+"""A row of ``tasks``."""
+_TASK: Final = "SELECT tasks.id, tasks.uuid, user_id, tasks.json FROM"
 
 
 class Feed(msgspec.Struct, frozen=True, gc=False):
@@ -68,22 +67,22 @@ def read_row(connection: sqlite3.Connection, uuid: str) -> TaskRow | None:
     rows = connection.execute(f"{_TASK} tasks WHERE id = ? AND uuid = ?", (moment_of(uuid), uuid)).fetchall()
     if not rows:
         rows = connection.execute(
-            f"{_BROUGHT_TASK} brought_uuids JOIN tasks USING (id) WHERE brought_uuids.uuid = ?",
+            f"{_TASK} brought_uuids JOIN tasks USING (id, uuid) WHERE brought_uuids.uuid = ?",
             (uuid,),
         ).fetchall()
     return rows[0] if rows else None
 
 
 def read_rows(connection: sqlite3.Connection, uuids: Collection[str]) -> list[TaskRow]:
-    """As ``read_row``, of those that there are."""
+    """As ``read_row``, of those that there are; and perhaps others, whose ids these uuids happen to say."""
     ids = [number for uuid in uuids if (number := moment_of(uuid)) is not None]
     rows: list[TaskRow] = connection.execute(
         f"{_TASK} json_each(?) CROSS JOIN tasks ON tasks.id = value", (ids_text(ids),)
     ).fetchall()
     if missing := set(uuids).difference([row[1] for row in rows]):
         rows += connection.execute(
-            f"""{_BROUGHT_TASK} json_each(?) CROSS JOIN brought_uuids ON brought_uuids.uuid = value
-            JOIN tasks ON tasks.id = brought_uuids.id""",
+            f"""{_TASK} json_each(?) CROSS JOIN brought_uuids ON brought_uuids.uuid = value
+            JOIN tasks ON tasks.id = brought_uuids.id AND tasks.uuid = value""",
             (_encode(missing).decode(),),
         ).fetchall()
     return rows
@@ -108,7 +107,7 @@ def find_few_tasks(
     if page is not None:
         return page
     looked_at = feed.tasks
-    if query.limit is not None and not _is_filtered(query) and query.ordering[0][0] == "time_created":
+    if query.limit is not None and not _is_filtered(query) and len(_order(query.ordering)) == 1:
         looked_at = min(looked_at, query.offset + query.limit)
     if looked_at > SHORT_LIST:
         return None
@@ -166,13 +165,12 @@ def _statement(
 
 
 def _order(ordering: tuple[tuple[str, bool], ...]) -> list[tuple[str, bool]]:
-    """Ids are in the order of creation, which decides among equals, too."""
-    columns: list[tuple[str, bool]] = []
-    for field, descends in ordering:
-        if field == "time_created":
-            return [*columns, ("place.id", descends)]
-        columns.append((f"task.{field}", descends))
-    return [*columns, ("place.id", ordering[0][1])]
+    """Among equals, the order of creation, which is that of the ids, decides; it turns around with the first field."""
+    last = ("place.id", ordering[0][1])
+    columns = [(f"task.{field}", descends) for field, descends in ordering]
+    if ordering[-1] == ("time_created", ordering[0][1]):
+        columns.pop()  # the ids say it
+    return [*columns, last]
 
 
 def _is_filtered(query: TaskQuery) -> bool:

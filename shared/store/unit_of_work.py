@@ -220,7 +220,8 @@ class UnitOfWork:
         return Written(task, self._change(request, "create", task, number))
 
     def _update(self, request: WriteRequest, operation: UpdateTask) -> Written:
-        row, old = self._expected(request, operation)
+        row = self._expected(request, operation)
+        old = row.task.decode()
         new = Task(
             old.uuid,
             old.user_id,
@@ -236,18 +237,17 @@ class UnitOfWork:
         return Written(task, self._change(request, "update", task))
 
     def _delete(self, request: WriteRequest, operation: DeleteTask) -> Written:
-        row, _ = self._expected(request, operation)
+        row = self._expected(request, operation)
         self._rows[row.task.uuid] = None
         return Written(row.task, self._change(request, "delete", row.task, -row.id))
 
-    def _expected(self, request: WriteRequest, operation: UpdateTask | DeleteTask) -> tuple[_Row, Task]:
+    def _expected(self, request: WriteRequest, operation: UpdateTask | DeleteTask) -> _Row:
         row = self._row(operation.uuid)
         if row is None or row.user_id != request.user_id:
             raise NotFound
-        task = row.task.decode()
-        if operation.rev is not None and operation.rev != task.rev:
-            raise Conflict(task)
-        return row, task
+        if operation.rev is not None and operation.rev != row.task.rev:
+            raise Conflict(row.task.decode())
+        return row
 
     def _change(
         self, request: WriteRequest, mode: Mode, task: StoredTask, entry: int | None = None
@@ -325,8 +325,8 @@ class UnitOfWork:
         return self._stored[uuid]
 
     def _keep(self, row: TaskRow) -> None:
-        number, uuid, user_id, json, brought = row
-        self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json), brought)
+        number, uuid, user_id, json = row
+        self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json), moment_of(uuid) != number)
 
     # Writing
 
@@ -352,7 +352,8 @@ class UnitOfWork:
         removed = [place for place, is_added in entries.items() if not is_added]
         if removed:
             self._connection.executemany("DELETE FROM user_tasks WHERE user_id = ? AND id = ?", removed)
-        self._insert("user_tasks", ("user_id", "id"), added)
+        # A clock that stands still may give an id again before its end was written.
+        self._insert("user_tasks", ("user_id", "id"), added, " ON CONFLICT DO NOTHING")
 
     def _write_tasks(self) -> None:
         deleted, updated, inserted = [], [], []
@@ -363,7 +364,7 @@ class UnitOfWork:
                 updated.append((row.task.json, row.id))
                 continue
             if stored is not None:
-                deleted.append((stored.id,))
+                deleted.append(stored.id)
                 if stored.brought:
                     forgotten.append((uuid,))
             if row is not None:
@@ -371,7 +372,9 @@ class UnitOfWork:
                 if row.brought:
                     brought.append((uuid, row.id))
         if deleted:
-            self._connection.executemany("DELETE FROM tasks WHERE id = ?", deleted)
+            self._connection.execute(
+                "DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?))", (ids_text(deleted),)
+            )
         if forgotten:
             self._connection.executemany("DELETE FROM brought_uuids WHERE uuid = ?", forgotten)
         self._insert("tasks", ("id", "uuid", "user_id", "json"), inserted)

@@ -19,6 +19,7 @@ from tests.store.sqlite_file import Statements, here_connection
 
 OLDEST_FIRST, NEWEST_FIRST = (("time_created", False),), (("time_created", True),)
 BY_TEXT = (("task", False), ("time_created", True))
+BY_TIME_AND_TEXT = (("time_created", True), ("task", False))
 
 
 @pytest.fixture
@@ -61,10 +62,7 @@ def _expected(tasks: list[Task], query: TaskQuery) -> tuple[list[Task], int]:
     if query.ordering[0][1]:
         found.reverse()
     for field, descends in reversed(query.ordering):
-        if field == "time_created":  # among those of one moment, too
-            found.sort(key=tasks.index, reverse=descends)
-        else:
-            found.sort(key=lambda task: getattr(task, field), reverse=descends)
+        found.sort(key=lambda task: getattr(task, field), reverse=descends)
     end = None if query.limit is None else query.offset + query.limit
     return found[query.offset : end], len(found)
 
@@ -72,7 +70,7 @@ def _expected(tasks: list[Task], query: TaskQuery) -> tuple[list[Task], int]:
 QUERIES = [
     TaskQuery(completed, search, ordering, limit, offset)
     for completed, search in ((None, ()), (True, ()), (False, ("task 3",)), (None, ("number 1", "task")))
-    for ordering in (OLDEST_FIRST, NEWEST_FIRST, BY_TEXT)
+    for ordering in (OLDEST_FIRST, NEWEST_FIRST, BY_TEXT, BY_TIME_AND_TEXT)
     for limit, offset in (
         (None, 0),
         (1, 0),
@@ -115,6 +113,7 @@ async def test_answers_on_both_sides_of_the_border_are_those_of_a_plain_list(
         (TaskQuery(limit=1, offset=SHORT_LIST), True),
         (TaskQuery(limit=SHORT_LIST + 1), True),
         (TaskQuery(limit=1, ordering=BY_TEXT), True),
+        (TaskQuery(limit=1, ordering=BY_TIME_AND_TEXT), True),
         (TaskQuery(limit=1, completed=True), True),
     ],
     ids=str,

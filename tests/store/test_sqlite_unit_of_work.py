@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import clock
-from shared.clock import TURNS, moment_of
+from shared.clock import TURNS, moment, moment_of, uuid7
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError, UserGone, ValidationFailed
 from shared.models import CreateTask, DeleteTask, Operation, TaskQuery, UpdateTask
 from shared.store import Store, accounts_sql, change_log, open_store, tasks_sql, unit_of_work
@@ -300,6 +300,32 @@ async def test_id_that_is_free_again_may_be_another_users(owner: Owner, stranger
     assert tasks[UNSETTLED_MAX].uuid == last.task.uuid
     await owner.store.delete_user(owner.id, NOW)
     assert (await stranger.tasks())[1:] == [theirs]
+
+
+async def test_uuid_that_says_another_tasks_id_takes_nothing_from_it(owner: Owner) -> None:
+    """A client can choose such a one: it knows when a task was created."""
+    await owner.create("first", uuid=A)
+    misleading = uuid7(moment(NOW))
+    await owner.create("second", uuid=misleading)
+    await owner.write(DeleteTask(A), DeleteTask(misleading))
+    again = [await owner.create("first again", uuid=A), await owner.create("second again", uuid=misleading)]
+    assert await owner.tasks() == again
+    _, missing, updated = await in_one_group(
+        owner.store, owner.delete(A), owner.delete(uuid7(moment(NOW))), owner.update(misleading, "changed")
+    )
+    assert isinstance(missing, NotFound)
+    assert await owner.tasks() == [updated]
+    assert await owner.create(uuid=A) in await owner.tasks()
+
+
+async def test_id_that_is_free_again_may_come_back_in_one_transaction(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unit_of_work, "UNSETTLED_MAX", 1)
+    made = [(await owner.create(str(number))).uuid for number in range(3)]  # two of them are settled
+    await owner.write(*[DeleteTask(uuid) for uuid in made])
+    await owner.write(*[CreateTask(None, str(number)) for number in range(3)])
+    assert [task.task for task in await owner.tasks()] == ["0", "1", "2"]
 
 
 # Accounts among tasks

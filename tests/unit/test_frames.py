@@ -170,12 +170,14 @@ def test_frames_in_any_pieces_are_what_the_parser_makes_of_them(
         [HANDSHAKE, _masked(Opcode.TEXT, b"half", fin=False), WHOLE],
         [HANDSHAKE + b"\x81\x92\x00\x00\x00\x00\r\n\r\n", WHOLE, b"\x81\x80"],
         [HANDSHAKE[:-2], HANDSHAKE[-2:], WHOLE],
+        [HANDSHAKE[:-1], HANDSHAKE[-1:] + b"\x81\x92\x00\x00\x00\x00\r\n\r\n", WHOLE, b"\x81\x80"],
         [HANDSHAKE, _masked(Opcode.CLOSE), WHOLE],
     ],
     ids=[
         "amid fragments",
         "amid one that came with the handshake",
         "after a handshake in pieces",
+        "amid one that came with its last piece",
         "after the end",
     ],
 )

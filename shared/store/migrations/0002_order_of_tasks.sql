@@ -11,9 +11,14 @@ CREATE TABLE tasks (
     json    BLOB NOT NULL   -- what clients get: encoded once, sent as often as it is read
 ) STRICT;
 
+-- The turns are counted without the rest of the rows, which may be more than memory holds.
 INSERT INTO tasks (id, uuid, user_id, json)
-SELECT created * 2048 + row_number() OVER (PARTITION BY created ORDER BY id) - 1, uuid, user_id, json
-FROM old_tasks;
+SELECT moments.moment, uuid, user_id, json
+FROM (
+    SELECT id, created * 2048 + row_number() OVER (PARTITION BY created ORDER BY id) - 1 AS moment
+    FROM old_tasks
+) AS moments
+CROSS JOIN old_tasks ON old_tasks.id = moments.id;
 
 DROP TABLE old_tasks;
 
