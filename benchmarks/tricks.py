@@ -31,12 +31,13 @@ from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
 from shared.clock import moment, system_clock, timestamp, uuid7
 from shared.models import CreateTask, Task, TaskQuery
-from shared.store import lanes, open_store, unit_of_work
+from shared.store import known_feeds, lanes, open_store
+from shared.store.known_feeds import KnownFeeds
 from shared.store.lanes import Lane, read_group
 from shared.store.migrate import migrate
 from shared.store.pages import Pages
 from shared.store.tasks_sql import find_few_tasks, read_row
-from shared.store.unit_of_work import KnownFeeds, UnitOfWork, WriteRequest
+from shared.store.unit_of_work import UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
 from ws_server.frames import sole_text
@@ -104,9 +105,9 @@ def _create(
     extra: str = "",
     checkpoint: str = "RESTART",
     brings_uuid: bool = False,
-    known_max: int = unit_of_work._KNOWN_MAX,
+    known_max: int = known_feeds._KNOWN_MAX,
 ) -> float:
-    with patch.object(unit_of_work, "_KNOWN_MAX", known_max), _database(extra) as connection:
+    with patch.object(known_feeds, "_KNOWN_MAX", known_max), _database(extra) as connection:
         _creates(connection, 2 * _GROUPS, brings_uuid)
         connection.execute(f"PRAGMA wal_checkpoint({checkpoint})")
         return _creates(connection, _GROUPS, brings_uuid)

@@ -128,7 +128,7 @@ class Connection:
     # The life of a connection: called by the socket
 
     def on_message(self, message: str) -> Coroutine[Any, Any, None] | None:
-        """Begin one message; the work of carrying it out is returned, unless it is no JSON."""
+        """Begin one message; the work of carrying it out is returned, unless there is none: it is no JSON, say."""
         if self._closing:
             return None
         self._answer_bytes = 0

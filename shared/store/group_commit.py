@@ -13,8 +13,9 @@ from typing import Final
 
 from shared.errors import TaskbeamError, Unavailable
 from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
+from shared.store.known_feeds import KnownFeeds
 from shared.store.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll_back
-from shared.store.unit_of_work import KnownFeeds, UnitOfWork, WriteRequest
+from shared.store.unit_of_work import UnitOfWork, WriteRequest
 
 LOCK_TIMEOUT: Final = 5.0
 _HERE_MAX: Final = 256  # operations: bounds how long the loop is held up

@@ -30,6 +30,7 @@ from shared.models import (
     Written,
 )
 from shared.store.change_log import MARK_EVERY, mark, read_position
+from shared.store.known_feeds import KnownFeeds
 from shared.store.tasks_sql import (
     Feed,
     TaskRow,
@@ -41,7 +42,6 @@ from shared.store.tasks_sql import (
 )
 
 UNSETTLED_MAX: Final = 16  # of a user; at that many all of them are written into the index
-_KNOWN_MAX: Final = 10_000  # users
 _ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)  # few sizes, so that their statements stay prepared
 
 _encode = msgspec.json.Encoder().encode
@@ -71,26 +71,6 @@ class WriteRequest(msgspec.Struct, frozen=True):
 
 class Writes(list[Written]):
     """The outcome of a write of tasks, as opposed to one of accounts."""
-
-
-class KnownFeeds:
-    """Feeds as this connection's last transaction left them: good as long as no other connection has written."""
-
-    def __init__(self) -> None:
-        self.by_user: dict[int, Feed] = {}
-        self._version: object = None
-
-    def begin(self, connection: sqlite3.Connection) -> None:
-        """To be called within each transaction; forgets them when they may be old."""
-        # sqlite.org/pragma.html#pragma_data_version: it changes with the commits of others, not with our own.
-        version = connection.execute("PRAGMA data_version").fetchall()
-        if version != self._version or len(self.by_user) > _KNOWN_MAX:
-            self.forget()
-            self._version = version
-
-    def forget(self) -> None:
-        """To be called when a transaction is rolled back, and when something but a unit of work writes."""
-        self.by_user.clear()
 
 
 class UnitOfWork:

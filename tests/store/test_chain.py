@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from shared.models import Change, ChangePage, CreateTask, UpdateTask
 from shared.store import accounts_sql, change_log, unit_of_work
 from shared.store.change_log import HISTORY, MARK_EVERY, read_changes
+from shared.store.known_feeds import KnownFeeds
 from shared.store.migrate import migrate
-from shared.store.unit_of_work import KnownFeeds, UnitOfWork, WriteRequest
+from shared.store.unit_of_work import UnitOfWork, WriteRequest
 from tests.store.owner import ENOUGH, NOW, Owner
 from tests.store.sqlite_file import as_writer
 from tests.support.change_chain import assert_chain

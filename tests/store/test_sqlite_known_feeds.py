@@ -12,7 +12,7 @@ import pytest
 
 from shared.errors import Unavailable, UserGone
 from shared.models import CreateTask
-from shared.store import Store, open_store, unit_of_work
+from shared.store import Store, known_feeds, open_store, unit_of_work
 from shared.store.group_commit import GroupCommit
 from tests.store.engines import engine_settings
 from tests.store.owner import NOW, Owner, new_owner
@@ -116,7 +116,7 @@ async def test_what_was_rolled_back_is_not_known(
 
 
 async def test_number_of_known_feeds_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unit_of_work, "_KNOWN_MAX", 3)
+    monkeypatch.setattr(known_feeds, "_KNOWN_MAX", 3)
     owners = [await new_owner(store) for _ in range(6)]
     for owner in owners * 2:
         await owner.create()

@@ -322,10 +322,13 @@ async def test_id_that_is_free_again_may_come_back_in_one_transaction(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unit_of_work, "UNSETTLED_MAX", 1)
-    made = [(await owner.create(str(number))).uuid for number in range(3)]  # two of them are settled
-    await owner.write(*[DeleteTask(uuid) for uuid in made])
-    await owner.write(*[CreateTask(None, str(number)) for number in range(3)])
-    assert [task.task for task in await owner.tasks()] == ["0", "1", "2"]
+    a, b, c = [(await owner.create(name)).uuid for name in "abc"]
+    await owner.delete(a)
+    await owner.delete(c)  # its id is in the index, and its removal waits
+    await owner.write(DeleteTask(b), CreateTask(None, "with the id of c"), CreateTask(None, "after it"))
+    tasks = await owner.tasks()
+    assert [task.task for task in tasks] == ["with the id of c", "after it"]
+    assert moment_of(tasks[0].uuid) == moment_of(c)
 
 
 # Accounts among tasks
