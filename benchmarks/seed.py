@@ -46,7 +46,7 @@ async def add_tasks(store: Store, users: range, each: int) -> None:
         tasks = [CreateTask(None, f"Task seq={number};", DESCRIPTION) for number in numbers]
 
         async def write(user_id: int, tasks: list[CreateTask] = tasks) -> None:
-            await store.write(user_id, tasks, now=system_clock(), max_tasks=_NO_LIMIT)
+            await store.write_all(user_id, tasks, now=system_clock(), max_tasks=_NO_LIMIT)
 
         await _for_each(users, write)
 

@@ -89,13 +89,13 @@ def _creates(connection: sqlite3.Connection, groups: int, brings_uuid: bool = Fa
         requests = []
         for user, now in zip(itertools.islice(users, _GROUP), itertools.repeat(system_clock()), strict=False):
             operation = CreateTask(str(uuid.uuid4()) if brings_uuid else None, "Task seq=1;", DESCRIPTION)
-            requests.append(WriteRequest(user, [operation], now, sys.maxsize, None))
+            requests.append(WriteRequest(user, now, sys.maxsize, None, operation))
         connection.execute("BEGIN IMMEDIATE")
         known.begin(connection)
         unit = UnitOfWork(connection, known)
         unit.look_up(requests)
         for request in requests:
-            unit.do(request)
+            request(unit)
         unit.flush()
         connection.execute("COMMIT")
     return (time.thread_time() - began) / (groups * _GROUP) * 1e6
@@ -202,7 +202,7 @@ def _busy_writers(quiet_turns: int) -> float:
             async def write_on(user: int) -> None:
                 for _ in left:
                     await store.write(
-                        user, [CreateTask(None, "Task")], now=system_clock(), max_tasks=sys.maxsize
+                        user, CreateTask(None, "Task"), now=system_clock(), max_tasks=sys.maxsize
                     )
 
             async with asyncio.TaskGroup() as writers:

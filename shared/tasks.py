@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from typing import NoReturn
 
 from shared.clock import Clock, system_clock
-from shared.errors import Conflict, InvalidRequest, LimitReached, NotFound, ValidationFailed
+from shared.errors import ValidationFailed
 from shared.models import (
     CHANGES_PAGE,
     ChangePage,
@@ -43,11 +44,13 @@ class TaskService:
     async def find(self, user_id: int, query: TaskQuery) -> TaskPage:
         return await self._store.tasks(user_id, query)
 
-    async def create(self, user_id: int, data: Mapping[str, object], *, origin: int | None = None) -> Written:
+    def create(
+        self, user_id: int, data: Mapping[str, object], *, origin: int | None = None
+    ) -> Awaitable[Written]:
         """Raises ValidationFailed, LimitReached."""
-        return (await self._write(user_id, (clean_create(data),), origin))[0]
+        return self._write(user_id, clean_create(data), origin)
 
-    async def update(
+    def update(
         self,
         user_id: int,
         task_id: str,
@@ -55,31 +58,28 @@ class TaskService:
         *,
         rev: int | None = None,
         origin: int | None = None,
-    ) -> Written:
+    ) -> Awaitable[Written]:
         """Keys left out keep their value. Raises NotFound, ValidationFailed, Conflict."""
         task_id = known_id(task_id)
         try:
             operation = clean_update(task_id, data, rev)
-        except ValidationFailed:
-            await self._store.task(user_id, task_id)  # a task that is not there comes first, as in DRF
-            raise
-        return (await self._write(user_id, (operation,), origin))[0]
+        except ValidationFailed as refusal:
+            return self._refuse_update(user_id, task_id, refusal)
+        return self._write(user_id, operation, origin)
 
-    async def delete(
+    async def _refuse_update(self, user_id: int, task_id: str, refusal: ValidationFailed) -> NoReturn:
+        await self._store.task(user_id, task_id)  # a task that is not there comes first, as in DRF
+        raise refusal
+
+    def delete(
         self, user_id: int, task_id: str, *, rev: int | None = None, origin: int | None = None
-    ) -> Written:
+    ) -> Awaitable[Written]:
         """Raises NotFound, Conflict."""
-        return (await self._write(user_id, (DeleteTask(known_id(task_id), rev),), origin))[0]
+        return self._write(user_id, DeleteTask(known_id(task_id), rev), origin)
 
-    async def batch(
-        self, user_id: int, operations: Sequence[Operation], *, origin: int | None = None
-    ) -> list[Written]:
+    def batch(self, user_id: int, operations: Sequence[Operation]) -> Awaitable[list[Written]]:
         """All or nothing; an error over an operation has its index among its extras, ``op``."""
-        try:
-            return await self._write(user_id, operations, origin)
-        except (NotFound, Conflict, LimitReached, InvalidRequest, ValidationFailed) as error:
-            error.extra.setdefault("op", 0)  # the only one
-            raise
+        return self._store.write_all(user_id, operations, now=self._clock(), max_tasks=self._max_tasks)
 
     async def changes(self, user_id: int, epoch: str, since: int, limit: int = CHANGES_PAGE) -> ChangePage:
         """The changes after ``since``, or why there can be none."""
@@ -88,9 +88,7 @@ class TaskService:
     async def seq(self, user_id: int) -> int:
         return await self._store.seq(user_id)
 
-    def _write(
-        self, user_id: int, operations: Sequence[Operation], origin: int | None
-    ) -> Awaitable[list[Written]]:
+    def _write(self, user_id: int, operation: Operation, origin: int | None) -> Awaitable[Written]:
         return self._store.write(
-            user_id, operations, now=self._clock(), max_tasks=self._max_tasks, origin=origin
+            user_id, operation, now=self._clock(), max_tasks=self._max_tasks, origin=origin
         )

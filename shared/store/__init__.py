@@ -61,16 +61,15 @@ class Store(Protocol):
 
     # Tasks. UserGone: the account does not exist any more.
     def write(
-        self,
-        user_id: int,
-        operations: Sequence[Operation],
-        *,
-        now: int,
-        max_tasks: int,
-        origin: int | None = None,
+        self, user_id: int, operation: Operation, *, now: int, max_tasks: int, origin: int | None = None
+    ) -> Awaitable[Written]:
+        """Raises NotFound, Conflict, LimitReached, ValidationFailed (a foreign uuid), UserGone."""
+        ...
+
+    def write_all(
+        self, user_id: int, operations: Sequence[Operation], *, now: int, max_tasks: int
     ) -> Awaitable[list[Written]]:
-        """Do all or nothing. Raises NotFound, Conflict, LimitReached, ValidationFailed (a foreign uuid),
-        UserGone; with ``op`` among the error's extras, the index, where there are several operations."""
+        """Do all or nothing. Raises as ``write``, with ``op`` among the error's extras: the index."""
         ...
 
     def task(self, user_id: int, uuid: str) -> Awaitable[StoredTask]: ...  # NotFound

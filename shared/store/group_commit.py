@@ -15,7 +15,7 @@ from shared.errors import TaskbeamError, Unavailable
 from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.known_feeds import KnownFeeds
 from shared.store.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll_back
-from shared.store.unit_of_work import UnitOfWork, WriteRequest
+from shared.store.unit_of_work import BatchRequest, UnitOfWork, WriteRequest
 
 LOCK_TIMEOUT: Final = 5.0
 _HERE_MAX: Final = 256  # operations: bounds how long the loop is held up
@@ -89,9 +89,12 @@ class GroupCommit:
         """
         operations = 0
         for work in group:
-            if not isinstance(work, WriteRequest):
+            if isinstance(work, WriteRequest):
+                operations += 1
+            elif isinstance(work, BatchRequest):
+                operations += len(work.operations)
+            else:
                 return None
-            operations += len(work.operations)
         if operations > _HERE_MAX:
             return None
         try:
@@ -147,7 +150,7 @@ class GroupCommit:
         outcomes: list[Outcome] = []
         self._known.begin(connection)
         unit = UnitOfWork(connection, self._known)
-        unit.look_up([work for work in group if isinstance(work, WriteRequest)])
+        unit.look_up([work for work in group if isinstance(work, (WriteRequest, BatchRequest))])
         for work in group:
             try:
                 outcomes.append(work(unit))

@@ -32,7 +32,7 @@ from shared.store.group_commit import GroupCommit, WriteLock
 from shared.store.lanes import HereLane, Lane, Outcome, on_thread, read_group
 from shared.store.migrate import migrate
 from shared.store.pages import Pages
-from shared.store.unit_of_work import WriteRequest, Writes
+from shared.store.unit_of_work import BatchRequest, WriteRequest, Writes
 
 T = TypeVar("T")
 
@@ -176,10 +176,11 @@ class SqliteStore:
         changes: list[Change] = []
         others = False
         for outcome in outcomes:
-            if isinstance(outcome, Writes):
-                for written in outcome:
-                    if written.change is not None:
-                        changes.append(written.change)
+            if isinstance(outcome, Written):
+                if outcome.change is not None:
+                    changes.append(outcome.change)
+            elif isinstance(outcome, Writes):
+                changes += [written.change for written in outcome if written.change is not None]
             elif not isinstance(outcome, BaseException):
                 others = True
         if changes or others:
@@ -195,15 +196,14 @@ class SqliteStore:
         await self._points.run(_rows("SELECT 1"))
 
     def write(
-        self,
-        user_id: int,
-        operations: Sequence[Operation],
-        *,
-        now: int,
-        max_tasks: int,
-        origin: int | None = None,
+        self, user_id: int, operation: Operation, *, now: int, max_tasks: int, origin: int | None = None
+    ) -> Awaitable[Written]:
+        return self._writer.run(WriteRequest(user_id, now, max_tasks, origin, operation))
+
+    def write_all(
+        self, user_id: int, operations: Sequence[Operation], *, now: int, max_tasks: int
     ) -> Awaitable[list[Written]]:
-        return self._writer.run(WriteRequest(user_id, operations, now, max_tasks, origin))
+        return self._writer.run(BatchRequest(user_id, now, max_tasks, None, operations))
 
     def task(self, user_id: int, uuid: str) -> Awaitable[StoredTask]:
         return self._read_row(lambda connection: tasks_sql.read_task(connection, user_id, uuid))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -73,17 +73,18 @@ def read_row(connection: sqlite3.Connection, uuid: str) -> TaskRow | None:
     return rows[0] if rows else None
 
 
-def read_rows(connection: sqlite3.Connection, uuids: Collection[str]) -> list[TaskRow]:
-    """As ``read_row``, of those that there are; and perhaps others, whose ids these uuids happen to say."""
-    ids = [number for uuid in uuids if (number := moment_of(uuid)) is not None]
+def read_rows(connection: sqlite3.Connection, moments: Mapping[str, int | None]) -> list[TaskRow]:
+    """As ``read_row``, of those that there are: of uuids, and the moments that they say."""
+    ids = [number for number in moments.values() if number is not None]
     rows: list[TaskRow] = connection.execute(
         f"{_TASK} json_each(?) CROSS JOIN tasks ON tasks.id = value", (ids_text(ids),)
     ).fetchall()
-    if missing := set(uuids).difference([row[1] for row in rows]):
+    rows = [row for row in rows if row[1] in moments]  # an id that is said by one may be another's
+    if missing := moments.keys() - [row[1] for row in rows]:
         rows += connection.execute(
             f"""{_TASK} json_each(?) CROSS JOIN brought_uuids ON brought_uuids.uuid = value
             JOIN tasks ON tasks.id = brought_uuids.id AND tasks.uuid = value""",
-            (_encode(missing).decode(),),
+            (_encode(list(missing)).decode(),),
         ).fetchall()
     return rows
 

@@ -33,7 +33,6 @@ from shared.store.change_log import MARK_EVERY, mark, read_position
 from shared.store.known_feeds import KnownFeeds
 from shared.store.tasks_sql import (
     Feed,
-    TaskRow,
     ids_text,
     read_feed,
     read_row,
@@ -56,21 +55,35 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     brought: bool
 
 
-class WriteRequest(msgspec.Struct, frozen=True):
-    """One user's operations, to be done all or none. ``now`` is in microseconds since the Unix epoch."""
+class _Request(msgspec.Struct, frozen=True, gc=False):
+    """``now`` is in microseconds since the Unix epoch."""
 
     user_id: int
-    operations: Sequence[Operation]
     now: int
     max_tasks: int
     origin: int | None
 
+
+class WriteRequest(_Request, frozen=True, gc=False):
+    """One operation of a user."""
+
+    operation: Operation
+
+    def __call__(self, unit: UnitOfWork) -> Written:
+        return unit.do(self, self.operation)
+
+
+class BatchRequest(_Request, frozen=True, gc=False):
+    """A user's operations, to be done all or none."""
+
+    operations: Sequence[Operation]
+
     def __call__(self, unit: UnitOfWork) -> Writes:
-        return unit.do(self)
+        return unit.do_all(self)
 
 
 class Writes(list[Written]):
-    """The outcome of a write of tasks, as opposed to one of accounts."""
+    """What came of a batch, as opposed to any other list."""
 
 
 class UnitOfWork:
@@ -114,7 +127,7 @@ class UnitOfWork:
 
     # Deciding
 
-    def look_up(self, requests: Sequence[WriteRequest]) -> None:
+    def look_up(self, requests: Sequence[WriteRequest | BatchRequest]) -> None:
         """Read with few statements what requests will ask for."""
         users = {request.user_id for request in requests} - self._known.by_user.keys()
         if users:
@@ -124,28 +137,25 @@ class UnitOfWork:
             ).fetchall()
             for user_id, *feed in feeds:
                 self._feeds[user_id] = to_feed(*feed)
-        uuids = {
-            operation.uuid
-            for request in requests
-            for operation in request.operations
-            if isinstance(operation, (UpdateTask, DeleteTask))
-        }
-        if uuids:
-            self._stored = dict.fromkeys(uuids)
-            for row in read_rows(self._connection, uuids):
-                self._keep(row)
+        moments: dict[str, int | None] = {}
+        for request in requests:
+            operations = (request.operation,) if isinstance(request, WriteRequest) else request.operations
+            for operation in operations:
+                if not isinstance(operation, Refused) and (uuid := operation.uuid) is not None:
+                    moments[uuid] = moment_of(uuid)
+        if moments:
+            self._stored = dict.fromkeys(moments)
+            for number, uuid, user_id, json in read_rows(self._connection, moments):
+                self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json), moments[uuid] != number)
 
-    def do(self, request: WriteRequest) -> Writes:
-        """Raises NotFound, Conflict, LimitReached, ValidationFailed, UserGone; of several operations with
-        ``op``, the index, among the error's extras."""
-        if len(request.operations) == 1:
-            return Writes([self._do(request, request.operations[0])])
+    def do_all(self, request: BatchRequest) -> Writes:
+        """Raises as ``do``, with ``op``, the operation's index, among the error's extras."""
         feeds, rows = self._feeds.copy(), self._rows.copy()
         logged, settled = len(self._log), len(self._settled)
         written = Writes()
         for index, operation in enumerate(request.operations):
             try:
-                written.append(self._do(request, operation))
+                written.append(self.do(request, operation))
             except TaskbeamError as refusal:
                 self._feeds, self._rows = feeds, rows
                 del self._log[logged:], self._settled[settled:]
@@ -156,7 +166,8 @@ class UnitOfWork:
                 raise
         return written
 
-    def _do(self, request: WriteRequest, operation: Operation) -> Written:
+    def do(self, request: _Request, operation: Operation) -> Written:
+        """Raises NotFound, Conflict, LimitReached, ValidationFailed, UserGone."""
         match operation:
             case CreateTask():
                 return self._create(request, operation)
@@ -167,7 +178,7 @@ class UnitOfWork:
             case Refused():
                 raise operation.error
 
-    def _create(self, request: WriteRequest, operation: CreateTask) -> Written:
+    def _create(self, request: _Request, operation: CreateTask) -> Written:
         uuid = operation.uuid
         if uuid is not None and (row := self._row(uuid)) is not None:
             if row.user_id != request.user_id:
@@ -199,7 +210,7 @@ class UnitOfWork:
         self._rows[uuid] = _Row(number, request.user_id, task, brought)
         return Written(task, self._change(request, "create", task, number))
 
-    def _update(self, request: WriteRequest, operation: UpdateTask) -> Written:
+    def _update(self, request: _Request, operation: UpdateTask) -> Written:
         row = self._expected(request, operation)
         old = row.task.decode()
         new = Task(
@@ -216,12 +227,12 @@ class UnitOfWork:
         self._rows[task.uuid] = _Row(row.id, row.user_id, task, row.brought)
         return Written(task, self._change(request, "update", task))
 
-    def _delete(self, request: WriteRequest, operation: DeleteTask) -> Written:
+    def _delete(self, request: _Request, operation: DeleteTask) -> Written:
         row = self._expected(request, operation)
         self._rows[row.task.uuid] = None
         return Written(row.task, self._change(request, "delete", row.task, -row.id))
 
-    def _expected(self, request: WriteRequest, operation: UpdateTask | DeleteTask) -> _Row:
+    def _expected(self, request: _Request, operation: UpdateTask | DeleteTask) -> _Row:
         row = self._row(operation.uuid)
         if row is None or row.user_id != request.user_id:
             raise NotFound
@@ -229,9 +240,7 @@ class UnitOfWork:
             raise Conflict(row.task.decode())
         return row
 
-    def _change(
-        self, request: WriteRequest, mode: Mode, task: StoredTask, entry: int | None = None
-    ) -> Change:
+    def _change(self, request: _Request, mode: Mode, task: StoredTask, entry: int | None = None) -> Change:
         """``entry`` is the id of a task that comes or, negative, goes."""
         feed = self._feed(request.user_id)
         if self._first is None:
@@ -301,12 +310,9 @@ class UnitOfWork:
             self._stored[uuid] = None
             row = read_row(self._connection, uuid)
             if row is not None:
-                self._keep(row)
+                number, _, user_id, json = row
+                self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json), moment_of(uuid) != number)
         return self._stored[uuid]
-
-    def _keep(self, row: TaskRow) -> None:
-        number, uuid, user_id, json = row
-        self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json), moment_of(uuid) != number)
 
     # Writing
 

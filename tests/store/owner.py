@@ -41,7 +41,14 @@ class Owner:
     async def write(
         self, *operations: Operation, now: int = NOW, max_tasks: int = ENOUGH, origin: int | None = None
     ) -> list[Written]:
-        return await self.store.write(self.id, operations, now=now, max_tasks=max_tasks, origin=origin)
+        """Several are a batch."""
+        if len(operations) == 1:
+            [operation] = operations
+            return [await self.store.write(self.id, operation, now=now, max_tasks=max_tasks, origin=origin)]
+        return await self.batch(*operations, now=now, max_tasks=max_tasks)
+
+    async def batch(self, *operations: Operation, now: int = NOW, max_tasks: int = ENOUGH) -> list[Written]:
+        return await self.store.write_all(self.id, operations, now=now, max_tasks=max_tasks)
 
     async def create(self, task: str = "Buy milk", *, uuid: str | None = None, now: int = NOW) -> Task:
         return (await self.write(CreateTask(uuid, task), now=now))[0].task.decode()

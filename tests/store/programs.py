@@ -63,7 +63,7 @@ async def write_many(path: str, user_ids: str, tasks: str, writes: str) -> None:
             for index in range(int(writes)):
                 began = time.monotonic()
                 try:
-                    await store.write(
+                    await store.write_all(
                         users[(number + index) % len(users)],
                         [CreateTask(None, "a")] * (index % 3 + 1),
                         now=system_clock(),
@@ -85,7 +85,9 @@ async def write_until_killed(path: str, user_id: str) -> None:
         async def write(number: int) -> None:
             for index in itertools.count():
                 operations = [CreateTask(None, f"{number}.{index}")] * (index % 3 + 1)
-                written = await store.write(int(user_id), operations, now=system_clock(), max_tasks=1_000_000)
+                written = await store.write_all(
+                    int(user_id), operations, now=system_clock(), max_tasks=1_000_000
+                )
                 say(acknowledged=[result.task.uuid for result in written])
 
         await asyncio.gather(*(write(number) for number in range(8)))
@@ -134,8 +136,8 @@ async def fill_disk(path: str, user_id: str) -> None:
         async def write() -> str | None:
             """The uuid of what was written, ``None`` when there was no room."""
             try:
-                [written] = await store.write(
-                    int(user_id), [CreateTask(None, "a", big)], now=system_clock(), max_tasks=1_000_000
+                written = await store.write(
+                    int(user_id), CreateTask(None, "a", big), now=system_clock(), max_tasks=1_000_000
                 )
             except Unavailable:
                 return None

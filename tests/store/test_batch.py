@@ -110,7 +110,13 @@ async def test_earlier_refused_one_wins_over_a_later_failure_of_the_database(own
     assert failed.value.extra["op"] == 1
 
 
-async def test_single_operation_has_no_index(owner: Owner) -> None:
+async def test_only_operation_of_a_batch_has_an_index(owner: Owner) -> None:
+    with pytest.raises(NotFound) as failed:
+        await owner.batch(DeleteTask(MISSING))
+    assert failed.value.extra["op"] == 0
+
+
+async def test_operation_by_itself_has_no_index(owner: Owner) -> None:
     with pytest.raises(NotFound) as failed:
         await owner.write(DeleteTask(MISSING))
     assert "op" not in failed.value.extra
@@ -144,4 +150,4 @@ async def test_batch_of_a_deleted_user_says_so(store: Store) -> None:
     gone = await new_owner(store)
     await store.delete_user(gone.id, NOW)
     with pytest.raises(UserGone):
-        await store.write(gone.id, [CreateTask(None, "a")] * 2, now=NOW, max_tasks=ENOUGH)
+        await store.write_all(gone.id, [CreateTask(None, "a")] * 2, now=NOW, max_tasks=ENOUGH)

@@ -17,7 +17,7 @@ from shared.store import accounts_sql, change_log, unit_of_work
 from shared.store.change_log import HISTORY, MARK_EVERY, read_changes
 from shared.store.known_feeds import KnownFeeds
 from shared.store.migrate import migrate
-from shared.store.unit_of_work import UnitOfWork, WriteRequest
+from shared.store.unit_of_work import BatchRequest, UnitOfWork
 from tests.store.owner import ENOUGH, NOW, Owner
 from tests.store.sqlite_file import as_writer
 from tests.support.change_chain import assert_chain
@@ -45,8 +45,8 @@ class Database:
         unit = UnitOfWork(self.connection, KnownFeeds())
         for number, changes in pieces:
             user_id = self.users[number]
-            request = WriteRequest(user_id, [CreateTask(None, "a")] * changes, NOW, ENOUGH, None)
-            written = unit.do(request)
+            request = BatchRequest(user_id, NOW, ENOUGH, None, [CreateTask(None, "a")] * changes)
+            written = unit.do_all(request)
             self.logs[user_id] += [result.change for result in written if result.change is not None]
         unit.flush()
 

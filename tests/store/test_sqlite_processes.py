@@ -80,8 +80,8 @@ async def test_positions_of_two_stores_are_one_order(store: Store, tmp_path: Pat
         changes = []
         for number in range(30):
             writer = (store, second)[number % 3 == 0]
-            [written] = await writer.write(
-                owners[number % 2].id, [CreateTask(None, "a")], now=NOW, max_tasks=ENOUGH
+            written = await writer.write(
+                owners[number % 2].id, CreateTask(None, "a"), now=NOW, max_tasks=ENOUGH
             )
             changes.append(written.change)
         positions = [change.position for change in changes if change]

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from shared import clock
 from shared.clock import TURNS, moment, moment_of, uuid7
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError, UserGone, ValidationFailed
-from shared.models import CreateTask, DeleteTask, Operation, TaskQuery, UpdateTask
+from shared.models import CreateTask, DeleteTask, Operation, TaskQuery, UpdateTask, Written
 from shared.store import Store, accounts_sql, change_log, open_store, tasks_sql, unit_of_work
 from shared.store.checkpoints import Checkpoints
 from shared.store.group_commit import GroupCommit, WriteLock
 from shared.store.lanes import Outcome, Work
 from shared.store.migrate import migrate
-from shared.store.unit_of_work import UNSETTLED_MAX, WriteRequest, Writes
+from shared.store.unit_of_work import UNSETTLED_MAX, BatchRequest, WriteRequest
 from tests.store.engines import engine_settings
 from tests.store.owner import MISSING, NOW, SECOND, Owner, listed, new_owner
 from tests.store.sqlite_file import Statements, as_writer, assert_sound
@@ -231,7 +231,8 @@ async def test_limit_counts_what_the_group_has_made_and_deleted(owner: Owner) ->
         owner.write(DeleteTask(A), CreateTask(B, "b"), CreateTask(C, "c"), max_tasks=1),
         owner.write(DeleteTask(A), CreateTask(C, "c"), max_tasks=1),
     )
-    assert [type(outcome) for outcome in outcomes] == [Writes, LimitReached, LimitReached, Writes]
+    refused = [isinstance(outcome, LimitReached) for outcome in outcomes]
+    assert refused == [False, True, True, False]
     assert [task.uuid for task in await owner.tasks()] == [C]
 
 
@@ -494,7 +495,9 @@ def _work(piece: Piece, now: int) -> Work:
             return lambda unit: accounts_sql.add_user(unit.connection, "0", "0", "hash", now)
         case _:
             assert isinstance(asked, list)
-            return WriteRequest(user_id, asked, now, max_tasks=2, origin=user_id)
+            if len(asked) == 1:
+                return WriteRequest(user_id, now, 2, user_id, asked[0])
+            return BatchRequest(user_id, now, 2, None, asked)
 
 
 def _comparable(outcome: Outcome) -> object:
@@ -562,19 +565,18 @@ def test_any_task_is_found_and_stands_in_its_users_order(
                 mine = living[user]
                 if act != "end":
                     uuid = f"{user:08x}-0000-4000-8000-{number:012x}" if act == "bring" else None
-                    work.append(WriteRequest(user + 1, [CreateTask(uuid, "a")], next(time), 1000, None))
+                    work.append(WriteRequest(user + 1, next(time), 1000, None, CreateTask(uuid, "a")))
                 elif ends := [task for task in mine if task not in doomed]:
                     doomed.append(ends[number % len(ends)])
-                    work.append(WriteRequest(user + 1, [DeleteTask(doomed[-1][2])], next(time), 1000, None))
+                    work.append(WriteRequest(user + 1, next(time), 1000, None, DeleteTask(doomed[-1][2])))
             for request, outcome in zip(work, database.commit(work), strict=True):
                 assert isinstance(request, WriteRequest)
-                assert isinstance(outcome, Writes)
-                [written] = outcome
+                assert isinstance(outcome, Written)
                 mine = living[request.user_id - 1]
-                if isinstance(request.operations[0], DeleteTask):
-                    mine[:] = [task for task in mine if task[2] != written.task.uuid]
-                elif written.change is not None:
-                    mine.append((request.now, next(turns), written.task.uuid))
+                if isinstance(request.operation, DeleteTask):
+                    mine[:] = [task for task in mine if task[2] != outcome.task.uuid]
+                elif outcome.change is not None:
+                    mine.append((request.now, next(turns), outcome.task.uuid))
             assert_places(database.connection, 1 << turn_bits)
             for user, mine in enumerate(living):
                 for descends in (False, True):

@@ -14,7 +14,7 @@ from shared import changes as changes_module
 from shared.changes import ChangeFeed, open_feed
 from shared.models import Change, CreateTask
 from shared.store import Revocation, Store, open_store
-from tests.store.owner import ENOUGH, NOW, Owner, new_owner
+from tests.store.owner import NOW, Owner, new_owner
 from tests.store.programs import settings_of
 from tests.unit.heard import Heard
 
@@ -51,7 +51,7 @@ def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _write(store: Store, owner: Owner, count: int = 1) -> list[Change]:
-    written = await store.write(owner.id, [CreateTask(None, "a")] * count, now=NOW, max_tasks=ENOUGH)
+    written = await owner.batch(*[CreateTask(None, "a")] * count)
     return [result.change for result in written if result.change is not None]
 
 
