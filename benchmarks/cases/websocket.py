@@ -1,11 +1,14 @@
 """64 connections of 64 users, each with one request in flight; one worker. Windows of ours and of the raw echo take turns,
 a ratio is that of two neighbouring windows. The echo parses the same read request and sends it back. Each delete has a
-task of its own, made beforehand. Last, the same with one connection alone."""
+task of its own, made just before: by creates, one at a time on each connection, as clients make them, so that tasks of
+many users share a page; and beside that by batches of 100, so that no two deletes of a commit fall on the same page.
+Last, the same with one connection alone."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from benchmarks.cases import Effort
@@ -51,23 +54,30 @@ def _echo(_: Client, __: bytes) -> bytes:
     return _ECHO_REQUEST
 
 
+async def _one_by_one(client: Client, count: int) -> list[str]:
+    return [uuid for _ in range(count) for uuid in uuids(await client.ask(create(client, b"")))]
+
+
+async def _in_batches(client: Client, count: int) -> list[str]:
+    batch = b'{"mode":"batch","ops":[%b]}' % b",".join(create(client, b"") for _ in range(_BATCH))
+    return [uuid for _ in range(0, count, _BATCH) for uuid in uuids(await client.ask(batch))]
+
+
 class _Deletes(ClosedLoop[Client]):
     """Makes the tasks that a window deletes before it begins; should they run out, the window ends early."""
 
-    def __init__(self, clients: list[Client], pids: list[int]) -> None:
+    def __init__(
+        self, clients: list[Client], pids: list[int], make: Callable[[Client, int], Awaitable[list[str]]]
+    ) -> None:
         self._clients = clients
+        self._make = make
         self._doomed: dict[Client, list[str]] = {}
         super().__init__(clients, self._delete, _TASK_FRAME, pids)
 
     async def run(self, seconds: float) -> Window:
-        batch = b'{"mode":"batch","ops":[%b]}' % b",".join(
-            create(self._clients[0], b"") for _ in range(_BATCH)
-        )
-        for client in self._clients:
-            self._doomed[client] = []
-        for _ in range(round(_DELETES_PER_SECOND * (seconds + 0.5)) // _BATCH + 1):
-            for client in self._clients:
-                self._doomed[client] += uuids(await client.ask(batch))
+        count = round(_DELETES_PER_SECOND * (seconds + 0.5))
+        doomed = await asyncio.gather(*[self._make(client, count) for client in self._clients])
+        self._doomed = dict(zip(self._clients, doomed, strict=True))
         return await super().run(seconds)
 
     def _delete(self, client: Client, _: bytes) -> bytes | None:
@@ -94,15 +104,16 @@ async def measure(effort: Effort) -> Findings:
             def echoes(count: int) -> ClosedLoop[Client]:
                 return ClosedLoop(echo_clients[:count], _echo, b'{"mode":"read"', [echo.pid])
 
-            async def pair(base: ClosedLoop[Client], other: ClosedLoop[Client]) -> list[list[Window]]:
-                return await alternate(effort.rounds, effort.seconds, [base, other])
+            async def in_turn(*loops: ClosedLoop[Client]) -> list[list[Window]]:
+                return await alternate(effort.rounds, effort.seconds, loops)
 
             many = _CONNECTIONS
-            echo_read, reads = await pair(echoes(many), loop(read, many))
-            echo_create, creates = await pair(echoes(many), loop(create, many))
-            create_update, updates = await pair(loop(create, many), loop(update, many))
-            create_delete, deletes = await pair(loop(create, many), _Deletes(clients, ours.ws_pids))
-            echo_alone, alone = await pair(echoes(1), loop(read, 1))
+            echo_read, reads = await in_turn(echoes(many), loop(read, many))
+            echo_create, creates = await in_turn(echoes(many), loop(create, many))
+            create_update, updates = await in_turn(loop(create, many), loop(update, many))
+            deletes_of = (_Deletes(clients, ours.ws_pids, make) for make in (_one_by_one, _in_batches))
+            create_delete, deletes, scattered = await in_turn(loop(create, many), *deletes_of)
+            echo_alone, alone = await in_turn(echoes(1), loop(read, 1))
 
     found.at_least("read, to the echo", 0.80, _rates(reads, echo_read), echo_read, reads)
     found.at_least("durable create, to the echo", 0.45, _rates(creates, echo_create), echo_create, creates)
@@ -118,6 +129,7 @@ async def measure(effort: Effort) -> Findings:
                 "create": [*creates, *create_update, *create_delete],
                 "update": updates,
                 "delete": deletes,
+                "delete, each on a page of its own": scattered,
                 "raw echo, one connection": echo_alone,
                 "read, one connection": alone,
             }

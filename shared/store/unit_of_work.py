@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from shared.clock import moment, moment_of, timestamp, uuid7
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError, ValidationFailed
@@ -371,20 +372,8 @@ class UnitOfWork:
     def _write_log(self) -> None:
         self._insert(
             "changes",
-            ("position", "user_id", "seq", "previous", "mode", "task_id", "task", "origin"),
-            [
-                (
-                    change.position,
-                    change.user_id,
-                    change.seq,
-                    previous,
-                    change.mode,
-                    change.task_id,
-                    change.task,
-                    change.origin,
-                )
-                for change, previous in self._log
-            ],
+            (*Change.__struct_fields__, "previous"),
+            [(*astuple(change), previous) for change, previous in self._log],
         )
         for change, _ in self._log:
             if change.seq % MARK_EVERY == 0:
