@@ -113,7 +113,9 @@ class Refused(msgspec.Struct, frozen=True):
     error: TaskbeamError
 
 
-Operation = CreateTask | UpdateTask | DeleteTask | Refused
+Write = CreateTask | UpdateTask | DeleteTask
+Operation = Write | Refused
+"""One of a batch."""
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ from shared.models import (
     StoredTask,
     TaskPage,
     TaskQuery,
+    Write,
     Written,
 )
 from shared.rules import clean_create, clean_update, known_id
@@ -88,7 +89,7 @@ class TaskService:
     async def seq(self, user_id: int) -> int:
         return await self._store.seq(user_id)
 
-    def _write(self, user_id: int, operation: Operation, origin: int | None) -> Awaitable[Written]:
+    def _write(self, user_id: int, operation: Write, origin: int | None) -> Awaitable[Written]:
         return self._store.write(
             user_id, operation, now=self._clock(), max_tasks=self._max_tasks, origin=origin
         )

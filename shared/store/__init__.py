@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
-from shared.models import Change, ChangePage, Operation, StoredTask, TaskPage, TaskQuery, User, Written
+from shared.models import Change, ChangePage, Operation, StoredTask, TaskPage, TaskQuery, User, Write, Written
 from shared.settings import Settings
 
 
@@ -61,7 +61,7 @@ class Store(Protocol):
 
     # Tasks. UserGone: the account does not exist any more.
     def write(
-        self, user_id: int, operation: Operation, *, now: int, max_tasks: int, origin: int | None = None
+        self, user_id: int, operation: Write, *, now: int, max_tasks: int, origin: int | None = None
     ) -> Awaitable[Written]:
         """Raises NotFound, Conflict, LimitReached, ValidationFailed (a foreign uuid), UserGone."""
         ...

@@ -15,7 +15,7 @@ from shared.errors import TaskbeamError, Unavailable
 from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.known_feeds import KnownFeeds
 from shared.store.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll_back
-from shared.store.unit_of_work import BatchRequest, UnitOfWork, WriteRequest
+from shared.store.unit_of_work import BatchRequest, Request, UnitOfWork, WriteRequest
 
 LOCK_TIMEOUT: Final = 5.0
 _HERE_MAX: Final = 256  # operations: bounds how long the loop is held up
@@ -150,7 +150,7 @@ class GroupCommit:
         outcomes: list[Outcome] = []
         self._known.begin(connection)
         unit = UnitOfWork(connection, self._known)
-        unit.look_up([work for work in group if isinstance(work, (WriteRequest, BatchRequest))])
+        unit.look_up([work for work in group if isinstance(work, Request)])
         for work in group:
             try:
                 outcomes.append(work(unit))

@@ -24,6 +24,7 @@ from shared.models import (
     TaskPage,
     TaskQuery,
     User,
+    Write,
     Written,
 )
 from shared.store import CommitListener, Position, Standing, Tail, accounts_sql, change_log, tasks_sql
@@ -196,14 +197,14 @@ class SqliteStore:
         await self._points.run(_rows("SELECT 1"))
 
     def write(
-        self, user_id: int, operation: Operation, *, now: int, max_tasks: int, origin: int | None = None
+        self, user_id: int, operation: Write, *, now: int, max_tasks: int, origin: int | None = None
     ) -> Awaitable[Written]:
         return self._writer.run(WriteRequest(user_id, now, max_tasks, origin, operation))
 
     def write_all(
         self, user_id: int, operations: Sequence[Operation], *, now: int, max_tasks: int
     ) -> Awaitable[list[Written]]:
-        return self._writer.run(BatchRequest(user_id, now, max_tasks, None, operations))
+        return self._writer.run(BatchRequest(user_id, now, max_tasks, operations))
 
     def task(self, user_id: int, uuid: str) -> Awaitable[StoredTask]:
         return self._read_row(lambda connection: tasks_sql.read_task(connection, user_id, uuid))

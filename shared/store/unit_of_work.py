@@ -28,6 +28,7 @@ from shared.models import (
     StoredTask,
     Task,
     UpdateTask,
+    Write,
     Written,
 )
 from shared.store.change_log import MARK_EVERY, mark, read_position
@@ -56,31 +57,41 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     brought: bool
 
 
-class _Request(msgspec.Struct, frozen=True, gc=False):
+class _Request(msgspec.Struct, frozen=True):
     """``now`` is in microseconds since the Unix epoch."""
 
     user_id: int
     now: int
     max_tasks: int
-    origin: int | None
 
 
 class WriteRequest(_Request, frozen=True, gc=False):
     """One operation of a user."""
 
-    operation: Operation
+    origin: int | None
+    operation: Write
 
     def __call__(self, unit: UnitOfWork) -> Written:
         return unit.do(self, self.operation)
 
 
-class BatchRequest(_Request, frozen=True, gc=False):
-    """A user's operations, to be done all or none."""
+class BatchRequest(_Request, frozen=True):
+    """A user's operations, to be done all or none; their answer is none of the changes.
+
+    The garbage collector looks at it: a refused operation's error has the frames that it was raised through.
+    """
 
     operations: Sequence[Operation]
 
+    @property
+    def origin(self) -> None:
+        return None
+
     def __call__(self, unit: UnitOfWork) -> Writes:
         return unit.do_all(self)
+
+
+Request = WriteRequest | BatchRequest
 
 
 class Writes(list[Written]):
@@ -128,7 +139,7 @@ class UnitOfWork:
 
     # Deciding
 
-    def look_up(self, requests: Sequence[WriteRequest | BatchRequest]) -> None:
+    def look_up(self, requests: Sequence[Request]) -> None:
         """Read with few statements what requests will ask for."""
         users = {request.user_id for request in requests} - self._known.by_user.keys()
         if users:
@@ -167,7 +178,7 @@ class UnitOfWork:
                 raise
         return written
 
-    def do(self, request: _Request, operation: Operation) -> Written:
+    def do(self, request: Request, operation: Operation) -> Written:
         """Raises NotFound, Conflict, LimitReached, ValidationFailed, UserGone."""
         match operation:
             case CreateTask():
@@ -179,7 +190,7 @@ class UnitOfWork:
             case Refused():
                 raise operation.error
 
-    def _create(self, request: _Request, operation: CreateTask) -> Written:
+    def _create(self, request: Request, operation: CreateTask) -> Written:
         uuid = operation.uuid
         if uuid is not None and (row := self._row(uuid)) is not None:
             if row.user_id != request.user_id:
@@ -211,7 +222,7 @@ class UnitOfWork:
         self._rows[uuid] = _Row(number, request.user_id, task, brought)
         return Written(task, self._change(request, "create", task, number))
 
-    def _update(self, request: _Request, operation: UpdateTask) -> Written:
+    def _update(self, request: Request, operation: UpdateTask) -> Written:
         row = self._expected(request, operation)
         old = row.task.decode()
         new = Task(
@@ -228,12 +239,12 @@ class UnitOfWork:
         self._rows[task.uuid] = _Row(row.id, row.user_id, task, row.brought)
         return Written(task, self._change(request, "update", task))
 
-    def _delete(self, request: _Request, operation: DeleteTask) -> Written:
+    def _delete(self, request: Request, operation: DeleteTask) -> Written:
         row = self._expected(request, operation)
         self._rows[row.task.uuid] = None
         return Written(row.task, self._change(request, "delete", row.task, -row.id))
 
-    def _expected(self, request: _Request, operation: UpdateTask | DeleteTask) -> _Row:
+    def _expected(self, request: Request, operation: UpdateTask | DeleteTask) -> _Row:
         row = self._row(operation.uuid)
         if row is None or row.user_id != request.user_id:
             raise NotFound
@@ -241,7 +252,7 @@ class UnitOfWork:
             raise Conflict(row.task.decode())
         return row
 
-    def _change(self, request: _Request, mode: Mode, task: StoredTask, entry: int | None = None) -> Change:
+    def _change(self, request: Request, mode: Mode, task: StoredTask, entry: int | None = None) -> Change:
         """``entry`` is the id of a task that comes or, negative, goes."""
         feed = self._feed(request.user_id)
         if self._first is None:

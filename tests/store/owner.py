@@ -13,6 +13,7 @@ from shared.models import (
     CreateTask,
     DeleteTask,
     Operation,
+    Refused,
     Task,
     TaskPage,
     TaskQuery,
@@ -42,8 +43,7 @@ class Owner:
         self, *operations: Operation, now: int = NOW, max_tasks: int = ENOUGH, origin: int | None = None
     ) -> list[Written]:
         """Several are a batch."""
-        if len(operations) == 1:
-            [operation] = operations
+        if len(operations) == 1 and not isinstance(operation := operations[0], Refused):
             return [await self.store.write(self.id, operation, now=now, max_tasks=max_tasks, origin=origin)]
         return await self.batch(*operations, now=now, max_tasks=max_tasks)
 

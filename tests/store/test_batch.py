@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -108,6 +110,18 @@ async def test_earlier_refused_one_wins_over_a_later_failure_of_the_database(own
     with pytest.raises(InvalidRequest) as failed:
         await owner.write(*operations)
     assert failed.value.extra["op"] == 1
+
+
+async def test_refused_batch_leaves_nothing_behind(owner: Owner) -> None:
+    """An error has the frames that it was raised through, and they the batch that has the error."""
+    refused = Refused(InvalidRequest("bad"))
+    error = weakref.ref(refused.error)
+    with pytest.raises(InvalidRequest):
+        await owner.batch(CreateTask(None, "a"), refused)
+    del refused
+    await owner.create()  # the store lets go of a group when the next one comes
+    gc.collect()
+    assert error() is None
 
 
 async def test_only_operation_of_a_batch_has_an_index(owner: Owner) -> None:

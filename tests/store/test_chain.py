@@ -45,7 +45,7 @@ class Database:
         unit = UnitOfWork(self.connection, KnownFeeds())
         for number, changes in pieces:
             user_id = self.users[number]
-            request = BatchRequest(user_id, NOW, ENOUGH, None, [CreateTask(None, "a")] * changes)
+            request = BatchRequest(user_id, NOW, ENOUGH, [CreateTask(None, "a")] * changes)
             written = unit.do_all(request)
             self.logs[user_id] += [result.change for result in written if result.change is not None]
         unit.flush()

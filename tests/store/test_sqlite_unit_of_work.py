@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shared import clock
 from shared.clock import TURNS, moment, moment_of, uuid7
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError, UserGone, ValidationFailed
-from shared.models import CreateTask, DeleteTask, Operation, TaskQuery, UpdateTask, Written
+from shared.models import CreateTask, DeleteTask, TaskQuery, UpdateTask, Write, Written
 from shared.store import Store, accounts_sql, change_log, open_store, tasks_sql, unit_of_work
 from shared.store.checkpoints import Checkpoints
 from shared.store.group_commit import GroupCommit, WriteLock
@@ -221,6 +221,21 @@ async def test_conflict_in_a_batch_carries_what_the_group_made_of_the_task(owner
     )
     assert refused.extra == {"op": 1, "task": updated}
     assert await owner.tasks() == [updated]
+
+
+async def test_tasks_of_a_group_are_looked_up_together(owner: Owner) -> None:
+    """Those that a client brings, too, and those of a batch."""
+    brought = [f"00000000-0000-4000-8000-{number:012x}" for number in range(20)]
+    made = [(await owner.create()).uuid for _ in range(20)]
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    await asyncio.gather(
+        *[owner.create(uuid=uuid) for uuid in brought],
+        *[owner.update(uuid, "changed") for uuid in made[:10]],
+        owner.write(*[DeleteTask(uuid) for uuid in made[10:]]),
+    )
+    assert statements.count("COMMIT") == 1
+    assert sum("tasks.json" in statement for statement in statements.seen) == 2  # by id; by uuids brought
 
 
 async def test_limit_counts_what_the_group_has_made_and_deleted(owner: Owner) -> None:
@@ -428,7 +443,7 @@ async def test_users_who_write_in_one_group_each_have_their_own_counters(store: 
 # Any group at all
 
 uuids = st.sampled_from([A, B, C])
-operations: st.SearchStrategy[Operation] = st.one_of(
+operations: st.SearchStrategy[Write] = st.one_of(
     st.builds(CreateTask, uuids, st.just("made")),
     st.builds(UpdateTask, uuids, st.just("changed"), rev=st.none() | st.integers(1, 3)),
     st.builds(DeleteTask, uuids, st.none() | st.integers(1, 3)),
@@ -441,7 +456,7 @@ pieces = st.one_of(
         numbers, st.sampled_from(["delete the user", "set their password", "take the first one's name"])
     ),
 )
-Piece = tuple[int, list[Operation] | str]
+Piece = tuple[int, list[Write] | str]
 
 
 class Database:
@@ -497,7 +512,7 @@ def _work(piece: Piece, now: int) -> Work:
             assert isinstance(asked, list)
             if len(asked) == 1:
                 return WriteRequest(user_id, now, 2, user_id, asked[0])
-            return BatchRequest(user_id, now, 2, None, asked)
+            return BatchRequest(user_id, now, 2, asked)
 
 
 def _comparable(outcome: Outcome) -> object:
