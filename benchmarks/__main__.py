@@ -36,7 +36,7 @@ async def _measure(cases: list[Case], effort: Effort, into: Results, machine: st
         findings = await case.measure(effort)
         findings.taken = datetime.now(UTC).date().isoformat()
         findings.machine = machine
-        findings.foreign = foreign.share()
+        findings.foreign = foreign.share(case.hashes)
         into.take(case.name, findings)
         print(report.summary(case.name, findings), flush=True)
         if effort.whole:  # at once: what was measured stays measured if a later case fails

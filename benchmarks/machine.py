@@ -92,17 +92,18 @@ def memory_bytes(pids: Iterable[int]) -> int:
 
 
 class Foreign:
-    """The share of the machine that niced work and stolen time took since this was made.
+    """The share of the machine that stolen time and niced work took since this was made.
 
-    Our own processes are not niced, except the threads that hash passwords.
+    Our own processes are not niced, except the threads that hash passwords: where those work, only stolen time tells.
     """
 
     def __init__(self) -> None:
         self._before = psutil.cpu_times()
 
-    def share(self) -> float:
+    def share(self, niced_is_ours: bool = False) -> float:
         spent = [now - then for now, then in zip(psutil.cpu_times(), self._before, strict=True)]
         taken = dict(zip(self._before._fields, spent, strict=True))
         # guest time is part of user time already
         whole = sum(taken[name] for name in taken if not name.startswith("guest"))
-        return (taken.get("nice", 0.0) + taken.get("steal", 0.0)) / whole if whole else 0.0
+        others = taken.get("steal", 0.0) + (0.0 if niced_is_ours else taken.get("nice", 0.0))
+        return others / whole if whole else 0.0

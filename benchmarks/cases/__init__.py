@@ -19,10 +19,14 @@ class Effort(NamedTuple):
 
 
 class Case(NamedTuple):
-    """``how`` stands on the page. ``when`` a case is measured: in every run, in whole runs, or only when asked for."""
+    """``how`` stands on the page. ``when`` a case is measured: in every run, in whole runs, or only when asked for.
+
+    ``hashes``: most of its work is hashing passwords.
+    """
 
     name: str
     title: str
     how: str
     measure: Callable[[Effort], Awaitable[Findings]]
     when: Literal["always", "whole", "asked"] = "always"
+    hashes: bool = False
