@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -54,6 +55,20 @@ async def test_who_asks_again_at_once_joins_who_had_to_wait(owner: Owner, turns:
             await asyncio.sleep(0)
         writers.create_task(write_on())
     assert statements.count("COMMIT") <= 22
+
+
+async def test_who_trickle_in_are_not_waited_for_long(owner: Owner) -> None:
+    """A hundred were answered, and one comes in each turn of the loop, which takes it more than a millisecond."""
+    lane = lanes_of(owner.store)[0]
+    idle = lanes_module.Lane(lane._connection, lane._run_group)  # nobody serves it
+    coming = asyncio.create_task(idle._reunite(100))
+    came = 0
+    while not coming.done():
+        idle.run(lambda _: None)
+        came += 1
+        time.sleep(0.001)  # noqa: ASYNC251 - it stands for work
+        await asyncio.sleep(0)
+    assert 0 < came <= 100 * lanes_module._RETURN_SECONDS / 0.001 + 1
 
 
 async def test_group_is_bounded(owner: Owner) -> None:
