@@ -1,7 +1,7 @@
 """64 connections of 64 users, each with one request in flight; one worker. Windows of ours and of the raw echo take turns,
 a ratio is that of two neighbouring windows. The echo parses the same read request and sends it back. Each delete has a
 task of its own, made just before: by creates, one at a time on each connection, as clients make them, so that tasks of
-many users share a page; and beside that by batches of 100, so that no two deletes of a commit fall on the same page.
+many users share a page; and beside that by batches of 100, so that hardly two deletes of a commit fall on one page.
 Last, the same with one connection alone."""
 
 from __future__ import annotations
