@@ -1,19 +1,60 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use: systems of real processes, each shared by all tests that can live with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.clients import Account, new_account
 from tests.support.processes import System, running
+
+# Property tests try the same examples each time, and keep nothing on disk.
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Both processes, for all tests that do not stop or crowd them; without the message rate limit."""
     with running(tmp_path_factory.mktemp("system"), MESSAGES_PER_SECOND="0") as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def brief_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Short times: one second to authenticate, access tokens of two."""
+    with running(
+        tmp_path_factory.mktemp("brief"), AUTH_TIMEOUT_SECONDS="1", ACCESS_TOKEN_SECONDS="2"
+    ) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Small numbers of everything."""
+    with running(
+        tmp_path_factory.mktemp("small"),
+        MAX_CONNECTIONS="6",
+        MAX_CONNECTIONS_PER_USER="2",
+        MAX_TASKS_PER_USER="3",
+        MAX_BUFFER_BYTES="65536",
+        MESSAGES_PER_SECOND="5",
+        ALLOWED_ORIGINS="https://app.example.org,http://localhost:*",
+    ) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def wide_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Two WebSocket workers on one port; neither messages nor connections are limited."""
+    with running(
+        tmp_path_factory.mktemp("wide"),
+        workers=2,
+        MESSAGES_PER_SECOND="0",
+        MAX_CONNECTIONS_PER_USER="10000",
+    ) as system:
         yield system
 
 

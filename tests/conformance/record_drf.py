@@ -23,9 +23,10 @@ from urllib.parse import unquote_to_bytes
 import django
 from django.conf import settings
 
+from tests.support.made_tokens import special_tokens
+
 from .shapes import Answer, Case, filled, masked
 from .table import CASES
-from .tokens import special_tokens
 
 KEY = "the-key-of-the-recording-" + "k" * 40
 PASSWORD = "correct horse"

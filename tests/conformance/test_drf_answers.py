@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.exact_http import Reply, send
+
 from .shapes import OPEN_END, Answer, Case, Request, filled, settled
-from .wire import Reply, send
 from .world import Gateway, fresh_world
 
 CASES: list[Case] = json.loads(Path(__file__).with_name("drf_answers.json").read_text(encoding="utf-8"))

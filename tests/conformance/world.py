@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .tokens import special_tokens
-from .wire import send
+from tests.support.exact_http import send
+from tests.support.made_tokens import special_tokens
 
 PASSWORD = "correct horse"
 

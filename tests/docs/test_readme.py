@@ -21,7 +21,9 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from shared.settings import VARIABLES
 from tests.docs.settings_table import README, with_table
 from tests.support.chromium import chromium, require_chromium
-from tests.support.processes import ROOT, free_port, wait_until
+from tests.support.ports import free_port
+from tests.support.processes import ROOT
+from tests.support.waiting import wait_until
 
 _BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INSTALL_SECONDS: Final = 240.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tests.faults_e2e.lines import HttpLine, Json, Lost, WsLine
 from tests.linearizability.checker import State
 from tests.support.clients import Account
+from tests.support.lines import HttpLine, Json, Lost, WsLine
 from tests.support.processes import System
 
 

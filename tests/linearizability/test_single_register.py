@@ -16,12 +16,13 @@ from typing import Any, Final
 
 import pytest
 
-from tests.faults_e2e.lines import Json, Lost, until
-from tests.faults_e2e.restarts import kill_and_start, wait_listening
 from tests.linearizability.checker import NotLinearizable, Operation, State, check
 from tests.linearizability.clients import Register, RestRegister, WsRegister, state_of
 from tests.support.clients import new_account
+from tests.support.lines import Json, Lost
 from tests.support.processes import System, running
+from tests.support.restarts import kill_and_start, wait_listening
+from tests.support.waiting import until
 
 FULL: Final = os.environ.get("TASKBEAM_TEST_FULL", "") not in ("", "0")
 OPERATIONS: Final = 10_000 if FULL else 1500
@@ -93,7 +94,7 @@ async def _kill_now_and_then(system: System, history: list[Operation]) -> None:
     """One process after the other, each about as often."""
     for number in range(OPERATIONS // _OPERATIONS_A_KILL):
         wanted = (number + 0.5) * _OPERATIONS_A_KILL
-        await until(partial(_has_grown_to, wanted, history), _PROGRESS_SECONDS)
+        await until(partial(_has_grown_to, wanted, history), _PROGRESS_SECONDS, "more operations")
         process = system.processes[number % len(system.processes)]
         kill_and_start(process)
         await asyncio.to_thread(wait_listening, process)

@@ -17,7 +17,8 @@ from tests.model.devices import DeviceActor
 from tests.model.history import History, problems
 from tests.model.others import Caller, Outsider, read_end, read_log
 from tests.support.clients import Account, new_account
-from tests.support.processes import Process, System, running, wait_until
+from tests.support.processes import Process, System, running
+from tests.support.waiting import wait_until
 
 SEED = int(os.environ.get("TASKBEAM_TEST_SEED") or random.SystemRandom().randrange(10**6))
 SECONDS = float(os.environ.get("TASKBEAM_TEST_SECONDS") or 8)

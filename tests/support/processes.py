@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
 ROOT: Final = Path(__file__).parents[2]
 SECRET_KEY: Final = "a-key-for-the-tests-of-more-than-32-bytes"
 _START_TIMEOUT: Final = 20.0
 _STOP_TIMEOUT: Final = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:
-    """Poll a condition; raises AssertionError naming ``what`` after ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(0.02)
 
 
 @dataclass
@@ -80,6 +66,11 @@ class Process:
         assert self.popen is not None
         self.popen.kill()
         self.popen.wait()
+
+    def end(self) -> None:
+        """`kill`, should it still run."""
+        if self.popen is not None and self.popen.poll() is None:
+            self.kill()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; returns its exit status."""
@@ -147,5 +138,4 @@ def running(folder: Path, workers: int = 1, **environ: str) -> Iterator[System]:
         assert statuses == [0] * len(statuses), f"{statuses}\n{system.logs()}"
     finally:
         for process in system.processes:
-            if process.popen is not None and process.popen.poll() is None:
-                process.kill()
+            process.end()

@@ -1,0 +1,1 @@
+"""The launcher and supervisord's settings, with real processes."""

@@ -1,0 +1,506 @@
+"""The shipped supervisord.conf and launcher, with real processes that are killed while clients write."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from tests.support.ports import free_port
+from tests.support.processes import ROOT
+from tests.support.waiting import wait_until
+
+GATEWAY = "taskbeam:rest_gateway"
+WORKERS = ["taskbeam:ws_server_00", "taskbeam:ws_server_01"]
+# stopwaitsecs, after which supervisord kills, and some room for a busy machine.
+STOP_SECONDS = 30.0
+SECONDS = 30.0
+
+
+class Checkout:
+    """What supervisord.conf expects around it, in a folder of its own: fresh var/, free ports."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ws_port = free_port()
+        self.rest_port = free_port()
+        self.log = folder / "log"
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("TASKBEAM_", "WORKERS"))
+        } | {
+            "TASKBEAM_WS_PORT": str(self.ws_port),
+            "TASKBEAM_REST_PORT": str(self.rest_port),
+            "TASKBEAM_BCRYPT_ROUNDS": "4",
+            "WORKERS": "2",
+        }
+        shutil.copy(ROOT / "supervisord.conf", folder)
+        (folder / "deploy").mkdir()
+        shutil.copy(ROOT / "deploy" / "run.py", folder / "deploy")
+        (folder / ".venv").symlink_to(sys.prefix)
+        for package in ("shared", "ws_server", "rest_gateway"):
+            (folder / package).symlink_to(ROOT / package)
+
+    def replace(self, package: str, source: str) -> None:
+        """Put a program of the test's own in the place of a server."""
+        (self.folder / package).unlink()
+        (self.folder / package).mkdir()
+        (self.folder / package / "__init__.py").touch()  # or the installed package would come first
+        (self.folder / package / "__main__.py").write_text(textwrap.dedent(source))
+
+    @contextlib.contextmanager
+    def started(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        below: list[psutil.Process] = []
+        try:
+            yield process
+            with contextlib.suppress(psutil.NoSuchProcess):
+                below = psutil.Process(process.pid).children(recursive=True)
+        except BaseException:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                below = psutil.Process(process.pid).children(recursive=True)
+            print(self.log.read_text())
+            raise
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+            for one in below:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+
+    @contextlib.contextmanager
+    def supervisord(self) -> Iterator[subprocess.Popen[bytes]]:
+        (self.folder / "var").mkdir(mode=0o700)
+        with self.started("-m", "supervisor.supervisord", "-c", "supervisord.conf") as process:
+            wait_until(
+                lambda: all(self.is_ready(port) for port in (self.ws_port, self.rest_port)),
+                SECONDS,
+                "readiness",
+            )
+            yield process
+
+    def launch(self) -> subprocess.CompletedProcess[str]:
+        """Run the launcher to an end that it comes to by itself."""
+        return subprocess.run(
+            [sys.executable, "deploy/run.py"],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def supervisorctl(self, *command: str) -> str:
+        answer = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf", *command],
+            cwd=self.folder,
+            # As an operator's shell, which has none of the servers' variables.
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        return answer.stdout + answer.stderr
+
+    def pids(self) -> dict[str, int]:
+        """The processes that have been up for startsecs."""
+        running = re.findall(r"^(\S+) +RUNNING +pid (\d+)", self.supervisorctl("status"), re.MULTILINE)
+        return {name: int(pid) for name, pid in running}
+
+    def wait_for_all(self) -> None:
+        wait_until(lambda: len(self.pids()) == 3, SECONDS, "three processes run")
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """End one process, and wait for the one that takes its place."""
+        before = self.pids()[name]
+        os.kill(before, number)
+        wait_until(lambda: self.pids().get(name, before) != before, SECONDS, f"{name} comes back")
+
+    def is_ready(self, port: int) -> bool:
+        try:
+            return self.request("GET", "/readyz", port=port)[0] == 200
+        except OSError:
+            return False
+
+    def request(
+        self, method: str, path: str, body: object = None, *, token: str = "", port: int | None = None
+    ) -> tuple[int, Any]:
+        """Status and body; OSError when there is no answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.rest_port, timeout=10)
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {token}"} if token else {}
+        )
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        except http.client.HTTPException as error:
+            raise ConnectionError("cut off") from error
+        finally:
+            connection.close()
+        is_json = answer.headers.get_content_type() == "application/json"
+        return answer.status, json.loads(text) if is_json else text
+
+    def log_in(self) -> str:
+        account = {"username": "ada", "password": "correct horse battery"}
+        assert self.request("POST", "/register/", account)[0] == 201
+        status, tokens = self.request("POST", "/login/", account)
+        assert status == 200
+        access: str = tokens["access"]
+        return access
+
+    @contextlib.contextmanager
+    def socket(self, token: str) -> Iterator[ClientConnection]:
+        """An authenticated WebSocket that gets answers only."""
+        address = f"ws://127.0.0.1:{self.ws_port}/ws/tasks/"
+        with connect(address, open_timeout=10, close_timeout=2, proxy=None) as connection:
+            connection.send(json.dumps({"type": "auth", "token": token, "push": False}))
+            assert json.loads(connection.recv(timeout=10))["message"] == "Authentication successful"
+            yield connection
+
+    def tasks(self, token: str) -> list[str]:
+        status, tasks = self.request("GET", "/", token=token)
+        assert status == 200
+        return [task["uuid"] for task in tasks]
+
+
+@pytest.fixture
+def checkout() -> Iterator[Checkout]:
+    # Not tmp_path: a Unix socket's path is short.
+    with tempfile.TemporaryDirectory(prefix="taskbeam-") as folder:
+        yield Checkout(Path(folder))
+
+
+class Writer:
+    """Creates tasks until told to stop. One whose answer got lost is sent again, as clients do."""
+
+    def __init__(self, checkout: Checkout, token: str) -> None:
+        self.checkout = checkout
+        self.token = token
+        self.acknowledged: list[str] = []
+        self.stopping = threading.Event()
+
+    def over_rest(self) -> None:
+        task = str(uuid.uuid4())
+        while not self.stopping.wait(0.01):
+            with contextlib.suppress(OSError):
+                status, body = self.checkout.request(
+                    "POST", "/", {"task": "x", "uuid": task}, token=self.token
+                )
+                assert status in (200, 201, 503), body
+                if status != 503:
+                    self.acknowledged.append(task)
+                    task = str(uuid.uuid4())
+
+    def over_websocket(self) -> None:
+        task = str(uuid.uuid4())
+        while not self.stopping.wait(0.05):
+            with (
+                contextlib.suppress(OSError, WebSocketException),
+                self.checkout.socket(self.token) as connection,
+            ):
+                while not self.stopping.wait(0.01):
+                    connection.send(json.dumps({"mode": "create", "data": {"task": "x", "uuid": task}}))
+                    answer = json.loads(connection.recv(timeout=10))
+                    if answer.get("code") == "unavailable":
+                        continue
+                    assert answer["type"] == "task.update", answer
+                    self.acknowledged.append(task)
+                    task = str(uuid.uuid4())
+
+    def goes_on(self) -> None:
+        goal = len(self.acknowledged) + 10
+        wait_until(lambda: len(self.acknowledged) >= goal, SECONDS, "more acknowledged writes")
+
+
+def test_killed_processes_come_back_and_lose_no_acknowledged_write(checkout: Checkout) -> None:
+    with checkout.supervisord(), concurrent.futures.ThreadPoolExecutor() as pool:
+        checkout.wait_for_all()
+        token = checkout.log_in()
+        rest, websocket = Writer(checkout, token), Writer(checkout, token)
+        writing = [pool.submit(rest.over_rest), pool.submit(websocket.over_websocket)]
+        try:
+            for name in (*WORKERS, GATEWAY, GATEWAY, *WORKERS):
+                rest.goes_on()
+                websocket.goes_on()
+                checkout.kill(name)
+            rest.goes_on()
+            websocket.goes_on()
+        finally:
+            rest.stopping.set()
+            websocket.stopping.set()
+        for one in writing:
+            one.result(timeout=30)
+
+        stored = checkout.tasks(token)
+        assert len(stored) == len(set(stored))
+        assert set(rest.acknowledged + websocket.acknowledged) <= set(stored)
+        with checkout.socket(token) as connection:
+            connection.send(json.dumps({"mode": "all"}))
+            answer = json.loads(connection.recv(timeout=10))
+        assert [task["uuid"] for task in answer["task"]] == stored
+
+
+def test_workers_share_one_port(checkout: Checkout) -> None:
+    with checkout.supervisord():
+        checkout.wait_for_all()
+
+        def listening(name: str) -> set[int]:
+            connections = psutil.Process(checkout.pids()[name]).net_connections("tcp")
+            return {one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN}
+
+        def listens(name: str) -> Callable[[], bool]:
+            return lambda: listening(name) == {checkout.ws_port}
+
+        for name in WORKERS:
+            wait_until(listens(name), SECONDS, f"{name} listens")
+        token = checkout.log_in()
+        for name in WORKERS:
+            checkout.kill(name)
+            with checkout.socket(token):  # the other one takes it
+                pass
+            wait_until(lambda: len(checkout.pids()) == 3, SECONDS, f"{name} comes back")
+            wait_until(listens(name), SECONDS, f"{name} listens again")
+
+
+def test_an_end_with_status_zero_is_not_the_end(checkout: Checkout) -> None:
+    with checkout.supervisord():
+        checkout.wait_for_all()
+        for name in (WORKERS[0], GATEWAY):
+            checkout.kill(name, signal.SIGTERM)
+
+
+def test_control_socket_is_for_its_owner_alone(checkout: Checkout) -> None:
+    with checkout.supervisord():
+        wait_until(
+            lambda: set(checkout.pids()) == {GATEWAY, *WORKERS}, SECONDS, "supervisorctl status shows all"
+        )
+        mode = (checkout.folder / "var" / "supervisor.sock").stat().st_mode
+        assert stat.S_ISSOCK(mode)
+        assert stat.S_IMODE(mode) == 0o700
+        # umask: what the servers make, the database and the key, is for nobody else either.
+        open_to_others = {
+            path.name for path in (checkout.folder / "var").iterdir() if path.stat().st_mode & 0o077
+        }
+        assert open_to_others <= {"supervisord.pid"}
+
+
+def test_stops_clean(checkout: Checkout) -> None:
+    with checkout.supervisord() as supervisord:
+        checkout.wait_for_all()
+        processes = [psutil.Process(pid) for pid in checkout.pids().values()]
+        token = checkout.log_in()
+        with checkout.socket(token) as connection:
+            supervisord.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as closed:
+                connection.recv(timeout=STOP_SECONDS)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code in (1001, 1012)
+        assert supervisord.wait(STOP_SECONDS) == 0
+        assert psutil.wait_procs(processes, timeout=1)[1] == []
+        left = {path.name for path in (checkout.folder / "var").iterdir()}
+        assert left.isdisjoint({"supervisor.sock", "supervisord.pid"})
+        assert "SIGKILL" not in checkout.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_launcher_says_the_addresses_and_stops_clean(checkout: Checkout, number: signal.Signals) -> None:
+    with checkout.started("deploy/run.py") as launcher:
+        wait_until(lambda: "taskbeam: ready at http" in checkout.log.read_text(), SECONDS, "readiness")
+        said = [line for line in checkout.log.read_text().splitlines() if line.startswith("taskbeam: ")]
+        assert said == [
+            f"taskbeam: ready at ws://127.0.0.1:{checkout.ws_port}/ws/tasks/",
+            f"taskbeam: ready at http://127.0.0.1:{checkout.rest_port}/",
+        ]
+        assert all(checkout.is_ready(port) for port in (checkout.ws_port, checkout.rest_port))
+        processes = psutil.Process(launcher.pid).children(recursive=True)
+        launcher.send_signal(number)
+        assert launcher.wait(STOP_SECONDS) == 0
+        assert psutil.wait_procs(processes, timeout=1)[1] == []
+    assert stat.S_IMODE((checkout.folder / "var").stat().st_mode) == 0o700
+    assert "Traceback" not in checkout.log.read_text()
+
+
+def test_ctrl_c_is_no_failure_to_make(checkout: Checkout) -> None:
+    (checkout.folder / "Makefile").write_text("run:\n\t@.venv/bin/python deploy/run.py\n")
+    ours, theirs = os.openpty()
+    # The first terminal that the leader of a session opens is the one whose Ctrl-C it gets.
+    make = subprocess.Popen(
+        ["sh", "-c", 'exec make run <>"$0" >&0 2>&0', os.ttyname(theirs)],
+        cwd=checkout.folder,
+        env=checkout.environment,
+        start_new_session=True,
+    )
+    said = b""
+
+    def read() -> bool:
+        nonlocal said
+        assert select.select([ours], [], [], 60)[0], said
+        try:
+            said += os.read(ours, 65536)
+        except OSError:  # nobody has the terminal open any more
+            return False
+        return True
+
+    try:
+        while b"taskbeam: ready at http" not in said:
+            assert read(), said
+        os.close(theirs)
+        os.write(ours, b"\x1a\x03\x03")  # Ctrl-Z, which must not leave it asleep, and an impatient Ctrl-C
+        while read():
+            pass
+        assert make.wait(STOP_SECONDS) == 0, said
+    finally:
+        os.close(ours)  # a hang-up ends what still runs
+        make.kill()
+        make.wait()
+    assert b"Traceback" not in said
+    assert b"make: ***" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
+def test_nothing_outlives_a_killed_launcher(checkout: Checkout) -> None:
+    with checkout.started("deploy/run.py") as launcher:
+        wait_until(lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness")
+        processes = psutil.Process(launcher.pid).children(recursive=True)
+        launcher.kill()
+        assert psutil.wait_procs(processes, timeout=STOP_SECONDS)[1] == []
+
+
+def test_nothing_outlives_a_killed_supervisord_and_its_leftovers_do_no_harm(checkout: Checkout) -> None:
+    with checkout.started("deploy/run.py") as launcher:
+        wait_until(lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness")
+        supervisord = psutil.Process(int((checkout.folder / "var" / "supervisord.pid").read_text()))
+        servers = supervisord.children()
+        assert len(servers) == 3
+        supervisord.kill()
+        assert launcher.wait(STOP_SECONDS) == 1
+        assert psutil.wait_procs(servers, timeout=STOP_SECONDS)[1] == []
+    assert (checkout.folder / "var" / "supervisor.sock").exists()
+    checkout.log.write_text("")
+    with checkout.started("deploy/run.py"):
+        wait_until(
+            lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness with a stale socket"
+        )
+        assert "already runs from this folder" in checkout.launch().stdout
+
+
+@pytest.mark.parametrize("name", ["WS", "REST"])
+def test_launcher_names_a_port_in_use(checkout: Checkout, name: str) -> None:
+    port = int(checkout.environment[f"TASKBEAM_{name}_PORT"])
+    # A stranger that would let a worker share its port.
+    with socket.create_server(("127.0.0.1", port), reuse_port=True):
+        ended = checkout.launch()
+    assert ended.returncode == 1
+    assert ended.stdout == (
+        f"taskbeam: port {port} is already in use: "
+        f"stop what listens there, or set TASKBEAM_{name}_PORT to another\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TASKBEAM_WS_PORT", "http"),
+        ("TASKBEAM_REST_PORT", "70000"),
+        ("TASKBEAM_WS_HOST", "-"),
+        ("WORKERS", "0"),
+    ],
+)
+def test_launcher_names_a_bad_variable(checkout: Checkout, name: str, value: str) -> None:
+    checkout.environment[name] = value
+    ended = checkout.launch()
+    assert ended.returncode == 1
+    assert ended.stdout.startswith(f"taskbeam: {name}: ")
+    assert ended.stdout.count("\n") == 1
+
+
+def test_launcher_ends_when_the_settings_are_bad(checkout: Checkout) -> None:
+    checkout.environment["TASKBEAM_LOG_LEVEL"] = "LOUD"
+    ended = checkout.launch()
+    assert ended.returncode == 1
+    assert "TASKBEAM_LOG_LEVEL" in ended.stdout
+    assert re.search(
+        r"^taskbeam: \w+ stop(s right after its start|ped over its settings)", ended.stdout, re.MULTILINE
+    )
+
+
+def test_status_two_is_final(checkout: Checkout) -> None:
+    checkout.replace("rest_gateway", "import time; time.sleep(2); raise SystemExit(2)")
+    ended = checkout.launch()
+    assert ended.returncode == 1
+    assert "taskbeam: rest_gateway stopped over its settings" in ended.stdout
+    assert ended.stdout.count("spawned: 'rest_gateway'") == 1
+
+
+def test_launcher_refuses_a_path_too_long_for_a_socket(checkout: Checkout) -> None:
+    checkout.folder /= "x" * 100
+    (checkout.folder / "deploy").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy" / "run.py", checkout.folder / "deploy")
+    ended = checkout.launch()
+    assert ended.returncode == 1
+    assert re.fullmatch(r"taskbeam: the path of this folder is \d+ bytes too long .*\n", ended.stdout)
+
+
+def test_launcher_outlives_the_reader_of_its_output(checkout: Checkout) -> None:
+    """And writes to a socket, as under systemd: supervisord alone does neither."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    launcher = subprocess.Popen(
+        [sys.executable, "deploy/run.py"],
+        cwd=checkout.folder,
+        env=checkout.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs.fileno(),
+        stderr=theirs.fileno(),
+    )
+    theirs.close()
+    try:
+        with ours, ours.makefile() as lines:
+            assert any("ready at http" in line for line in lines)
+        checkout.wait_for_all()
+        for name in (GATEWAY, WORKERS[0]):
+            checkout.kill(name)  # supervisord has something to say
+        launcher.terminate()
+        assert launcher.wait(STOP_SECONDS) == 0
+    finally:
+        launcher.kill()
+        launcher.wait()

@@ -1,0 +1,145 @@
+"""The audit finds what it is there for: each kind of damage, done to a copy of a good database."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.failures.audit import Audit
+from tests.failures.ledger import Ledger, Told
+from tests.failures.writers import writing
+from tests.support.clients import new_account
+from tests.support.processes import System, running
+from tests.support.waiting import until
+
+_SECONDS: Final = 10.0
+
+_FIRST: Final = "id = (SELECT min(id) FROM tasks)"
+
+DAMAGE: Final = {
+    "a change is missing": ("DELETE FROM changes WHERE seq = 5", "after seq 4 comes"),
+    "the last change is missing": (
+        "DELETE FROM changes WHERE position = (SELECT max(position) FROM changes)",
+        "not what the log says|feeds.seq",
+    ),
+    "a change is there without its task": (f"DELETE FROM tasks WHERE {_FIRST}", "not what the log says"),
+    "a task is otherwise than its change": (
+        """UPDATE tasks SET json =
+           CAST(json_set(CAST(json AS TEXT), '$.description', 'something else') AS BLOB)""",
+        "not what the log says",
+    ),
+    "a task has another revision": (
+        """UPDATE tasks SET json = (SELECT CAST(json_set(CAST(json AS TEXT), '$.rev', rev + 1) AS BLOB)
+           FROM task_fields WHERE task_fields.id = tasks.id)""",
+        "not what the log says",
+    ),
+    "a task is another user's": (f"UPDATE tasks SET user_id = user_id + 1 WHERE {_FIRST}", "user_id"),
+    "a task was created at another time": (f"UPDATE tasks SET id = id - 2048 WHERE {_FIRST}", "time_created"),
+    "a task's uuid does not lead to it": (f"UPDATE tasks SET id = id + 1 WHERE {_FIRST}", "uuids missing"),
+    "a uuid leads astray": ("INSERT INTO brought_uuids VALUES ('a', 1)", "uuids missing: set.., wrong"),
+    "a task is missing in its user's order": (
+        "DELETE FROM user_tasks WHERE id = (SELECT max(id) FROM user_tasks)",
+        "places of user",
+    ),
+    "a task is settled and waits for it, too": (
+        "UPDATE feeds SET unsettled = json_array((SELECT max(id) FROM user_tasks))",
+        "settled already",
+    ),
+    "the number of tasks is wrong": ("UPDATE feeds SET tasks = tasks + 1", "user"),
+    "the seq is wrong": ("UPDATE feeds SET seq = seq + 1", "feeds.seq"),
+    "a change is there twice": (
+        """INSERT INTO changes (user_id, seq, previous, mode, task_id, task)
+           SELECT user_id, (SELECT max(seq) + 1 FROM changes), last, mode, task_id, task
+           FROM changes JOIN feeds USING (user_id) WHERE changes.seq = 1;
+           UPDATE feeds SET seq = seq + 1, last = (SELECT max(position) FROM changes)""",
+        "twice in the log|follows",
+    ),
+    "a change does not name the one before": (
+        "UPDATE changes SET previous = previous - 1 WHERE seq = 7",
+        "chain of user",
+    ),
+    "the first change names one before": ("UPDATE changes SET previous = 9 WHERE seq = 1", "chain of user"),
+    "the chain begins elsewhere": ("UPDATE feeds SET last = last - 1", "chain: it ends"),
+    "a mark is missing": ("DELETE FROM change_marks WHERE seq = 100", "chain: marks missing"),
+    "a mark leads astray": ("UPDATE change_marks SET position = position - 1", "chain: marks missing"),
+    "a mark is too many": (
+        """INSERT INTO change_marks (user_id, seq, position)
+           SELECT user_id, seq, position FROM changes WHERE seq = 50""",
+        "chain: marks missing: set.., wrong",
+    ),
+    "an index is another one's": (
+        """PRAGMA writable_schema = 1;
+           UPDATE sqlite_schema SET rootpage =
+               (SELECT rootpage FROM sqlite_schema WHERE name = 'sessions_by_expiry')
+           WHERE name = 'rotated_tokens_of_session'""",
+        "integrity_check",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
+    """A database that a user's writers have written to, and their ledger."""
+    ledger = Ledger()
+    with running(tmp_path_factory.mktemp("good")) as system:
+        asyncio.run(_write(system, ledger))
+    Audit(system.database, ledger).check()
+    return system.database, ledger
+
+
+async def _write(system: System, ledger: Ledger) -> None:
+    async with writing(system, [new_account(system)], ledger, seed=1, pause=0):
+        await until(
+            lambda: len(ledger.told) > 100 and len(ledger.batches) > 12, _SECONDS, "enough is written"
+        )
+
+
+def _copy(database: Path, folder: Path) -> Path:
+    return Path(shutil.copy(database, folder / "copy.db"))
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_found(good: tuple[Path, Ledger], tmp_path: Path, name: str) -> None:
+    (database, ledger), (script, complaint) = good, DAMAGE[name]
+    damaged = _copy(database, tmp_path)
+    with closing(sqlite3.connect(damaged)) as connection:
+        connection.executescript(script)
+    with pytest.raises(AssertionError, match=complaint):
+        Audit(damaged, ledger).check()
+
+
+def test_loss_is_found(good: tuple[Path, Ledger]) -> None:
+    database, ledger = good[0], copy.deepcopy(good[1])
+    ledger.acknowledged([Told(1, "write something else", 1, None)])
+    with pytest.raises(AssertionError, match="acknowledged and lost"):
+        Audit(database, ledger).check()
+
+
+def test_other_task_than_acknowledged_is_found(good: tuple[Path, Ledger]) -> None:
+    database, ledger = good[0], copy.deepcopy(good[1])
+    first = ledger.told[0]
+    ledger.told[0] = first._replace(task={**(first.task or {}), "completed": True})
+    with pytest.raises(AssertionError, match="acknowledged as"):
+        Audit(database, ledger).check()
+
+
+def test_half_a_batch_is_found(good: tuple[Path, Ledger]) -> None:
+    database, ledger = good[0], copy.deepcopy(good[1])
+    key, keys = next(iter(ledger.batches.items()))
+    ledger.batches[key] = (*keys, "write what never came")
+    with pytest.raises(AssertionError, match="a batch in part"):
+        Audit(database, ledger).check()
+
+
+def test_what_nobody_wrote_is_found(good: tuple[Path, Ledger]) -> None:
+    database, ledger = good[0], copy.deepcopy(good[1])
+    del ledger.tried[ledger.told[0].key]
+    with pytest.raises(AssertionError, match="nobody asked for"):
+        Audit(database, ledger).check()

@@ -1,0 +1,219 @@
+"""Users who write all the time, over both transports, and keep the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import itertools
+import random
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+from tests.failures.ledger import Ledger, Told, key_of
+from tests.support.clients import Account
+from tests.support.lines import HttpLine, Json, Lost, WsLine
+from tests.support.processes import System
+
+_TASKS_MAX: Final = 6  # of one writer
+
+
+class Unavailable(Exception):
+    """The server says that it cannot write now."""
+
+
+class Fate(enum.Enum):
+    """What became of a write, as far as its writer knows."""
+
+    DONE = enum.auto()
+    LOST = enum.auto()
+    REFUSED = enum.auto()
+
+
+class Pen(Protocol):
+    """One way to write. Takes a request in the WebSocket's shape; the answer is a list of task frames,
+    over REST without ``seq`` save in a batch."""
+
+    name: str
+
+    async def write(self, request: Json) -> list[Json]: ...  # Lost, Unavailable
+    async def close(self) -> None: ...
+
+
+class WsPen:
+    name = "ws"
+
+    def __init__(self, system: System, account: Account) -> None:
+        self.line = WsLine(system, account.access)
+
+    async def write(self, request: Json) -> list[Json]:
+        answer = await self.line.ask(request)
+        if answer.get("code") == "unavailable":
+            raise Unavailable
+        assert answer["type"] != "error", f"{request!s:.300} was answered {answer!s:.300}"
+        return answer["results"] if answer["type"] == "batch" else [answer]
+
+    async def close(self) -> None:
+        await self.line.close()
+
+
+class RestPen:
+    name = "rest"
+
+    def __init__(self, system: System, account: Account) -> None:
+        self.line = HttpLine(system, account.access)
+
+    async def write(self, request: Json) -> list[Json]:
+        mode, task_id = request["mode"], request.get("task_id", "")
+        match mode:
+            case "create":
+                answer = await self.line.ask("POST", "/", request["data"])
+            case "update":
+                answer = await self.line.ask("PATCH", f"/task/{task_id}/", request["data"])
+            case "delete":
+                answer = await self.line.ask("DELETE", f"/task/{task_id}/")
+            case _:
+                answer = await self.line.ask("POST", "/batch/", {"ops": request["ops"]})
+        if answer.status == 503:
+            assert int(answer.headers["retry-after"]) > 0
+            raise Unavailable
+        assert answer.status in (200, 201, 204), f"{request!s:.300} was answered {answer!s:.300}"
+        if mode == "batch":
+            results: list[Json] = answer.body["results"]
+            return results
+        return [{"mode": mode, "task_id": task_id or answer.body["uuid"], "task": answer.body}]
+
+    async def close(self) -> None:
+        await self.line.close()
+
+
+class Writer:
+    """One client of a user's: tasks of its own, and one that all of the user's writers change."""
+
+    def __init__(self, pen: Pen, user_id: int, name: str, ledger: Ledger, rng: random.Random) -> None:
+        self._pen = pen
+        self._user_id = user_id
+        self._name = name
+        self._ledger = ledger
+        self._rng = rng
+        self._numbers = itertools.count(1)
+        self._own: list[str] = []
+        self.shared: str | None = None
+        self.stopping = False
+        self.comes_back = True  # after its connection was lost
+        self.lost_by: int | None = None  # the code of the last loss
+
+    async def work(self, pause: float) -> None:
+        """Until told to stop; the write in hand is brought to its end."""
+        while not self.stopping:
+            await self.step()
+            await asyncio.sleep(self._rng.uniform(0, pause))
+
+    async def step(self) -> None:
+        """One write of any kind, acknowledged or not."""
+        kind = self._rng.choices(
+            ("create", "update", "shared", "delete", "batch"), (4, 4, 2, 2 if self._own else 0, 1)
+        )[0]
+        if kind == "shared" and self.shared is not None:
+            await self._try(self._update(self.shared))
+        elif kind == "update" and self._own:
+            task_id = self._rng.choice(self._own)
+            if await self._try(self._update(task_id)) is not Fate.DONE:
+                self._own.remove(task_id)
+        elif kind == "delete" or len(self._own) >= _TASKS_MAX:
+            await self._try({"mode": "delete", "task_id": self._own.pop()})
+        elif kind == "batch":
+            await self._batch()
+        elif created := await self.create():
+            self._own.append(created)
+
+    async def create(self) -> str | None:
+        """A create has its own uuid, so it is tried until it is known to be done, or refused."""
+        request = self._create()
+        while (fate := await self._try(request)) is Fate.LOST and not self.stopping:
+            pass
+        return request["data"]["uuid"] if fate is Fate.DONE else None
+
+    async def _batch(self) -> None:
+        kept, gone = self._create(), self._create()
+        kept_id, gone_id = kept["data"]["uuid"], gone["data"]["uuid"]
+        ops = [kept, self._update(kept_id), gone, {"mode": "delete", "task_id": gone_id}]
+        if await self._try({"mode": "batch", "ops": ops}) is Fate.DONE:
+            self._own.append(kept_id)
+
+    def _create(self) -> Json:
+        # A page of text now and then: a change may take several pages of the database.
+        task = "t" * self._rng.choice((1, 20, 255))
+        data = {"uuid": str(uuid.uuid4()), "task": task, "description": self._mark()}
+        return {"mode": "create", "data": data}
+
+    def _update(self, task_id: str) -> Json:
+        data = {"description": self._mark(), "completed": self._rng.random() < 0.5}
+        return {"mode": "update", "task_id": task_id, "data": data}
+
+    def _mark(self) -> str:
+        return f"{self._name}/{next(self._numbers)}{'x' * self._rng.choice((0, 0, 100, 6000))}"
+
+    async def _try(self, request: Json) -> Fate:
+        keys = _keys(request)
+        self._ledger.trying(self._user_id, keys)
+        try:
+            answers = await self._pen.write(request)
+        except Lost as lost:
+            self._ledger.lost(keys)
+            self.lost_by = lost.code
+            self.stopping = self.stopping or not self.comes_back
+            return Fate.LOST
+        except Unavailable:
+            self._ledger.unavailable += 1
+            self._ledger.lost(keys)  # the contract leaves open whether it was written
+            return Fate.REFUSED
+        self._ledger.acknowledged([self._told(*item) for item in zip(keys, answers, strict=True)])
+        return Fate.DONE
+
+    def _told(self, key: str, answer: Json) -> Told:
+        task = answer["task"] if answer["mode"] != "delete" else None
+        assert key_of(answer["mode"], answer["task_id"], task) == key, (
+            f"{key:.99} was answered {answer!s:.300}"
+        )
+        return Told(self._user_id, key, answer.get("seq"), task)
+
+
+def _keys(request: Json) -> tuple[str, ...]:
+    operations = request["ops"] if request["mode"] == "batch" else [request]
+    return tuple(key_of(op["mode"], op.get("task_id", ""), op.get("data")) for op in operations)
+
+
+@asynccontextmanager
+async def writing(
+    system: System, accounts: Sequence[Account], ledger: Ledger, seed: int, *, pause: float
+) -> AsyncIterator[list[Writer]]:
+    """Two writers on each transport for each account, from before the body until after it.
+
+    A writer that fails, fails the body.
+    """
+    pens: list[Pen] = []
+    writers: list[Writer] = []
+    for account in accounts:
+        pens += (
+            WsPen(system, account),
+            RestPen(system, account),
+            WsPen(system, account),
+            RestPen(system, account),
+        )
+        for number, pen in enumerate(pens[-4:]):
+            name = f"{account.id}.{number}"
+            writers.append(Writer(pen, account.id, name, ledger, random.Random(f"{seed} {name}")))
+        team = writers[-4:]
+        shared = await team[0].create()
+        for writer in team:
+            writer.shared = shared
+    async with asyncio.TaskGroup() as group:
+        for writer in writers:
+            group.create_task(writer.work(pause))
+        yield writers
+        for writer in writers:
+            writer.stopping = True
+    for pen in pens:
+        await pen.close()

@@ -1,0 +1,1 @@
+"""Tests of the REST gateway: the process over its port."""

@@ -1,0 +1,1 @@
+"""Tests of the modules of ``shared``, without the processes, and of the store."""

@@ -1,0 +1,38 @@
+"""Kill a process and start it again, as a supervisor does.
+
+The workers share a port, so one that answers there may be another one: who listens is asked of the kernel.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psutil
+
+from tests.support.processes import Process
+from tests.support.waiting import wait_until
+
+_START_SECONDS: Final = 20.0
+
+
+def kill_and_start(process: Process) -> None:
+    process.kill()
+    process.start(ready=False)
+
+
+def wait_listening(process: Process) -> None:
+    """From now on it takes connections, and a SIGTERM ends it in order."""
+    wait_until(lambda: _is_listening(process), _START_SECONDS, f"{process.module} listens")
+
+
+def _is_listening(process: Process) -> bool:
+    assert process.popen is not None
+    assert process.popen.poll() is None, f"{process.module} ended:\n{process.log.read_text()}"
+    sockets = psutil.Process(process.pid).net_connections("tcp")
+    return any(each.status == psutil.CONN_LISTEN for each in sockets)
+
+
+def is_connected_to(process: Process, port: int) -> bool:
+    """Whether it has accepted the connection that comes from this port."""
+    sockets = psutil.Process(process.pid).net_connections("tcp")
+    return any(each.raddr and each.raddr.port == port for each in sockets)

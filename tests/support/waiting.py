@@ -1,0 +1,34 @@
+"""Waiting for a condition, with a deadline: what has no event to wait for is looked at again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+_PAUSE: Final = 0.02
+
+Condition = Callable[[], object]
+
+
+def wait_until(condition: Condition, timeout: float, what: str) -> None:
+    """Return when the condition is true; AssertionError that names ``what`` after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, _late(timeout, what)
+        time.sleep(_PAUSE)
+
+
+async def until(condition: Condition, timeout: float, what: str) -> None:
+    """As `wait_until`, while the event loop goes on."""
+    try:
+        async with asyncio.timeout(timeout):
+            while not condition():  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(_PAUSE)
+    except TimeoutError:
+        raise AssertionError(_late(timeout, what)) from None
+
+
+def _late(timeout: float, what: str) -> str:
+    return f"{what}: not within {timeout:g} s"

@@ -1,0 +1,144 @@
+"""When the server stops, and when it cannot work."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import websockets
+
+from tests.support.clients import connected, new_account
+from tests.support.frames import create, receive_until
+from tests.support.locks import writes_held_up
+from tests.support.processes import Process, System, running
+from tests.support.waiting import wait_until
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1012), (signal.SIGINT, 1001)])
+async def test_a_stop_answers_what_is_in_progress_and_closes_the_rest(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with running(tmp_path) as system:
+        account = new_account(system)
+        async with (
+            connected(system, account.access) as busy,
+            connected(system, account.access) as idle,
+            connected(system) as nobody,
+        ):
+            assert system.ws.popen is not None
+            with writes_held_up(system):
+                await busy.send({"mode": "create", "data": {"task": "In progress"}, "id": 1})
+                await busy.send({"mode": "create", "data": {"task": "Not begun"}, "id": 2})
+                for _ in range(3):  # by then the first one has been taken up
+                    assert (await idle.ask({"mode": "ping"}))["type"] == "pong"
+                system.ws.popen.send_signal(number)
+                assert await nobody.closed() == code
+                assert await idle.closed() == code
+            answer = await busy.receive()
+            assert (answer["id"], answer["seq"]) == (1, 1)
+            assert await busy.closed() == code
+        started = time.monotonic()
+        assert await asyncio.to_thread(system.ws.popen.wait, 20) == 0
+        assert time.monotonic() - started < 2
+        assert [task["task"] for task in account.rest("GET", "/").body] == ["In progress"]
+
+
+@pytest.mark.parametrize("name", ["ws", "gateway"])
+def test_a_stop_during_the_start_is_an_orderly_end(tmp_path: Path, name: str) -> None:
+    process: Process = getattr(System(tmp_path), name)
+    process.start(ready=False)
+    status = Path(f"/proc/{process.pid}/status")
+
+    def catches_sigterm() -> bool:
+        caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+    wait_until(catches_sigterm, 10, "a handler of SIGTERM")
+    assert process.stop() == 0
+    assert b"listening on" not in process.log.read_bytes()
+
+
+async def test_a_defect_is_answered_with_a_reference_to_the_log(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        account = new_account(system)
+        async with connected(system, account.access) as socket:
+            task_id = (await create(socket))["task_id"]
+            with closing(sqlite3.connect(system.database, timeout=10)) as database, database:
+                database.execute("ALTER TABLE tasks RENAME TO elsewhere")
+            frame = await socket.ask({"mode": "read", "task_id": task_id, "id": "d"})
+            assert list(frame) == ["type", "message", "code", "mode", "task_id", "ref", "id"]
+            assert (frame["code"], frame["mode"], frame["id"]) == ("internal", "read", "d")
+            assert frame["ref"] in system.ws.log.read_text()
+            assert "elsewhere" not in str(frame)
+            assert (await socket.ask({"mode": "create", "data": {"task": "x"}}))["code"] == "internal"
+            assert await socket.ask({"mode": "ping"}) == {"type": "pong", "seq": 1}
+        answer = account.rest("GET", f"/task/{task_id}/")
+        assert (answer.status, list(answer.body)) == (500, ["detail", "ref"])
+        assert answer.body["detail"] == "Internal server error."
+        assert answer.body["ref"] in system.gateway.log.read_text()
+
+
+async def test_without_the_database_writes_are_refused_and_reads_go_on(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        account = new_account(system)
+        async with connected(system, account.access) as socket, connected(system, account.access) as reader:
+            task = (await create(socket))["task"]
+            assert (await reader.receive())["seq"] == 1
+            with writes_held_up(system):
+                rest = asyncio.create_task(asyncio.to_thread(account.rest, "POST", "/", {"task": "x"}))
+                await socket.send({"mode": "create", "data": {"task": "x"}, "id": "u"})
+                assert (await reader.ask({"mode": "all"}))["task"] == [task]
+                assert (await asyncio.to_thread(account.rest, "GET", "/")).body == [task]
+                frame = await socket.receive(timeout=15)
+                answer = await rest
+            assert list(frame) == ["type", "message", "code", "mode", "retry_after", "id"]
+            assert (frame["code"], frame["mode"], frame["id"]) == ("unavailable", "create", "u")
+            assert frame["retry_after"] > 0
+            assert (answer.status, list(answer.body)) == (503, ["detail"])
+            assert int(answer.headers["Retry-After"]) > 0
+            assert (await create(socket))["seq"] == 2, "nothing was written, and work goes on"
+
+
+async def test_clients_come_back_after_a_restart(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        account = new_account(system)
+        async with connected(system, account.access) as socket:
+            epoch = socket.auth["epoch"]
+            await create(socket)
+            system.ws.kill()
+            assert await socket.closed() == 1006
+        account.rest("POST", "/", {"task": "Meanwhile"})
+        system.ws.start()
+        async with connected(system, account.access) as socket:
+            assert (socket.auth["epoch"], socket.auth["seq"]) == (epoch, 2)
+            frame = await socket.ask({"mode": "sync", "epoch": epoch, "since": 1})
+            assert [change["seq"] for change in frame["changes"]] == [2]
+
+
+async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        account = new_account(system)
+        acknowledged: set[str] = set()
+
+        async def write() -> None:
+            try:
+                async with connected(system, account.access, push=False) as socket:
+                    while True:
+                        acknowledged.add((await create(socket))["task_id"])
+            except (websockets.ConnectionClosed, OSError):
+                pass
+
+        async with connected(system, account.access) as witness, asyncio.TaskGroup() as tasks:
+            for _ in range(4):
+                tasks.create_task(write())
+            await receive_until(witness, lambda frame: frame["seq"] >= 100)
+            system.ws.kill()
+        listed = account.rest("GET", "/")
+        assert acknowledged <= {task["uuid"] for task in listed.body}
+        assert listed.headers["X-Taskbeam-Seq"] == str(len(listed.body))
+        system.ws.start()
