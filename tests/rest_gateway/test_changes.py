@@ -62,8 +62,9 @@ def _poll_in_thread(account: Account, path: str) -> tuple[threading.Thread, list
 
 def test_a_long_poll_is_answered_at_the_next_change(account: Account) -> None:
     thread, answers = _poll_in_thread(account, f"/changes/?epoch={_epoch(account)}&since=0&wait=20")
-    time.sleep(0.3)  # it waits meanwhile
-    assert not answers
+    for _ in range(20):  # it waits, while others are answered
+        assert account.rest("GET", "/").body == []
+        assert not answers
     started = time.monotonic()
     account.rest("POST", "/", {"task": "x"})
     thread.join(10)

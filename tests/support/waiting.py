@@ -30,5 +30,10 @@ async def until(condition: Condition, timeout: float, what: str) -> None:
         raise AssertionError(_late(timeout, what)) from None
 
 
+def wait_for_second(second: int) -> None:
+    """Return when Unix time has reached it: tokens and their grace count in whole seconds."""
+    wait_until(lambda: time.time() >= second, max(second - time.time(), 0) + 1, f"the second {second}")
+
+
 def _late(timeout: float, what: str) -> str:
     return f"{what}: not within {timeout:g} s"
