@@ -25,7 +25,7 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
     app[TASKS] = backend.tasks
     app[ACCOUNTS] = backend.accounts
     app[THROTTLE] = LoginThrottle(settings.login_attempts_per_minute, settings.trusted_proxies)
-    app[WAITERS] = waiters = Waiters(backend.feed)
+    app[WAITERS] = waiters = Waiters(backend.feed, settings.max_connections_per_user)
 
     async def let_waiters_go(_: web.Application) -> None:
         waiters.stop()

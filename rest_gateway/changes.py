@@ -19,7 +19,7 @@ from rest_gateway.endpoint import ACCOUNTS, TOKEN, Endpoint
 from rest_gateway.errors import json_response
 from rest_gateway.tasks import TASKS
 from shared.changes import ChangeFeed
-from shared.errors import InvalidRequest, TokenRejected, Unavailable
+from shared.errors import InvalidRequest, Throttled, TokenRejected, Unavailable
 from shared.models import Change, ChangePage
 from shared.store import Revocation
 from shared.tasks import TaskService
@@ -27,13 +27,15 @@ from shared.wire import change_json, sync_json
 
 WAIT_MAX: Final = 30
 COMMENT_SECONDS: Final = 15.0
+_RETRY_SECONDS: Final = 5.0  # after which one above the limit may ask again
 
 
 class Waiters:
     """Who waits for a user's next change; a listener of the change feed, see ``shared.changes.FeedListener``."""
 
-    def __init__(self, feed: ChangeFeed) -> None:
+    def __init__(self, feed: ChangeFeed, max_per_user: int) -> None:
         self._feed = feed
+        self._max_per_user = max_per_user
         self._by_user: dict[int, set[asyncio.Event]] = {}
         self.stopping = False
         feed.subscribe(self)
@@ -64,10 +66,13 @@ class Waiters:
         """An event that is set whenever there may be something new; who waits for it clears it before looking.
 
         Raises:
+            Throttled: the user has as many streams and polls as are allowed.
             Unavailable: the change log cannot be read now.
         """
         event = asyncio.Event()
         events = self._by_user.setdefault(user_id, set())
+        if len(events) >= self._max_per_user:
+            raise Throttled(_RETRY_SECONDS)
         events.add(event)
         try:
             await self._feed.awake()

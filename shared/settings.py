@@ -51,6 +51,7 @@ class Settings:
     max_buffer_bytes: int
     max_connections: int
     max_connections_per_user: int
+    request_timeout_seconds: float
     messages_per_second: int
     login_attempts_per_minute: int
     auth_timeout_seconds: float
@@ -225,8 +226,21 @@ VARIABLES: Final = (
         _integer(65536, 16 * _MEBIBYTES_64),
         "what may wait for one slow socket",
     ),
-    _Variable("MAX_CONNECTIONS", "50000", _integer(1, 10_000_000), "WebSocket connections of one worker"),
-    _Variable("MAX_CONNECTIONS_PER_USER", "100", _integer(1, 10_000_000), "of them, those of one user"),
+    _Variable(
+        "MAX_CONNECTIONS", "50000", _integer(1, 10_000_000), "connections of one process, of either kind"
+    ),
+    _Variable(
+        "MAX_CONNECTIONS_PER_USER",
+        "100",
+        _integer(1, 10_000_000),
+        "sockets of one user in a worker; event streams and long polls in the gateway",
+    ),
+    _Variable(
+        "REQUEST_TIMEOUT_SECONDS",
+        "30",
+        _seconds,
+        "gateway: for the head of a request, and for each pause in its body or in the reading of its answer",
+    ),
     _Variable(
         "MESSAGES_PER_SECOND",
         "200",

@@ -213,7 +213,7 @@ def test_every_block_is_run_above() -> None:
 
 def test_the_settings_table_is_the_code() -> None:
     assert README.read_text() == with_table(README.read_text())
-    assert len(VARIABLES) == 28
+    assert len(VARIABLES) == 29
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -28,6 +28,7 @@ DEFAULTS: Final[dict[str, object]] = {
     "max_buffer_bytes": 1048576,
     "max_connections": 50000,
     "max_connections_per_user": 100,
+    "request_timeout_seconds": 30,
     "messages_per_second": 200,
     "login_attempts_per_minute": 10,
     "auth_timeout_seconds": 10,
@@ -58,6 +59,7 @@ GOOD: Final[list[tuple[str, str, object]]] = [
     ("MESSAGES_PER_SECOND", "0", 0),
     ("LOGIN_ATTEMPTS_PER_MINUTE", "0", 0),
     ("AUTH_TIMEOUT_SECONDS", "0.5", 0.5),
+    ("REQUEST_TIMEOUT_SECONDS", "0.5", 0.5),
     (
         "TRUSTED_PROXIES",
         "10.0.0.0/8, ::1",
@@ -104,6 +106,7 @@ BAD: Final[list[tuple[str, str]]] = [
     ("MAX_BUFFER_BYTES", "1"),
     ("MAX_CONNECTIONS", "0"),
     ("MAX_CONNECTIONS_PER_USER", "many"),
+    ("REQUEST_TIMEOUT_SECONDS", "0"),
     ("MESSAGES_PER_SECOND", "1.5"),
     ("LOGIN_ATTEMPTS_PER_MINUTE", "-10"),
     ("AUTH_TIMEOUT_SECONDS", "0"),
