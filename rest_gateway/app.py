@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from rest_gateway import accounts, changes, ops, tasks
+from rest_gateway import accounts, changes, events, ops, tasks
 from rest_gateway.accounts import THROTTLE, LoginThrottle
-from rest_gateway.changes import WAITERS, Waiters
 from rest_gateway.endpoint import ACCOUNTS
 from rest_gateway.errors import HttpError
 from rest_gateway.middleware import answered, common_headers
 from rest_gateway.ops import STORE
 from rest_gateway.tasks import TASKS
+from rest_gateway.waiting import WAITERS, Waiters
 from shared.origins import OriginPolicy
 from shared.process import Backend
 from shared.settings import Settings
@@ -35,6 +35,7 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
         **accounts.ENDPOINTS,
         **tasks.ENDPOINTS,
         **changes.ENDPOINTS,
+        **events.ENDPOINTS,
         **ops.ENDPOINTS,
     }.items():
         app.router.add_route("*", f"{path}/", answered(endpoint))

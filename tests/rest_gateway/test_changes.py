@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.support.clients import Account, Answer, Rest, connected
+from tests.support.clients import PASSWORD, Account, Answer, Rest, connected, new_account
 from tests.support.frames import create
 from tests.support.processes import System
 
@@ -41,6 +41,7 @@ async def test_the_body_is_that_of_sync(system: System, account: Account) -> Non
         ("epoch=x&since=0&wait=31", "wait"),
         ("epoch=x&since=0&wait=-1", "wait"),
         ("epoch=x&since=0&wait=x", "wait"),
+        ("epoch=x&since=0&since=x", "since"),
     ],
 )
 def test_a_bad_parameter_is_named(account: Account, query: str, key: str) -> None:
@@ -98,6 +99,43 @@ def test_a_long_poll_does_not_wait_when_there_is_something_to_say(account: Accou
     assert account.rest("GET", f"/changes/?epoch={epoch}&since=5&wait=20").body["reason"] == "seq_unknown"
     assert account.rest("GET", "/changes/?epoch=x&since=0&wait=20").body["reason"] == "epoch_changed"
     assert time.monotonic() - started < 2
+
+
+def test_of_a_parameter_given_twice_the_last_counts(account: Account) -> None:
+    account.rest("POST", "/", {"task": "x"})
+    epoch = _epoch(account)
+    answer = account.rest("GET", f"/changes/?since=x&epoch=another&epoch={epoch}&since=0&wait=x&wait=0")
+    assert (answer.status, answer.body["seq"], len(answer.body["changes"])) == (200, 1, 1)
+
+
+@pytest.mark.parametrize("how", ["logout", "password", "delete"])
+def test_a_long_poll_ends_when_its_token_is_revoked(system: System, how: str) -> None:
+    account = new_account(system)
+    thread, answers = _poll_in_thread(account, f"/changes/?epoch={_epoch(account)}&since=0&wait=20")
+    match how:
+        case "logout":
+            account.rest("POST", "/logout/", {"refresh": account.refresh})
+        case "password":
+            body = {"current_password": PASSWORD, "password": "another good password"}
+            assert account.rest("PATCH", "/me/", body).status == 200
+        case _:
+            assert account.rest("DELETE", "/me/", {"current_password": PASSWORD}).status == 204
+    started = time.monotonic()
+    thread.join(10)
+    ((answered, answer),) = answers
+    assert answered - started < 1
+    assert answer.status == 401
+    assert answer.body["code"] == ("user_not_found" if how == "delete" else "token_not_valid")
+    assert "WWW-Authenticate" in answer.headers
+
+
+def test_a_long_poll_whose_token_expires_is_answered_at_once_with_what_there_is(brief_system: System) -> None:
+    account = new_account(brief_system)
+    started = time.monotonic()
+    answer = account.rest("GET", f"/changes/?epoch={_epoch(account)}&since=0&wait=20")
+    assert time.monotonic() - started < 5
+    assert answer.status == 200
+    assert answer.body == {"recovered": True, "changes": [], "seq": 0, "more": False}
 
 
 def test_it_needs_a_token(system: System) -> None:

@@ -42,6 +42,68 @@ def test_a_stream_resumes_after_its_last_event(system: System, account: Account)
         assert stream.next().id == f"{epoch}:6"
 
 
+def test_it_begins_with_the_place_after_which_it_goes_on(system: System, account: Account) -> None:
+    epoch = _epoch(account)
+    with event_stream(system, account) as stream:
+        assert stream.ready == ("ready", f"{epoch}:0", {"epoch": epoch, "seq": 0})
+        headers = stream.response.headers
+        assert headers["Cache-Control"] == "no-store, no-transform"
+        assert headers["X-Accel-Buffering"] == "no"
+    for _ in range(3):
+        account.rest("POST", "/", {"task": "x"})
+    with event_stream(system, account) as stream:
+        assert stream.ready == ("ready", f"{epoch}:3", {"epoch": epoch, "seq": 3})
+    with event_stream(system, account, Last_Event_ID=f"{epoch}:2") as stream:
+        assert stream.ready == ("ready", f"{epoch}:2", {"epoch": epoch, "seq": 2}), "3 has not been sent yet"
+        assert stream.next().id == f"{epoch}:3"
+
+
+def test_a_stream_on_which_nothing_happened_can_be_resumed(brief_system: System) -> None:
+    account = new_account(brief_system)
+    with event_stream(brief_system, account) as stream:
+        stream.ended()  # with its token
+    body = {"username": account.username, "password": PASSWORD}
+    access = Rest(brief_system)("POST", "/login/", body).body["access"]
+    account = account._replace(access=access, rest=Rest(brief_system, access))
+    account.rest("POST", "/", {"task": "Meanwhile"})
+    with event_stream(brief_system, account, Last_Event_ID=stream.ready.id) as resumed:
+        assert resumed.next().data["task"]["task"] == "Meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "seq"),
+    [
+        ("lastEventId=EPOCH:1", "", 1),
+        ("lastEventId=EPOCH%3A1", "", 1),
+        ("lastEventId=nonsense&lastEventId=EPOCH:1", "", 1),
+        ("lastEventId=", "", 3),
+        ("lastEventId=EPOCH:1", "EPOCH:2", 2),  # the address is older than the header
+    ],
+)
+def test_the_last_event_may_stand_in_the_address(
+    system: System, account: Account, query: str, header: str, seq: int
+) -> None:
+    for _ in range(3):
+        account.rest("POST", "/", {"task": "x"})
+    epoch = _epoch(account)
+    path = f"/events/?{query}".replace("EPOCH", epoch)
+    with event_stream(system, account, path=path, Last_Event_ID=header.replace("EPOCH", epoch)) as stream:
+        assert stream.ready.id == f"{epoch}:{seq}"
+        account.rest("POST", "/", {"task": "Live"})
+        assert stream.next().data["seq"] == seq + 1
+
+
+@pytest.mark.parametrize(
+    "named", ["x%0A%0Aevent:%20change%0Adata:%201:1", "%00:1", "%C3%A9:1", "x:%D9%A1", "%FF:1", "x" * 3000]
+)
+def test_what_a_client_names_is_not_repeated_unless_it_is_an_id(
+    system: System, account: Account, named: str
+) -> None:
+    with event_stream(system, account, path=f"/events/?lastEventId={named}") as stream:
+        assert stream.ready == ("ready", ":0", {"epoch": "", "seq": 0})
+        assert stream.next().name == "reset"
+
+
 def test_a_long_absence_is_made_up_for(system: System, account: Account) -> None:
     ops = [{"mode": "create", "data": {"task": "x"}}] * 100
     for _ in range(11):
@@ -59,7 +121,10 @@ def test_what_cannot_be_resumed_gets_a_reset_and_goes_on_live(
 ) -> None:
     account.rest("POST", "/", {"task": "Before"})
     epoch = _epoch(account)
-    with event_stream(system, account, Last_Event_ID=last.replace("EPOCH", epoch)) as stream:
+    last = last.replace("EPOCH", epoch)
+    with event_stream(system, account, Last_Event_ID=last) as stream:
+        # Its id is no place of the server's, so a connection that is cut here still gets the reset at its next try.
+        assert stream.ready.id == (last if last[-1].isdigit() else ":0")
         event = stream.next()
         assert event.name == "reset"
         assert list(event.data) == ["recovered", "reason", "epoch", "seq"]

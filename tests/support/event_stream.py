@@ -19,10 +19,12 @@ class Event(NamedTuple):
 
 
 class EventStream:
-    """One open response; every wait is bounded by its socket's time-out."""
+    """One open response, whose first event was read; every wait is bounded by its socket's time-out."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.response = response
+        self.ready = self.next()
+        assert self.ready.name == "ready"
 
     def next(self) -> Event:
         """The next event; comments are skipped. EOFError at the end of the stream."""
@@ -51,13 +53,13 @@ class EventStream:
 
 @contextmanager
 def event_stream(
-    system: System, account: Account, *, timeout: float = 10, **headers: str
+    system: System, account: Account, *, path: str = "/events/", timeout: float = 10, **headers: str
 ) -> Iterator[EventStream]:
     connection = http.client.HTTPConnection("127.0.0.1", system.gateway.port, timeout=timeout)
     try:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given = {"Authorization": f"Bearer {account.access}", "Accept": "text/event-stream", **given}
-        connection.request("GET", "/events/", headers=given)
+        connection.request("GET", path, headers=given)
         response = connection.getresponse()
         assert response.status == 200, response.read()
         assert response.headers["Content-Type"].partition(";")[0] == "text/event-stream"

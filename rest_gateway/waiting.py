@@ -1,0 +1,185 @@
+"""Requests that wait for their user's next change: long polls and event streams.
+
+A waiter ends with its token (expired or revoked), with its client's connection, and with the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar, cast
+
+from aiohttp import web
+
+from rest_gateway.endpoint import ACCOUNTS, TOKEN
+from shared.accounts import AccountService
+from shared.changes import ChangeFeed
+from shared.errors import Throttled
+from shared.models import Change
+from shared.store import Revocation
+from shared.tokens import Token
+
+_RETRY_SECONDS: Final = 5.0  # after which one above the limit may ask again
+
+T = TypeVar("T")
+
+
+class Waiter:
+    """One request that waits."""
+
+    __slots__ = ("_accounts", "_is_ended", "_token", "_wake")
+
+    def __init__(self, accounts: AccountService, token: Token) -> None:
+        self._accounts = accounts
+        self._token = token
+        self._wake = asyncio.Event()
+        self._is_ended = False
+
+    def wake(self) -> None:
+        """There may be something new for it, or its token may be revoked."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """The client has left, or the process stops."""
+        self._is_ended = True
+        self._wake.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more may be sent; a token that was revoked shows in ``read``."""
+        return self._is_ended or self._seconds_left() <= 0
+
+    def _seconds_left(self) -> float:
+        return self._token.exp - time.time()
+
+    async def news(self, seconds: float) -> bool:
+        """Wait for that there may be something new.
+
+        Returns:
+            ``False`` where there was nothing for ``seconds``, or the waiter is over.
+        """
+        try:
+            async with asyncio.timeout(min(seconds, self._seconds_left())):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return not self.is_over
+
+    async def read(self, reading: Awaitable[T]) -> T:
+        """What is read, where the token was good after it was read: what is newer than a revocation is not handed out.
+
+        Raises:
+            TokenRejected: UserGone and UserInactive among them.
+        """
+        result = await reading
+        await self.check()
+        return result
+
+    async def check(self) -> None:
+        """Ask the store whether the token is good. Raises as ``read``."""
+        await self._accounts.identify(self._token)
+
+
+class Waiters:
+    """All waiters by user; a listener of the change feed, see ``shared.changes.FeedListener``."""
+
+    def __init__(self, feed: ChangeFeed, max_per_user: int) -> None:
+        self._feed = feed
+        self._max_per_user = max_per_user
+        self._by_user: dict[int, set[Waiter]] = {}
+        self._is_stopping = False
+        feed.subscribe(self)
+
+    def wants_changes(self) -> bool:
+        return bool(self._by_user)
+
+    def on_changes(self, changes: list[Change]) -> None:
+        for user_id in {change.user_id for change in changes}:
+            self._wake(user_id)
+
+    def on_revocations(self, revocations: list[Revocation]) -> None:
+        for user_id in {revocation.user_id for revocation in revocations}:
+            self._wake(user_id)
+
+    def _wake(self, user_id: int) -> None:
+        for waiter in self._by_user.get(user_id, ()):
+            waiter.wake()
+
+    def stop(self) -> None:
+        """Let everybody go."""
+        self._is_stopping = True
+        for waiters in self._by_user.values():
+            for waiter in waiters:
+                waiter.end()
+
+    @asynccontextmanager
+    async def waiting(self, request: web.Request) -> AsyncIterator[Waiter]:
+        """A waiter for the request, which hears of all that comes after what it reads first.
+
+        Raises:
+            Throttled: the user has as many waiters as are allowed.
+            Unavailable: the change log cannot be read now.
+        """
+        token = request[TOKEN]
+        waiter = Waiter(request.app[ACCOUNTS], token)
+        waiters = self._by_user.setdefault(token.user_id, set())
+        if len(waiters) >= self._max_per_user:
+            raise Throttled(_RETRY_SECONDS)
+        waiters.add(waiter)
+        if self._is_stopping:
+            waiter.end()
+        watch = _ConnectionWatch(request, waiter)
+        try:
+            await self._feed.awake()
+            yield waiter
+        finally:
+            watch.stop()
+            waiters.discard(waiter)
+            if not waiters:
+                self._by_user.pop(token.user_id, None)
+
+
+class _ConnectionWatch(asyncio.Protocol):
+    """Stands between a connection and aiohttp while a request waits, and ends the waiter when the connection is lost.
+
+    aiohttp 3.14 tells a handler of it by cancelling the task alone (``handler_cancellation``), and that for all
+    handlers: a write would be cancelled too whose client does not wait for the answer.
+    """
+
+    def __init__(self, request: web.Request, waiter: Waiter) -> None:
+        self._waiter = waiter
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            waiter.end()
+            self._transport = None
+            return
+        self._transport = transport
+        self._handler = cast(asyncio.Protocol, transport.get_protocol())
+        transport.set_protocol(self)
+
+    def stop(self) -> None:
+        """Leave the connection to aiohttp again."""
+        if self._transport is not None and self._transport.get_protocol() is self:
+            self._transport.set_protocol(self._handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._waiter.end()
+        self._handler.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._handler.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._handler.eof_received()
+
+    def pause_writing(self) -> None:
+        self._handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._handler.resume_writing()
+
+
+WAITERS: Final = web.AppKey("waiters", Waiters)

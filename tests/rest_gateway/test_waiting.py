@@ -1,0 +1,140 @@
+"""Long polls and event streams: they end with their client's connection, and say that they are alive."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rest_gateway import events
+from rest_gateway.waiting import WAITERS
+from tests.rest_gateway.in_process import Gateway, gateway
+from tests.support.waiting import until
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with gateway(tmp_path) as served:
+        yield served
+
+
+class _Line:
+    """One connection; ``ask`` sends a request, and reads nothing."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def open(cls, served: Gateway) -> _Line:
+        return cls(*await asyncio.open_connection("127.0.0.1", served.port))
+
+    def ask(self, served: Gateway, path: str, more: str = "") -> None:
+        head = (
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.access}\r\n{more}\r\n"
+        )
+        self.writer.write(head.encode())
+
+    async def leave(self, how: str) -> None:
+        if how == "reset":
+            linger = b"\1\0\0\0\0\0\0\0"
+            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.writer.transport.abort()
+        elif how == "half":
+            self.writer.write_eof()
+        else:
+            self.writer.close()
+            await self.writer.wait_closed()
+
+
+def _poll(served: Gateway) -> str:
+    return f"/changes/?epoch={served.backend.tasks.epoch}&since=0&wait=30"
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "half"])
+@pytest.mark.parametrize("what", ["poll", "stream"])
+async def test_nobody_waits_for_a_client_that_has_left(served: Gateway, what: str, how: str) -> None:
+    waiters = served.app[WAITERS]
+    lines = [await _Line.open(served) for _ in range(20)]
+    for line in lines:
+        line.ask(served, _poll(served) if what == "poll" else "/events/")
+    await until(lambda: _waiting(served) == 20, 10, "all wait")
+    assert waiters.wants_changes()
+    for line in lines[1:]:
+        await line.leave(how)
+    await until(lambda: _waiting(served) == 1, 10, "one waits")
+    await served.backend.tasks.create(served.user_id, {"task": "x"})
+    assert b'"seq":1' in await lines[0].reader.readuntil(b'"seq":1')
+    await lines[0].leave("close")
+    await until(lambda: not waiters.wants_changes(), 10, "nobody waits")
+
+
+def _waiting(served: Gateway) -> int:
+    return sum(len(waiters) for waiters in served.app[WAITERS]._by_user.values())
+
+
+async def test_a_connection_serves_on_after_a_poll_and_what_came_behind_it_is_answered(
+    served: Gateway,
+) -> None:
+    line = await _Line.open(served)
+    for seq in range(3):
+        line.ask(served, f"/changes/?epoch={served.backend.tasks.epoch}&since={seq}&wait=30")
+        line.ask(served, "/changes/?epoch=x&since=0")  # pipelined: it comes while the poll waits
+        await until(lambda: _waiting(served) == 1, 10, "it waits")
+        await served.backend.tasks.create(served.user_id, {"task": "x"})
+        async with asyncio.timeout(10):
+            await line.reader.readuntil(b'"recovered":true,"changes":[{"seq":%d,' % (seq + 1))
+            await line.reader.readuntil(b'"epoch_changed"')
+    await line.leave("close")
+
+
+async def test_a_comment_says_that_a_quiet_stream_is_alive_and_is_no_event(
+    served: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "COMMENT_SECONDS", 0.05)
+    line = await _Line.open(served)
+    line.ask(served, "/events/")
+    async with asyncio.timeout(10):
+        await line.reader.readuntil(b"\n\n\r\n")  # the first event, in a chunk of HTTP's
+        for _ in range(3):
+            assert await line.reader.readuntil(b"\n\r\n") == b"d\r\n: keep-alive\n\r\n"
+        await served.backend.tasks.create(served.user_id, {"task": "x"})
+        await line.reader.readuntil(b"event: change\n")
+    await line.leave("close")
+
+
+async def test_a_quiet_stream_ends_when_its_user_was_disabled_by_hand(
+    served: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "COMMENT_SECONDS", 0.05)
+    line = await _Line.open(served)
+    line.ask(served, "/events/")
+    await line.reader.readuntil(b": keep-alive")
+    _disable_users(tmp_path)
+    async with asyncio.timeout(10):
+        await line.reader.readuntil(b"\r\n0\r\n\r\n")
+    await line.leave("close")
+
+
+@pytest.mark.parametrize("what", ["poll", "stream"])
+async def test_a_user_who_was_disabled_by_hand_is_told_nothing_more(
+    served: Gateway, tmp_path: Path, what: str
+) -> None:
+    line = await _Line.open(served)
+    line.ask(served, _poll(served) if what == "poll" else "/events/")
+    await until(lambda: _waiting(served) == 1, 10, "it waits")
+    _disable_users(tmp_path)
+    await served.backend.tasks.create(served.user_id, {"task": "secret"})
+    end = b'"code":"user_inactive"}' if what == "poll" else b"\r\n0\r\n\r\n"
+    async with asyncio.timeout(10):
+        assert b"secret" not in await line.reader.readuntil(end)
+    await line.leave("close")
+
+
+def _disable_users(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "taskbeam.db")) as connection, connection:
+        connection.execute("UPDATE users SET is_active = 0")
