@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -12,11 +11,11 @@ from aiohttp import web
 from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import ACCOUNTS, TOKEN, Endpoint
 from rest_gateway.errors import json_response, refresh_refused
+from rest_gateway.forwarded import FORWARDED
 from rest_gateway.throttle import Throttle
 from shared.errors import TokenRejected
 from shared.models import User
 from shared.rules import clean_credentials, clean_token, username_key
-from shared.settings import Network
 
 _ADDRESS_FACTOR: Final = 5
 
@@ -24,10 +23,9 @@ _ADDRESS_FACTOR: Final = 5
 class LoginThrottle:
     """Failed logins by account, and failed logins and registrations by address."""
 
-    def __init__(self, per_minute: int, trusted_proxies: tuple[Network, ...]) -> None:
+    def __init__(self, per_minute: int) -> None:
         self._accounts = Throttle(per_minute)
         self.addresses = Throttle(per_minute * _ADDRESS_FACTOR)
-        self._trusted = trusted_proxies
 
     @contextmanager
     def login(self, account: str, address: str) -> Iterator[None]:
@@ -38,23 +36,6 @@ class LoginThrottle:
         self.addresses.forgive(address)
         self._accounts.forgive(account)
 
-    def address(self, request: web.Request) -> str:
-        """The client's: the last hop of X-Forwarded-For that is no trusted proxy."""
-        address = request.remote or ""
-        hops = [
-            hop.strip() for value in request.headers.getall("X-Forwarded-For", []) for hop in value.split(",")
-        ]
-        while hops and self._is_trusted(address):
-            address = hops.pop()
-        return address
-
-    def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._trusted)
-
 
 THROTTLE: Final = web.AppKey("throttle", LoginThrottle)
 
@@ -62,7 +43,7 @@ THROTTLE: Final = web.AppKey("throttle", LoginThrottle)
 async def _register(request: web.Request) -> web.Response:
     data = await read_data(request)
     throttle = request.app[THROTTLE]
-    throttle.addresses.attempt(throttle.address(request))
+    throttle.addresses.attempt(request.app[FORWARDED].subscriber(request))
     user = await request.app[ACCOUNTS].register(data)
     return json_response({"id": user.id, "username": user.username}, 201)
 
@@ -70,7 +51,7 @@ async def _register(request: web.Request) -> web.Response:
 async def _login(request: web.Request) -> web.Response:
     username, password = clean_credentials(await read_data(request))
     throttle = request.app[THROTTLE]
-    with throttle.login(username_key(username), throttle.address(request)):
+    with throttle.login(username_key(username), request.app[FORWARDED].subscriber(request)):
         pair = await request.app[ACCOUNTS].login(username, password)
     return json_response({"refresh": pair.refresh, "access": pair.access})
 

@@ -8,6 +8,7 @@ from rest_gateway import accounts, changes, events, ops, tasks
 from rest_gateway.accounts import THROTTLE, LoginThrottle
 from rest_gateway.endpoint import ACCOUNTS
 from rest_gateway.errors import HttpError
+from rest_gateway.forwarded import FORWARDED, Forwarded
 from rest_gateway.middleware import answered, common_headers
 from rest_gateway.ops import STORE
 from rest_gateway.tasks import TASKS
@@ -24,7 +25,8 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
     app[STORE] = backend.store
     app[TASKS] = backend.tasks
     app[ACCOUNTS] = backend.accounts
-    app[THROTTLE] = LoginThrottle(settings.login_attempts_per_minute, settings.trusted_proxies)
+    app[THROTTLE] = LoginThrottle(settings.login_attempts_per_minute)
+    app[FORWARDED] = Forwarded(settings.trusted_proxies)
     app[WAITERS] = waiters = Waiters(backend.feed, settings.max_connections_per_user)
 
     async def let_waiters_go(_: web.Application) -> None:

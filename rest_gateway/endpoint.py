@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 
 from rest_gateway.bodies import PARSED, require_json_accepted
 from rest_gateway.errors import HttpError, access_refused, json_response
+from rest_gateway.forwarded import FORWARDED
 from shared.accounts import AccountService
 from shared.errors import TokenRejected
 from shared.tokens import Token
@@ -61,6 +62,7 @@ class Endpoint:
         if request.method == hdrs.METH_OPTIONS:
             body = {"name": self._name, "description": "", "renders": ["application/json"], "parses": PARSED}
             return json_response(body, headers={"Allow": self._allow})
+        request.app[FORWARDED].warn_of_untrusted_proxy(request)
         self._accepts(request)
         try:
             if not self._public:

@@ -25,6 +25,13 @@ class SettingsError(Exception):
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+class TrustedProxies(NamedTuple):
+    """Peers that are believed about their clients; ``unix``: whoever connects through a Unix socket."""
+
+    networks: tuple[Network, ...] = ()
+    unix: bool = False
+
+
 @dataclass(frozen=True)
 class Settings:
     """What ``VARIABLES`` says, parsed. Sizes are in bytes, times in seconds."""
@@ -55,7 +62,7 @@ class Settings:
     messages_per_second: int
     login_attempts_per_minute: int
     auth_timeout_seconds: float
-    trusted_proxies: tuple[Network, ...]
+    trusted_proxies: TrustedProxies
     log_format: str
     log_level: str
 
@@ -153,11 +160,23 @@ def _origins(value: str) -> tuple[str, ...]:
     return origins
 
 
-def _networks(value: str) -> tuple[Network, ...]:
+def _trusted_proxies(value: str) -> TrustedProxies:
+    items = _items(value)
     try:
-        return tuple(ipaddress.ip_network(item, strict=False) for item in _items(value))
+        networks = tuple(_network(item) for item in items if item.lower() != "unix")
     except ValueError:
-        raise ValueError("comma-separated IP addresses or networks") from None
+        raise ValueError("comma-separated IP addresses or networks, or unix") from None
+    return TrustedProxies(networks, unix=len(networks) < len(items))
+
+
+def _network(text: str) -> Network:
+    """An IPv4 network inside an IPv6 one (``::ffff:10.0.0.0/104``) is the IPv4 network."""
+    network = ipaddress.ip_network(text, strict=False)
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
+    return network
 
 
 def _choice(*choices: str) -> Callable[[str], str]:
@@ -254,7 +273,13 @@ VARIABLES: Final = (
         "failed logins for an account; times five from an address; `0`: no limit",
     ),
     _Variable("AUTH_TIMEOUT_SECONDS", "10", _seconds, "from the TCP connection to the auth message"),
-    _Variable("TRUSTED_PROXIES", "", _networks, "addresses whose `X-Forwarded-For` is believed"),
+    _Variable(
+        "TRUSTED_PROXIES",
+        "",
+        _trusted_proxies,
+        "addresses and networks (`unix`: peers on a Unix socket) whose `X-Forwarded-For`, `-Proto`, `-Host` and "
+        "`-Prefix` are believed",
+    ),
     _Variable("LOG_FORMAT", "text", _choice("text", "json"), "`json` for one object a line"),
     _Variable(
         "LOG_LEVEL", "INFO", _choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "least level logged"

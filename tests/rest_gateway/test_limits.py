@@ -59,8 +59,8 @@ def test_a_body_that_comes_with_its_head_is_limited_too(wary_system: System, siz
 
 
 def _address() -> str:
-    """One that nobody has used."""
-    return f"2001:db8::{secrets.token_hex(2)}:{secrets.token_hex(2)}"
+    """One in a network that nobody has used."""
+    return f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::{secrets.token_hex(2)}"
 
 
 def _register(system: System, address: str) -> str:
@@ -129,6 +129,33 @@ def test_of_a_chain_the_last_hop_that_is_no_trusted_proxy_counts(wary_system: Sy
         chain = f"203.0.113.{number}, {address}, 10.1.2.{number}"
         assert _login(wary_system, f"nobody-{secrets.token_hex(6)}", address=chain).status == 401
     _assert_throttled(_login(wary_system, f"nobody-{secrets.token_hex(6)}", address=f"192.0.2.1, {address}"))
+
+
+def test_an_address_is_one_however_it_is_spelled(wary_system: System) -> None:
+    host = ".".join(str(octet) for octet in secrets.token_bytes(3))
+    spellings = [
+        f"203.{host}",
+        f"203.{host}:{secrets.randbelow(60000)}",
+        f"::ffff:203.{host}",
+        f"[::FFFF:203.{host}]:80",
+    ]
+    for number in range(10):
+        assert (
+            _login(wary_system, f"nobody-{secrets.token_hex(6)}", address=spellings[number % 4]).status == 401
+        )
+    for spelling in spellings:
+        _assert_throttled(_login(wary_system, f"nobody-{secrets.token_hex(6)}", address=spelling))
+
+
+def test_ipv6_counts_by_the_network_of_64_bits(wary_system: System) -> None:
+    network = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}"
+    for number in range(10):
+        assert (
+            _login(wary_system, f"nobody-{secrets.token_hex(6)}", address=f"{network}::{number}").status
+            == 401
+        )
+    other = f"[{network.upper()}:{secrets.token_hex(2)}::1]:443"
+    _assert_throttled(_login(wary_system, f"nobody-{secrets.token_hex(6)}", address=other))
 
 
 def test_without_a_trusted_proxy_the_header_is_not_believed(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
+from shared.settings import TrustedProxies
+
 DEFAULTS: Final[dict[str, object]] = {
     "database_url": "sqlite:///var/taskbeam.db",
     "events_url": "",
@@ -32,7 +34,7 @@ DEFAULTS: Final[dict[str, object]] = {
     "messages_per_second": 200,
     "login_attempts_per_minute": 10,
     "auth_timeout_seconds": 10,
-    "trusted_proxies": (),
+    "trusted_proxies": TrustedProxies(),
     "log_format": "text",
     "log_level": "INFO",
 }
@@ -63,7 +65,13 @@ GOOD: Final[list[tuple[str, str, object]]] = [
     (
         "TRUSTED_PROXIES",
         "10.0.0.0/8, ::1",
-        (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1")),
+        TrustedProxies((ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))),
+    ),
+    ("TRUSTED_PROXIES", "Unix", TrustedProxies((), unix=True)),
+    (
+        "TRUSTED_PROXIES",
+        "unix,::ffff:10.0.0.0/104,2001:DB8::1",
+        TrustedProxies((ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8::1")), unix=True),
     ),
     ("LOG_FORMAT", "JSON", "json"),
     ("LOG_LEVEL", "warning", "WARNING"),
@@ -113,6 +121,7 @@ BAD: Final[list[tuple[str, str]]] = [
     ("AUTH_TIMEOUT_SECONDS", "inf"),
     ("TRUSTED_PROXIES", "10.0.0.0/33"),
     ("TRUSTED_PROXIES", "localhost"),
+    ("TRUSTED_PROXIES", "unix:/run/proxy.sock"),
     ("LOG_FORMAT", "xml"),
     ("LOG_LEVEL", "LOUD"),
 ]
