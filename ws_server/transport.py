@@ -3,14 +3,13 @@
 The library's own asyncio connection keeps two tasks, several futures and a queue for each socket, idle or
 not. Here an idle socket is the transport, the parser and one small object, and a message becomes a task only
 when its work waits more than once. What the library's server does besides parsing is done here as it does it:
-the handshake and its deadline, reassembly, back-pressure both ways, keep-alive, and the closing handshake with
-its deadline.
+reassembly, back-pressure both ways, keep-alive, and the closing handshake with its deadline. The opening
+handshake comes before, in ``ws_server.http_port``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import types
 from collections import deque
@@ -18,9 +17,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
+from websockets.protocol import Protocol as Parser
 
 from ws_server.deadlines import Deadline, Deadlines
 from ws_server.frames import size_on_the_wire, sole_text, text_on_the_wire
@@ -32,7 +30,6 @@ _INBOX_HIGH: Final = 16  # messages that wait, before reading from the network s
 _INBOX_LOW: Final = 4
 _AT_ONCE: Final = 16  # messages of one socket, before it is another's turn
 _FRAGMENTS_MAX: Final = 4096  # of one message
-_END_OF_REQUEST: Final = b"\r\n\r\n"
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
 
@@ -56,20 +53,15 @@ class Handler(Protocol):
 
 
 class Rules(NamedTuple):
-    """What all sockets of a listener share.
+    """What all sockets share: ``make_parser`` makes one of an open server connection, ``handler`` begins the life
+    of a socket."""
 
-    ``answer`` may answer a request as plain HTTP (``None``: it is a handshake), ``handler`` begins the life of
-    an open socket. ``open_seconds`` bounds the handshake, counted from the TCP connection.
-    """
-
-    make_protocol: Callable[[], ServerProtocol]
-    answer: Callable[[Request], Response | Awaitable[Response] | None]
+    make_parser: Callable[[], Parser]
     handler: Callable[[Socket], Handler]
-    open_seconds: float
 
 
 class Socket(asyncio.Protocol):
-    """One connection. ``opened`` is the ``loop.time()`` of the TCP connection."""
+    """One connection, after the opening handshake. ``opened`` is the ``loop.time()`` of the TCP connection."""
 
     __slots__ = (
         "_deadline",
@@ -87,18 +79,17 @@ class Socket(asyncio.Protocol):
         "opened",
     )
 
-    _transport: asyncio.Transport
-    opened: float
-
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, transport: asyncio.Transport, opened: float) -> None:
         self._listener = listener
-        self._protocol = listener.rules.make_protocol()
+        self._transport = transport
+        self._protocol = listener.rules.make_parser()
         self._handler: Handler | None = None
+        self.opened = opened
         self._unparsed = 0  # bytes that the parser was given, less those of the frames that it found
         self._fragments: list[Frame] | None = None
         self._inbox: deque[str] | None = None  # messages that wait for the one in hand, or for the reader
-        self._work: Work | asyncio.Task[None] | None = None  # of the message in hand, or of the handshake
-        self._deadline: Deadline | None = None  # the handshake's, later the closing one
+        self._work: Work | asyncio.Task[None] | None = None  # of the message in hand
+        self._deadline: Deadline | None = None  # of the closing handshake
         self._ending = False
         self._writing_paused = False
         self._pinged = False
@@ -152,19 +143,18 @@ class Socket(asyncio.Protocol):
         """Cut the connection."""
         self._transport.abort()
 
+    def begin(self, data: bytes) -> None:
+        """The transport is this socket's now; ``data`` came behind the handshake."""
+        self._transport.set_write_buffer_limits(WRITE_HIGH_BYTES)
+        self._listener.sockets.add(self)
+        self._handler = self._listener.rules.handler(self)
+        if data:
+            self.data_received(data)
+
     # asyncio.Protocol
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(WRITE_HIGH_BYTES)
-        listener = self._listener
-        self.opened = listener.loop.time()
-        self._deadline = listener.deadlines.set(self.opened + listener.rules.open_seconds, self.abort)
-        listener.sockets.add(self)
-
     def data_received(self, data: bytes) -> None:
-        is_handshake = self._handler is None
-        if not is_handshake and self._unparsed == 0 and self._fragments is None:
+        if self._unparsed == 0 and self._fragments is None:
             text = sole_text(data, self._protocol.max_message_size)
             if text is not None:
                 self._pinged = False
@@ -173,8 +163,6 @@ class Socket(asyncio.Protocol):
         self._unparsed += len(data)
         self._protocol.receive_data(data)
         self._received()
-        if is_handshake and self._unparsed == len(data) and data.find(_END_OF_REQUEST) == len(data) - 4 >= 0:
-            self._unparsed = 0  # the request came in one piece, and no frame along with it
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()
@@ -201,41 +189,12 @@ class Socket(asyncio.Protocol):
 
     def _received(self) -> None:
         events = self._protocol.events_received()
-        self._flush()  # pongs, the echo of a close frame, a refusal
+        self._flush()  # pongs, the echo of a close frame
         for number, event in enumerate(events):
-            if isinstance(event, Frame):
-                self._unparsed -= size_on_the_wire(event)
-                self._on_frame(event, at_once=number < _AT_ONCE)
-            elif isinstance(event, Request):
-                self._on_request(event)
+            frame = cast(Frame, event)
+            self._unparsed -= size_on_the_wire(frame)
+            self._on_frame(frame, at_once=number < _AT_ONCE)
         if self._protocol.close_expected():
-            self._expect_end()
-
-    def _on_request(self, request: Request) -> None:
-        answer = self._listener.rules.answer(request)
-        if isinstance(answer, Awaitable):
-            self._work = self._listener.loop.create_task(self._respond_later(answer))
-        else:
-            self._respond(self._protocol.accept(request) if answer is None else answer)
-        request.headers.clear()  # the parser keeps the request as long as the connection lasts
-
-    async def _respond_later(self, answer: Awaitable[Response]) -> None:
-        self._respond(await answer)
-        self._work = None
-
-    def _respond(self, response: Response) -> None:
-        if self._transport.is_closing():
-            return
-        if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS and not self._listener.is_serving:
-            response = self._protocol.reject(
-                http.HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"
-            )
-        self._protocol.send_response(response)
-        self._flush()
-        if self._protocol.state is OPEN:
-            self._set_deadline(None)
-            self._handler = self._listener.rules.handler(self)
-        else:
             self._expect_end()
 
     def _on_frame(self, frame: Frame, *, at_once: bool) -> None:
@@ -390,19 +349,14 @@ def _rest_of(work: Work, awaited: object) -> Generator[Any, Any, None]:
 
 
 class Listener:
-    """All sockets of a listening server, and their keep-alive."""
+    """All open sockets of a server, and their keep-alive."""
 
     def __init__(self, rules: Rules, deadlines: Deadlines) -> None:
         self.rules = rules
         self.deadlines = deadlines
         self.loop = asyncio.get_running_loop()
         self.sockets: set[Socket] = set()
-        self.is_serving = True
         self._empty: asyncio.Future[None] | None = None
-
-    def __call__(self) -> Socket:
-        """A protocol for a new TCP connection."""
-        return Socket(self)
 
     async def keep_alive(self) -> None:
         """Ping every socket once in ``PING_SECONDS``, evenly spread; to be run as one supervised task."""
@@ -414,13 +368,6 @@ class Listener:
                 for socket in sockets[start : start + share]:
                     socket.keep_alive()
                 await asyncio.sleep(pause)
-
-    def stop_opening(self) -> None:
-        """Open no more sockets; who is still in the handshake is let go."""
-        self.is_serving = False
-        for socket in list(self.sockets):
-            if not socket.is_open:
-                socket.abort()
 
     def socket_lost(self) -> None:
         if self._empty is not None and not self.sockets and not self._empty.done():

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
+from websockets.protocol import SERVER, Protocol
 from websockets.server import ServerProtocol
 
 from ws_server import transport
 from ws_server.deadlines import Deadlines
 from ws_server.frames import size_on_the_wire, sole_text, text_on_the_wire
+from ws_server.http_port import HttpPort
 from ws_server.transport import Listener, Rules, Socket
 
 SIZES = [0, 1, 125, 126, 127, 65_535, 65_536, 65_537]
@@ -93,10 +95,14 @@ class Heard:
 
 
 class Wire:
-    """A transport that keeps what is written to it."""
+    """A transport that keeps what is written to it, and hands what is received to whose it is."""
 
     def __init__(self) -> None:
         self.written = b""
+        self.protocol: Any = None
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -116,20 +122,19 @@ class Wire:
 
 def _open_socket(handshake: bytes = HANDSHAKE) -> tuple[Socket, Wire, Heard]:
     heard, wire = Heard(), Wire()
-    rules = Rules(
-        lambda: ServerProtocol(max_size=300), lambda request: None, lambda socket: cast("Any", heard), 5.0
-    )
-    socket = Socket(Listener(rules, Deadlines()))
-    socket.connection_made(cast("Any", wire))
-    socket.data_received(handshake)
-    return socket, wire, heard
+    rules = Rules(lambda: Protocol(SERVER, max_size=300), lambda socket: cast("Any", heard))
+    connection = HttpPort(Listener(rules, Deadlines()), ServerProtocol().accept, 5.0)()
+    wire.protocol = connection
+    connection.connection_made(cast("Any", wire))
+    connection.data_received(handshake)
+    return wire.protocol, wire, heard
 
 
 async def _receive(pieces: list[bytes]) -> tuple[list[str], bytes]:
     """The messages of a connection that brought these pieces, and what it was answered."""
-    socket, wire, heard = _open_socket(pieces[0])
+    _, wire, heard = _open_socket(pieces[0])
     for piece in pieces[1:]:
-        socket.data_received(piece)
+        wire.protocol.data_received(piece)
     for _ in range(3):  # messages beyond the first sixteen of a piece wait for the others' turn
         await asyncio.sleep(0)
     return heard.messages, wire.written.partition(b"\r\n\r\n")[2]

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.protocol import SERVER, Protocol
 from websockets.server import ServerProtocol
 
 from ws_server import transport
 from ws_server.deadlines import Deadlines
 from ws_server.frames import text_on_the_wire
+from ws_server.http_port import HttpPort
 from ws_server.transport import Listener, Rules, Socket
 
 Work = Coroutine[Any, Any, None]
@@ -43,11 +45,10 @@ class Scripted:
 
 @asynccontextmanager
 async def served(on_message: Callable[[Socket, str], Work | None]) -> AsyncIterator[tuple[Listener, int]]:
-    listener = Listener(
-        Rules(ServerProtocol, lambda request: None, lambda socket: Scripted(socket, on_message), 5.0),
-        Deadlines(),
-    )
-    server = await asyncio.get_running_loop().create_server(listener, "127.0.0.1", 0)
+    rules = Rules(lambda: Protocol(SERVER), lambda socket: Scripted(socket, on_message))
+    listener = Listener(rules, Deadlines())
+    port = HttpPort(listener, ServerProtocol().accept, 5.0)
+    server = await asyncio.get_running_loop().create_server(port, "127.0.0.1", 0)
     try:
         yield listener, server.sockets[0].getsockname()[1]
     finally:
@@ -198,8 +199,11 @@ async def test_a_silent_socket_keeps_nothing_of_what_its_client_sent() -> None:
         await client.recv()
         (socket,) = listener.sockets
         kept = _texts_kept_by(socket._protocol)
-        assert any("GET" in text for text in kept), "the search finds the request"
         assert not any(secret in text for text in kept)
+        socket.data_received(b"\x01\x80\0\0\0\0")  # the first fragment of a message
+        socket.data_received(b"\x80\x9c\0\0\0\0" + secret.encode()[:27])
+        kept = _texts_kept_by(socket._protocol)
+        assert any(secret[:27] in text for text in kept), "the search finds what is still to be parsed"
 
 
 def _texts_kept_by(root: object) -> list[str]:
