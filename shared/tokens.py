@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import secrets
 import tempfile
@@ -18,6 +17,7 @@ from jwt.algorithms import HMACAlgorithm
 
 from shared.clock import Clock
 from shared.errors import TokenRejected, TokenWithoutUser
+from shared.strict_json import decode
 
 TokenType = Literal["access", "refresh"]
 
@@ -117,10 +117,10 @@ class TokenCodec:
             raise TokenRejected(INVALID)
         for key in self._keys:
             try:
-                claims = json.loads(_jws.decode(encoded, key, [_ALGORITHM]))
+                claims = decode(_jws.decode(encoded, key, [_ALGORITHM]))
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.PyJWTError, ValueError, RecursionError):
+            except (jwt.PyJWTError, ValueError, RecursionError):  # PyJWT reads the header with Python's json
                 break
             if isinstance(claims, dict):
                 return claims

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.strict_json import MalformedJSON, decode
-from tests.shared.json_values import values
+from tests.shared.json_values import scalars, texts, values
 
 
 def refusal(text: str | bytes) -> str:
@@ -77,21 +78,83 @@ def test_surrogate_pairs_are_characters() -> None:
     assert decode(r'"\ud83d\ude00"') == "\N{GRINNING FACE}"
 
 
-@pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
-@pytest.mark.parametrize("depth", [2_000, 100_000])
-@pytest.mark.parametrize("closed", [True, False])
-def test_deep_nesting_is_malformed(opening: str, depth: int, closed: bool) -> None:
-    closing = "".join({"[": "]", "{": "}"}[sign] for sign in reversed(opening) if sign in "[{")
-    text = opening * depth + "1" + closing * depth * closed
-    assert "deep" in refusal(text)
-    assert "deep" in refusal(text.encode())
+def _nested(levels: list[str], depth: int, inner: str = "1") -> str:
+    """``inner`` within so many levels, each of which is written with ``%`` for what is in it."""
+    before, after = zip(*(level.split("%") for level in levels), strict=True)
+    opening = "".join(itertools.islice(itertools.cycle(before), depth))
+    closing = list(itertools.islice(itertools.cycle(after), depth))
+    return opening + inner + "".join(reversed(closing))
 
 
-def test_what_clients_nest_is_no_matter() -> None:
-    document = decode("[" * 100 + "]" * 100)
-    for _ in range(99):
-        [document] = document
-    assert document == []
+KINDS = pytest.mark.parametrize(
+    "levels",
+    [
+        ["[%]"],
+        ['{"a":%}'],
+        ["[%]", '{"a":%}'],
+        ['{"a": 1, "b": %, "c": "]"}'],
+        [" [ 1, %]\n", '[% , "[{"]'],
+        [r'{"\"[":%}', r'["\\",%]', r'["\\\"]]", %, "[\\"]'],
+    ],
+)
+
+
+@KINDS
+def test_sixty_four_levels_are_json(levels: list[str]) -> None:
+    for text in (_nested(levels, 64), _nested(levels, 63, "[]"), _nested(levels, 63, "{}")):
+        assert decode(text) == decode(text.encode()) == json.loads(text)
+
+
+@KINDS
+@pytest.mark.parametrize("depth", [65, 66, 500, 2_000, 100_000])
+def test_deeper_ones_are_malformed(levels: list[str], depth: int) -> None:
+    for text in (_nested(levels, depth), _nested(levels, depth - 1, "[]"), _nested(levels, depth - 1, "{}")):
+        assert refusal(text) == refusal(text.encode()) == "nested too deeply"
+
+
+@pytest.mark.parametrize("depth", [200, 2_000, 100_000])
+def test_deep_ones_are_malformed_whatever_else_is_wrong(depth: int) -> None:
+    for text in (
+        "[" * depth,
+        '{"a":' * depth,
+        "[" * depth + "x",
+        _nested(["[%]"], depth, "NaN"),
+        "[}" + "[" * depth,
+    ):
+        assert refusal(text) == refusal(text.encode()) == "nested too deeply"
+
+
+def test_brackets_in_strings_are_no_levels() -> None:
+    for string in ("[{" * 500, '"[' * 500, "\\[" * 500, '\\"{' * 500, "]" * 500 + "[" * 500):
+        document = {string: [string, {"a": string}]}
+        text = json.dumps(document)
+        assert decode(text) == decode(text.encode()) == document
+
+
+def test_many_levels_beside_one_another_are_not_deep() -> None:
+    tower = _nested(["[%]"], 63)
+    text = f"[{','.join([tower] * 500)}]"
+    assert decode(text) == json.loads(text)
+
+
+@given(
+    st.recursive(
+        scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2)
+    ),
+    st.integers(55, 70),
+)
+def test_levels_are_counted_exactly(document: object, around: int) -> None:
+    def levels(value: object) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if inner is None else 1 + max(map(levels, inner), default=0)
+
+    text = "[" * around + json.dumps(document) + "]" * around
+    try:
+        decode(text)
+    except MalformedJSON:
+        assert around + levels(document) > 64
+    else:
+        assert around + levels(document) <= 64
 
 
 @pytest.mark.parametrize(

@@ -246,3 +246,14 @@ def test_signed_payload_that_is_no_object_is_invalid(payload: object) -> None:
 def test_deeply_nested_payload_is_invalid() -> None:
     payload = b"[" * 1400 + b"]" * 1400
     assert rejection(jwt.PyJWS().encode(payload, KEY, "HS256")) == "Token is invalid"
+
+
+@pytest.mark.parametrize("depth", [63, 64])
+def test_claims_nest_no_deeper_than_other_json(depth: int) -> None:
+    more: object = 1
+    for _ in range(depth):
+        more = [more]
+    if depth < 64:  # the claims themselves are a level
+        codec().verify(signed(more=more), "access")
+    else:
+        assert rejection(signed(more=more)) == "Token is invalid"
