@@ -15,7 +15,8 @@ from rest_gateway.endpoint import TOKEN, Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
 from shared.errors import Conflict, TaskbeamError, Unavailable, UserGone, ValidationFailed
 from shared.models import StoredTask, TaskPage, TaskQuery
-from shared.rules import canonical_uuid, clean_operations, clean_query
+from shared.queries import clean_query
+from shared.rules import canonical_uuid, clean_operations
 from shared.tasks import TaskService
 from shared.wire import results_json
 

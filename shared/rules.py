@@ -1,4 +1,4 @@
-"""The rules of what clients send: fields, requests and queries, checked and made into models.
+"""The rules of what clients send: fields and requests, checked and made into models.
 
 The rules of fields and their texts are those of Django REST Framework's serializer fields, so that
 clients written against the original see the same answers. All functions are pure.
@@ -13,18 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from shared.errors import InvalidRequest, NotFound, TaskbeamError, ValidationFailed
-from shared.models import CreateTask, DeleteTask, Operation, Refused, TaskQuery, UpdateTask
+from shared.models import CreateTask, DeleteTask, Operation, Refused, UpdateTask
 
 TASK_MAX_LENGTH: Final = 255
 DESCRIPTION_MAX_LENGTH: Final = 10_000
 USERNAME_MAX_LENGTH: Final = 150
 PASSWORD_MAX_LENGTH: Final = 128
-PAGE_MAX: Final = 1000
 USERNAME_TAKEN: Final = "A user with that username already exists."
-SEARCH_TERMS_MAX: Final = 100
 BATCH_MAX: Final = 100
-
-ORDERING_FIELDS: Final = ("time_created", "time_modified", "task", "description", "completed", "rev", "uuid")
 
 # DRF's BooleanField: the spellings that it takes, in any case.
 _TRUE: Final = frozenset({"t", "y", "yes", "true", "on", "1"})
@@ -32,7 +28,6 @@ _FALSE: Final = frozenset({"f", "n", "no", "false", "off", "0"})
 _HEX_32: Final = re.compile(r"[0-9a-fA-F]{32}")
 _CANONICAL: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _USERNAME: Final = re.compile(r"[\w.@+-]+")  # Django's UnicodeUsernameValidator
-_DIGITS: Final = re.compile(r"[0-9]{1,18}")
 
 
 class _Bad(ValueError):
@@ -109,8 +104,8 @@ def _text(value: object, *checks: _Check, allow_blank: bool = False, trim: bool 
     return text
 
 
-def _boolean(value: object) -> bool:
-    """DRF's BooleanField."""
+def boolean(value: object) -> bool:
+    """DRF's BooleanField. Raises ValueError, with what is wrong as its text."""
     if value is None:
         raise _Bad("This field may not be null.")
     if isinstance(value, str):
@@ -192,10 +187,10 @@ def _clean(
 _CREATE: Final = {
     "task": _task,
     "description": _description,
-    "completed": _boolean,
+    "completed": boolean,
     "uuid": _client_uuid,
 }
-_UPDATE: Final = {"task": _task, "description": _description, "completed": _boolean}
+_UPDATE: Final = {"task": _task, "description": _description, "completed": boolean}
 
 
 def clean_create(data: Mapping[str, object]) -> CreateTask:
@@ -312,53 +307,3 @@ def clean_token(data: Mapping[str, object], key: str) -> str:
     """The token under ``key``. Raises ValidationFailed."""
     token: str = _clean(data, {key: _plain}, (key,))[key]
     return token
-
-
-def clean_query(raw: Mapping[str, object]) -> TaskQuery:
-    """A query from JSON values, or from a URL's strings.
-
-    Raises:
-        InvalidRequest: with ``key``, one of completed, search, ordering, limit, offset.
-    """
-    query: dict[str, Any] = {}
-    if (completed := raw.get("completed")) is not None:
-        try:
-            query["completed"] = _boolean(completed)
-        except _Bad as bad:
-            raise InvalidRequest(bad.messages[0], key="completed") from None
-    if (search := raw.get("search")) is not None:
-        if not isinstance(search, str) or "\0" in search:
-            raise InvalidRequest("Not a valid string.", key="search")
-        terms = tuple(dict.fromkeys(search.casefold().split()))
-        if len(terms) > SEARCH_TERMS_MAX:
-            raise InvalidRequest(f"Must have no more than {SEARCH_TERMS_MAX} words.", key="search")
-        query["search"] = terms
-    if (ordering := raw.get("ordering")) is not None:
-        query["ordering"] = _ordering(ordering)
-    if (limit := raw.get("limit")) is not None:
-        query["limit"] = _integer("limit", limit, 1, PAGE_MAX)
-    if (offset := raw.get("offset")) is not None:
-        query["offset"] = _integer("offset", offset, 0, 2**53)
-    return TaskQuery(**query)
-
-
-def _ordering(value: object) -> tuple[tuple[str, bool], ...]:
-    fields = value.split(",") if isinstance(value, str) else []
-    pairs = tuple((field.strip().removeprefix("-"), field.strip().startswith("-")) for field in fields)
-    if (
-        not pairs
-        or len(pairs) > len(ORDERING_FIELDS)
-        or any(name not in ORDERING_FIELDS for name, _ in pairs)
-    ):
-        raise InvalidRequest(
-            f"Must be one of {', '.join(ORDERING_FIELDS)}, with - for descending.", key="ordering"
-        )
-    return pairs
-
-
-def _integer(key: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InvalidRequest(f"Must be an integer from {low} to {high}.", key=key)
-    return value

@@ -167,11 +167,11 @@ def _statement(
 
 def _order(ordering: tuple[tuple[str, bool], ...]) -> list[tuple[str, bool]]:
     """Among equals, the order of creation, which is that of the ids, decides; it turns around with the first field."""
+    columns = [("place.id" if field == "id" else f"task.{field}", descends) for field, descends in ordering]
     last = ("place.id", ordering[0][1])
-    columns = [(f"task.{field}", descends) for field, descends in ordering]
-    if ordering[-1] == ("time_created", ordering[0][1]):
+    if columns[-1] == ("task.time_created", ordering[0][1]):
         columns.pop()  # the ids say it
-    return [*columns, last]
+    return columns if last in columns else [*columns, last]
 
 
 def _is_filtered(query: TaskQuery) -> bool:

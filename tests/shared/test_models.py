@@ -13,16 +13,15 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest, NotFound, TaskbeamError, ValidationFailed
 from shared.models import CreateTask, DeleteTask, Refused, UpdateTask
+from shared.queries import ORDERING_FIELDS, clean_query
 from shared.rules import (
     BATCH_MAX,
-    ORDERING_FIELDS,
     canonical_uuid,
     clean_create,
     clean_credentials,
     clean_current_password,
     clean_new_password,
     clean_operations,
-    clean_query,
     clean_token,
     clean_update,
     clean_username,
