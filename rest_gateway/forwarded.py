@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Final
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from rest_gateway.addresses import Address, parse_address, subscriber
 from shared.settings import TrustedProxies
 
+_X_FORWARDED_PREFIX: Final = istr("X-Forwarded-Prefix")
+_SCHEMES: Final = ("http", "https")
+_HOST: Final = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?", re.IGNORECASE)
+_PREFIX: Final = re.compile(r"(/[\w.~!$&'()*+;=:@%-]+)*", re.ASCII)
 _UNIX_PEER: Final = "unix"  # a peer on a Unix socket, which has no address
 
 log = logging.getLogger(__name__)
@@ -26,6 +32,37 @@ class Forwarded:
         """Whether what the peer says in ``X-Forwarded-`` headers is believed."""
         return self._trusts(_peer(request))
 
+    def base_url(self, request: web.Request) -> str:
+        """Where the client reached us, without a slash at the end: scheme, host and, behind a proxy, its path prefix.
+
+        What is no scheme, host or path is not believed of a trusted proxy either: it may pass on what a client sent.
+        """
+        scheme, host, prefix = request.scheme, _host(request), ""
+        peer = _peer(request)
+        if self._trusts(peer):
+            proxies = self._proxies(request)
+            protocols = _listed(request, hdrs.X_FORWARDED_PROTO)[-proxies:]
+            if protocols and protocols[0].lower() in _SCHEMES:
+                scheme = protocols[0].lower()
+            hosts = _listed(request, hdrs.X_FORWARDED_HOST)[-proxies:]
+            if hosts and _HOST.fullmatch(hosts[0]):
+                host = hosts[0]
+            # Each proxy cuts off its own part of the path, the outermost first.
+            prefix = "".join(part.rstrip("/") for part in _listed(request, _X_FORWARDED_PREFIX)[-proxies:])
+            if not _PREFIX.fullmatch(prefix):
+                prefix = ""
+        return f"{scheme}://{host}{prefix}"
+
+    def _proxies(self, request: web.Request) -> int:
+        """How many trusted proxies in a row the request came through, from a trusted peer on."""
+        number = 1
+        for hop in reversed(_listed(request, hdrs.X_FORWARDED_FOR)):
+            address = parse_address(hop)
+            if address is None or not self._trusts(address):
+                break
+            number += 1
+        return number
+
     def subscriber(self, request: web.Request) -> str:
         """Whom the request's attempts are counted for: see ``addresses.subscriber``.
 
@@ -34,7 +71,7 @@ class Forwarded:
         """
         client = _peer(request)
         if self._trusts(client):
-            for hop in reversed(_hops(request)):
+            for hop in reversed(_listed(request, hdrs.X_FORWARDED_FOR)):
                 address = parse_address(hop)
                 if address is None:
                     break
@@ -73,6 +110,18 @@ def _peer(request: web.Request) -> Address | None:
     return parse_address(request.remote or "")
 
 
-def _hops(request: web.Request) -> list[str]:
-    lines = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
-    return [hop for line in lines for hop in line.split(",") if hop.strip()]
+def _listed(request: web.Request, name: str) -> list[str]:
+    """What each proxy has added to a header, ours last; several lines are one list."""
+    lines = request.headers.getall(name, [])
+    return [item.strip() for line in lines for item in line.split(",") if item.strip()]
+
+
+def _host(request: web.Request) -> str:
+    """The request's own; HTTP/1.0 needs none, and aiohttp 3.14 would then ask the name service, on the event loop."""
+    if hdrs.HOST in request.headers or request.transport is None:
+        return request.host
+    name = request.transport.get_extra_info("sockname")
+    if not isinstance(name, tuple):  # a Unix socket
+        return "localhost"
+    address, port = name[:2]
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

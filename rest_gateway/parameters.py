@@ -13,6 +13,11 @@ def parameter(request: web.Request, name: str) -> str | None:
     return values[-1] if values else None
 
 
+def parameters(request: web.Request) -> dict[str, str]:
+    """All parameters, with the value of each as ``parameter`` has it."""
+    return dict(request.query.items())  # of equal keys, the last one stays
+
+
 def whole_number(request: web.Request, name: str, highest: int) -> int:
     """A required parameter from 0 to ``highest``. Raises InvalidRequest."""
     value = parameter(request, name) or ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import hdrs, web
@@ -13,8 +12,10 @@ from aiohttp import hdrs, web
 from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import TOKEN, Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
+from rest_gateway.pagination import LAST, LimitOffset, invalid_page, page_number, paginated
+from rest_gateway.parameters import parameters
 from shared.errors import Conflict, TaskbeamError, Unavailable, UserGone, ValidationFailed
-from shared.models import StoredTask, TaskPage, TaskQuery
+from shared.models import StoredTask
 from shared.queries import clean_query
 from shared.rules import canonical_uuid, clean_operations
 from shared.tasks import TaskService
@@ -22,39 +23,29 @@ from shared.wire import results_json
 
 TASKS: Final = web.AppKey("tasks", TaskService)
 
-_QUERY: Final = ("completed", "search", "ordering", "limit", "offset")
 _KEYS: Final = uuid.UUID("6f1a2d5c-7b0e-5f43-9a53-4f1c0a7e2b11")  # namespace of Idempotency-Key (UUIDv5)
 _KEY_MAX_LENGTH: Final = 255
 
 
 async def _list(request: web.Request) -> web.Response:
-    raw = {name: request.query.getall(name)[-1] for name in _QUERY if name in request.query}
-    query = clean_query(raw)
-    tasks = request.app[TASKS]
-    page = await tasks.find(request[TOKEN].user_id, query)
+    """An empty value is no filter, as in django-filter: forms and admin panels send all that they have."""
+    given = {name: value for name, value in parameters(request).items() if value.strip()}
+    query = clean_query(given)
+    numbered = page_number(given)
+    user_id, tasks = request[TOKEN].user_id, request.app[TASKS]
+    if numbered is not None:
+        if numbered.number == LAST:
+            one = await tasks.find(user_id, msgspec.structs.replace(query, limit=1))
+            numbered = numbered.last_of(one.count)
+        query = msgspec.structs.replace(query, limit=numbered.limit, offset=numbered.offset)
+    page = await tasks.find(user_id, query)
     headers = {"X-Taskbeam-Seq": str(page.seq), "X-Taskbeam-Epoch": tasks.epoch}
-    return json_response(
-        page.json if query.limit is None else _paginated(request, query, page), headers=headers
-    )
-
-
-def _paginated(request: web.Request, query: TaskQuery, page: TaskPage) -> dict[str, object]:
-    """The body of DRF's LimitOffsetPagination."""
-    limit, offset = query.limit or 0, query.offset
-    more, before = offset + limit < page.count, max(offset - limit, 0)
-    return {
-        "count": page.count,
-        "next": _page_url(request, limit, offset + limit) if more else None,
-        "previous": _page_url(request, limit, before or None) if offset > 0 else None,
-        "results": msgspec.Raw(page.json),
-    }
-
-
-def _page_url(request: web.Request, limit: int, offset: int | None) -> str:
-    query = {**request.query, "limit": str(limit), "offset": str(offset)}
-    if offset is None:
-        del query["offset"]
-    return f"{request.url.origin()}{request.path}?{urlencode(sorted(query.items()))}"
+    if query.limit is None:
+        return json_response(page.json, headers=headers)
+    if numbered is not None and numbered.offset >= max(page.count, 1):
+        raise invalid_page()
+    pagination = numbered or LimitOffset(query.limit, query.offset)
+    return json_response(paginated(request, pagination, page), headers=headers)
 
 
 async def _create(request: web.Request) -> web.Response:

@@ -83,3 +83,50 @@ def test_no_warning_for_a_trusted_proxy_nor_for_what_a_stranger_sends(
 ) -> None:
     _forwarded(trusted).warn_of_untrusted_proxy(_Request(remote, "192.0.2.1"))  # type: ignore[arg-type]
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("headers", "base"),
+    [
+        ((), "http://inner:8001"),
+        (("Proto: https",), "https://inner:8001"),
+        (("Proto: HTTPS", "Host: tasks.example.org"), "https://tasks.example.org"),
+        (("Host: tasks.example.org:8443",), "http://tasks.example.org:8443"),
+        (("Host: [2001:db8::1]:8443",), "http://[2001:db8::1]:8443"),
+        (("Prefix: /api",), "http://inner:8001/api"),
+        (("Prefix: /api/v1/",), "http://inner:8001/api/v1"),
+        (("Prefix: /",), "http://inner:8001"),
+        # Of a list, what the trusted proxies have added: here one, and then two.
+        (("Proto: http, https", "Host: evil.example, tasks.example.org"), "https://tasks.example.org"),
+        (("Prefix: /evil, /api",), "http://inner:8001/api"),
+        (("Prefix: /evil", "Prefix: /api"), "http://inner:8001/api"),
+        (("For: 192.0.2.1, 10.0.0.1", "Proto: gopher, https, http", "Host: a, b, c"), "https://b"),
+        (("For: 192.0.2.1, 10.0.0.1", "Prefix: /evil, /outer/, /inner"), "http://inner:8001/outer/inner"),
+        (("For: 192.0.2.1, 10.0.0.1", "Proto: https"), "https://inner:8001"),
+        # What is none is not believed.
+        (("Proto: javascript", "Host: a b", "Prefix: api"), "http://inner:8001"),
+        (("Host: evil/x",), "http://inner:8001"),
+        (("Host: user@evil",), "http://inner:8001"),
+        (('Host: "evil"',), "http://inner:8001"),
+        (("Prefix: /a?b", "Proto: "), "http://inner:8001"),
+        (("Prefix: //evil",), "http://inner:8001"),
+        (("Prefix: /a\\b",), "http://inner:8001"),
+    ],
+)
+def test_links_begin_where_the_client_reached_the_trusted_proxy(headers: tuple[str, ...], base: str) -> None:
+    request = _LinkRequest("127.0.0.1", headers)
+    assert _forwarded(PROXIES).base_url(request) == base  # type: ignore[arg-type]
+    for remote in ("192.0.2.77", ""):
+        stranger = _LinkRequest(remote, headers)
+        assert _forwarded(PROXIES).base_url(stranger) == "http://inner:8001"  # type: ignore[arg-type]
+
+
+class _LinkRequest:
+    """As aiohttp's, with what is read of it."""
+
+    scheme, host, transport = "http", "inner:8001", None
+
+    def __init__(self, remote: str, headers: tuple[str, ...]) -> None:
+        self.remote = remote
+        pairs = (header.split(": ") for header in headers)
+        self.headers = CIMultiDict([(f"x-forwarded-{name}", value) for name, value in pairs])

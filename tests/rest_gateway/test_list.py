@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+import socket
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -76,6 +77,82 @@ def test_the_links_keep_the_other_parameters(owner: Account) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("query", "numbers", "next", "previous"),
+    [
+        ("page=1&page_size=3", [0, 1, 2], {"page": ["2"], "page_size": ["3"]}, None),
+        ("page_size=3", [0, 1, 2], {"page": ["2"], "page_size": ["3"]}, None),
+        (
+            "page=2&page_size=3",
+            [3, 4, 5],
+            {"page": ["3"], "page_size": ["3"]},
+            {"page_size": ["3"]},  # as DRF: the first page is left out
+        ),
+        ("page=3&page_size=3", [6], None, {"page": ["2"], "page_size": ["3"]}),
+        ("page=last&page_size=3", [6], None, {"page": ["2"], "page_size": ["3"]}),
+        ("page=last&page_size=7", [0, 1, 2, 3, 4, 5, 6], None, None),
+        ("page=1", [0, 1, 2, 3, 4, 5, 6], None, None),
+        ("page=&page_size=1000", [0, 1, 2, 3, 4, 5, 6], None, None),
+        (
+            "page=2&page_size=2&ordering=-id&completed=false&search=task",
+            [2, 0],
+            None,
+            {"page_size": ["2"], "ordering": ["-id"], "completed": ["false"], "search": ["task"]},
+        ),
+        (
+            "page=9&page=1&page_size=1&page_size=2&completed=false&completed=true",
+            [1, 3],
+            {"page": ["2"], "page_size": ["2"], "completed": ["true"]},
+            None,
+        ),
+    ],
+)
+def test_pages_may_be_asked_for_by_number(
+    owner: Account,
+    query: str,
+    numbers: list[int],
+    next: dict[str, list[str]] | None,
+    previous: dict[str, list[str]] | None,
+) -> None:
+    page = owner.rest("GET", f"/?{query}")
+    assert page.status == 200, page
+    assert list(page.body) == ["count", "next", "previous", "results"]
+    assert _numbers(page.body["results"]) == numbers
+    for key, expected in (("next", next), ("previous", previous)):
+        assert (page.body[key] and _query(page.body[key])) == expected
+    assert page.headers["X-Taskbeam-Seq"] == "7"
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "1.0", "8", "%00", "٣", "9" * 15, "9" * 30, "LAST"])
+def test_a_page_that_is_not_there_is_not_found(owner: Account, page: str) -> None:
+    answer = owner.rest("GET", f"/?page={quote(page, safe='%')}&page_size=1")
+    assert (answer.status, answer.body) == (404, {"detail": "Invalid page."})
+
+
+def test_the_first_page_of_nothing_is_there(account: Account) -> None:
+    nothing: dict[str, object] = {"count": 0, "next": None, "previous": None, "results": []}
+    for page in ("1", "last", ""):
+        assert account.rest("GET", f"/?page={page}&page_size=5").body == nothing
+    assert account.rest("GET", "/?page=2").status == 404
+
+
+def test_the_links_have_the_parameters_that_counted(owner: Account) -> None:
+    page = owner.rest("GET", "/?completed=false&completed=true&limit=3&limit=1&x=%FF&x=%26&y=%C3%A9+%2B")
+    assert _numbers(page.body["results"]) == [1]
+    query = {"limit": ["1"], "offset": ["1"], "completed": ["true"], "x": ["&"], "y": ["é +"]}
+    assert _query(page.body["next"]) == query
+    following = owner.rest("GET", page.body["next"][page.body["next"].index("/?") :]).body
+    assert _numbers(following["results"]) == [3]
+
+
+def test_a_request_of_http_1_0_without_a_host_gets_links_too(system: System, owner: Account) -> None:
+    head = f"GET /?limit=1 HTTP/1.0\r\nAuthorization: Bearer {owner.access}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", system.gateway.port), timeout=10) as line:
+        line.sendall(head.encode())
+        answer = b"".join(iter(lambda: line.recv(65536), b""))
+    assert f'"next":"{system.rest_url}/?limit=1&offset=1"'.encode() in answer
+
+
 def test_the_ends_have_no_links(owner: Account) -> None:
     everything = owner.rest("GET", "/?limit=7").body
     assert (everything["next"], everything["previous"]) == (None, None)
@@ -94,7 +171,18 @@ def test_the_ends_have_no_links(owner: Account) -> None:
         ("search=nothing", []),
         ("ordering=-time_created", [6, 5, 4, 3, 2, 1, 0]),
         ("ordering=-completed,task", [1, 3, 5, 0, 2, 4, 6]),
+        ("ordering=id", [0, 1, 2, 3, 4, 5, 6]),
+        ("ordering=-id", [6, 5, 4, 3, 2, 1, 0]),
+        ("ordering=completed,-id", [6, 4, 2, 0, 5, 3, 1]),
+        ("ordering=-completed,id", [1, 3, 5, 0, 2, 4, 6]),
+        ("ordering=-id,completed&offset=5", [1, 0]),
         ("unknown=1", [0, 1, 2, 3, 4, 5, 6]),
+        ("completed=&search=&ordering=&limit=&offset=&page=&page_size=", [0, 1, 2, 3, 4, 5, 6]),
+        ("completed=%20&search=+&ordering=%09", [0, 1, 2, 3, 4, 5, 6]),
+        ("completed=true&completed=false", [0, 2, 4, 6]),
+        ("completed=maybe&completed=true", [1, 3, 5]),
+        ("completed=true&completed=", [0, 1, 2, 3, 4, 5, 6]),
+        ("ordering=nonsense&ordering=-id&search=3&search=4", [4]),
     ],
 )
 def test_filters_and_orders(owner: Account, query: str, numbers: list[int]) -> None:
@@ -108,18 +196,23 @@ def test_filters_and_orders(owner: Account, query: str, numbers: list[int]) -> N
         ("limit", "1001"),
         ("limit", "-1"),
         ("limit", "x"),
-        ("limit", ""),
         ("limit", "1.5"),
         ("limit", "9" * 30),
         ("offset", "-1"),
         ("offset", "x"),
         ("offset", "9" * 30),
         ("completed", "maybe"),
-        ("completed", ""),
         ("ordering", "nonsense"),
         ("ordering", "-"),
-        ("ordering", ""),
         ("search", "%00"),
+        ("completed", "true&completed=maybe"),
+        ("page_size", "0"),
+        ("page_size", "1001"),
+        ("page_size", "-1"),
+        ("page_size", "x"),
+        ("page_size", "9" * 30),
+        ("page", "1&limit=1"),
+        ("page", "1&offset=1"),
     ],
 )
 def test_a_bad_parameter_is_named(owner: Account, key: str, value: str) -> None:

@@ -81,6 +81,8 @@ async def test_ordering(system: System, owner: Account) -> None:
         oldest_first = await _titles(socket)
         assert await _titles(socket, ordering="time_created") == oldest_first
         assert await _titles(socket, ordering="-time_created") == oldest_first[::-1]
+        assert await _titles(socket, ordering="id") == oldest_first
+        assert await _titles(socket, ordering="-id") == oldest_first[::-1]
         assert (await _titles(socket, ordering="-time_modified"))[0] == "straße fegen"
         assert (await _titles(socket, ordering="time_modified"))[-1] == "straße fegen"
         assert await _titles(socket, ordering="task") == sorted(oldest_first)
