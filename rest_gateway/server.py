@@ -6,16 +6,18 @@ import asyncio
 import logging
 import signal
 import socket
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 
 from rest_gateway.app import make_app
+from shared.accepting import Acceptor
+from shared.descriptors import connection_limits
+from shared.listening import addresses, inherited, listen
 from shared.process import Backend
 from shared.settings import Settings
 
 _DRAIN_TIMEOUT: Final = 9.0  # aiohttp rounds up to a second more; supervisord.conf's stopwaitsecs is above it
-_BACKLOG: Final = 1024
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +29,19 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
     )
     await runner.setup()
     try:
-        site: web.BaseSite
-        if settings.rest_fd is not None:
-            site = web.SockSite(runner, socket.socket(fileno=settings.rest_fd), backlog=_BACKLOG)
-        else:
-            site = web.TCPSite(runner, settings.rest_host, settings.rest_port, backlog=_BACKLOG)
-        await site.start()
-        log.info("listening on %s", " ".join(f"{address[0]}:{address[1]}" for address in runner.addresses))
+        server = cast(web.Server, runner.server)
+        sockets = await _listen(settings)
+        limits = connection_limits(settings.max_connections)
+        acceptor = Acceptor(sockets, server, most=limits.kept, count=lambda: len(server.connections))
+        log.info("listening on %s", addresses(sockets))
         await stop
         log.info("stopping")
+        acceptor.close()
     finally:
         await runner.cleanup()
+
+
+async def _listen(settings: Settings) -> list[socket.socket]:
+    if settings.rest_fd is not None:
+        return [inherited(settings.rest_fd)]
+    return await listen([settings.rest_host], settings.rest_port, share=False)

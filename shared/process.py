@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Final, NamedTuple
 from shared.accounts import AccountService
 from shared.changes import ChangeFeed, open_feed
 from shared.clock import system_clock
+from shared.descriptors import raise_file_limit
 from shared.errors import Unavailable
 from shared.passwords import PasswordHasher
 from shared.settings import Settings, SettingsError, load_settings
@@ -80,7 +80,7 @@ def run(process: str, serve: Serve, environ: Mapping[str, str]) -> int:
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
     configure_logging(process, settings.log_format, settings.log_level)
-    _raise_file_limit()
+    raise_file_limit()
     os.umask(0o077)
     _collect_garbage_seldom()
     try:
@@ -137,9 +137,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-
-def _raise_file_limit() -> None:
-    """As many sockets as the hard limit allows; the soft one is often 1024."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

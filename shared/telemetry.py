@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
+from typing import Final
 
 from shared.clock import timestamp
 
 # What a LogRecord has by itself; all else was given as ``extra`` and belongs into the line.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "websocket"}
+
+
+_SELDOM_SECONDS: Final = 60.0
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -60,6 +65,28 @@ class JsonFormatter(logging.Formatter):
             return json.dumps(line, default=str, allow_nan=False)
         except (TypeError, ValueError):  # NaN, or keys that are no strings: better as text than not at all
             return json.dumps({key: str(value) for key, value in line.items()})
+
+
+class Seldom:
+    """Warnings of one kind that strangers can cause: one a minute, with the number of those left out since.
+
+    Shared by nobody: each kind has its own.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._last = float("-inf")
+        self._left_out = 0
+
+    def warning(self, message: str, *args: object) -> None:
+        now = time.monotonic()
+        if now - self._last < _SELDOM_SECONDS:
+            self._left_out += 1
+            return
+        if self._left_out:
+            message, args = f"{message} (and %d times more in between)", (*args, self._left_out)
+        self._last, self._left_out = now, 0
+        self._logger.warning(message, *args)
 
 
 def configure_logging(process: str, log_format: str, level: str) -> None:

@@ -99,6 +99,8 @@ class HttpConnection(asyncio.Protocol):
         self._opened = listener.loop.time()
         self._deadline = listener.deadlines.set(self._opened + self._port.open_seconds, self.abort)
         self._port.connections.add(self)
+        if not self._port.is_serving:
+            self.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._http is None:

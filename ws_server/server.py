@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
 import socket
-from typing import Any, Final
+from typing import Final
 
 from websockets.protocol import SERVER
 from websockets.protocol import Protocol as Parser
 
+from shared.accepting import Acceptor
 from shared.changes import ChangeFeed
+from shared.descriptors import connection_limits
+from shared.listening import addresses, inherited, listen
 from shared.process import Backend
 from shared.settings import Settings
 from ws_server.connection import AUTH_MAX_BYTES, Connection, Context
@@ -25,7 +29,6 @@ from ws_server.transport import Listener, Rules, Socket
 
 PROCESS: Final = "ws_server"
 _DRAIN_TIMEOUT: Final = 12.0  # supervisord.conf's stopwaitsecs is above it
-_BACKLOG: Final = 4096  # after a restart all clients come at once
 
 log = logging.getLogger(__name__)
 _protocol_log = logging.getLogger("websockets.server")
@@ -36,6 +39,9 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     hub = Hub()
     backend.feed.subscribe(hub)
     deadlines = Deadlines()
+    sockets = await _listen(settings, backend.feed)
+    limits = connection_limits(settings.max_connections)
+    settings = dataclasses.replace(settings, max_connections=limits.kept)
     context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.accounts)
 
     def handler(socket: Socket) -> Connection:
@@ -47,21 +53,21 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     rules = Rules(lambda: Parser(SERVER, max_size=AUTH_MAX_BYTES, logger=_protocol_log), handler)
     listener = Listener(rules, deadlines)
     port = HttpPort(listener, Routes(settings, backend), settings.auth_timeout_seconds)
-    server = await asyncio.get_running_loop().create_server(
-        port, **_listening(settings, backend.feed), backlog=_BACKLOG
+    acceptor = Acceptor(
+        sockets, port, most=limits.accepted, count=lambda: len(port.connections) + len(listener.sockets)
     )
-    log.info("listening on %s", " ".join(_addresses(server)))
+    log.info("listening on %s", addresses(sockets))
     async with asyncio.TaskGroup() as tasks:
         keep_alive = tasks.create_task(listener.keep_alive())
         number = await stop
         code = CloseCode.GOING_AWAY if number == signal.SIGINT else CloseCode.RESTARTS
         log.info("stopping with %d connections", len(hub))
-        await _drain(server, port, hub, code)
+        await _drain(acceptor, port, hub, code)
         keep_alive.cancel()
 
 
-async def _drain(server: asyncio.Server, port: HttpPort, hub: Hub, code: CloseCode) -> None:
-    server.close()
+async def _drain(acceptor: Acceptor, port: HttpPort, hub: Hub, code: CloseCode) -> None:
+    acceptor.close()
     port.stop()
     listener = port.listener
     hub.close_all(code, "the server is stopping")
@@ -74,9 +80,9 @@ async def _drain(server: asyncio.Server, port: HttpPort, hub: Hub, code: CloseCo
             socket.abort()
 
 
-def _listening(settings: Settings, feed: ChangeFeed) -> dict[str, Any]:
+async def _listen(settings: Settings, feed: ChangeFeed) -> list[socket.socket]:
     if settings.ws_fd is not None:
-        return {"sock": socket.socket(fileno=settings.ws_fd)}
+        return [inherited(settings.ws_fd)]
     try:
         _require_free(settings.ws_host, settings.ws_port)
     except OSError:
@@ -84,8 +90,7 @@ def _listening(settings: Settings, feed: ChangeFeed) -> dict[str, Any]:
             PROCESS
         ):  # asked last: by now a peer that listens has its place in the feed, too
             raise
-    # Several workers share the port, and the kernel spreads the connections evenly among them.
-    return {"host": settings.ws_host, "port": settings.ws_port, "reuse_port": True}
+    return await listen([settings.ws_host], settings.ws_port, share=True)  # with the other workers
 
 
 def _require_free(host: str, port: int) -> None:
@@ -101,7 +106,3 @@ def _require_free(host: str, port: int) -> None:
                 raise OSError(
                     error.errno, f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"
                 ) from None
-
-
-def _addresses(server: asyncio.Server) -> list[str]:
-    return [":".join(str(part) for part in sock.getsockname()[:2]) for sock in server.sockets]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -24,7 +25,8 @@ _STOP_TIMEOUT: Final = 20.0
 
 @dataclass
 class Process:
-    """One of ours: ``module`` is ws_server or rest_gateway; its output goes to ``log``."""
+    """One of ours: ``module`` is ws_server or rest_gateway; its output goes to ``log``, ``files`` bounds its file
+    descriptors."""
 
     module: str
     port: int
@@ -32,6 +34,7 @@ class Process:
     log: Path
     popen: subprocess.Popen[bytes] | None = None
     log_start: int = 0
+    files: int | None = None
 
     @property
     def pid(self) -> int:
@@ -44,6 +47,8 @@ class Process:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", self.module], cwd=ROOT, env=self.environ, stdout=log, stderr=log
             )
+            if self.files is not None:
+                resource.prlimit(self.popen.pid, resource.RLIMIT_NOFILE, (self.files, self.files))
         if ready:
             self.wait_ready()
 
