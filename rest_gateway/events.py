@@ -59,7 +59,7 @@ def _last_place(request: web.Request) -> _Place | None:
     return _Place(match[1], int(match[2])) if match else _Place("", 0)
 
 
-class _EventStream:
+class EventStream:
     """One response, and how far it has come."""
 
     def __init__(
@@ -131,7 +131,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
     last = _last_place(request)
     async with request.app[WAITERS].waiting(request) as waiter:
         await response.prepare(request)
-        stream = _EventStream(response, waiter, request.app[TASKS], request[TOKEN].user_id)
+        stream = EventStream(response, waiter, request.app[TASKS], request[TOKEN].user_id)
         try:
             with suppress(TokenRejected, Unavailable):  # the client comes back with its last id
                 await stream.begin(last)

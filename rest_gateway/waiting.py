@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Collection
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar, cast
 
@@ -104,8 +104,12 @@ class Waiters:
         for user_id in {revocation.user_id for revocation in revocations}:
             self._wake(user_id)
 
+    def of_user(self, user_id: int) -> Collection[Waiter]:
+        """Those who wait for that user's changes."""
+        return self._by_user.get(user_id, ())
+
     def _wake(self, user_id: int) -> None:
-        for waiter in self._by_user.get(user_id, ()):
+        for waiter in self.of_user(user_id):
             waiter.wake()
 
     def stop(self) -> None:

@@ -74,7 +74,7 @@ async def test_nobody_waits_for_a_client_that_has_left(served: Gateway, what: st
 
 
 def _waiting(served: Gateway) -> int:
-    return sum(len(waiters) for waiters in served.app[WAITERS]._by_user.values())
+    return len(served.app[WAITERS].of_user(served.user_id))
 
 
 async def test_a_connection_serves_on_after_a_poll_and_what_came_behind_it_is_answered(

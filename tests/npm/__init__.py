@@ -1,0 +1,1 @@
+"""Clients of other people's, from npm, against the real gateway."""
