@@ -182,24 +182,24 @@ def test_the_tour_in_a_browser(checkout: Checkout) -> None:
 def test_the_tour_with_the_command_line_client(checkout: Checkout) -> None:
     token = _token(checkout)
     (lines,) = (block.text.splitlines() for block in BLOCKS if block.language == "json")
-    client = subprocess.Popen(
+    wanted = ['"Authentication successful"', '"Typed by hand"', '"mode":"all"']
+    with subprocess.Popen(
         checkout.ported(_tour(3)).split(),
         cwd=checkout.folder,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert client.stdin is not None
-    assert client.stdout is not None
-    wanted = ['"Authentication successful"', '"Typed by hand"', '"mode":"all"']
-    for line, answer in zip(lines, wanted, strict=True):
-        client.stdin.write(line.replace("<TOKEN>", token) + "\n")
-        client.stdin.flush()
-        while answer not in (heard := client.stdout.readline()):
-            assert heard, f"the client ended before {answer}"
-    client.stdin.close()
-    assert client.wait(10) == 0
+    ) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        for line, answer in zip(lines, wanted, strict=True):
+            client.stdin.write(line.replace("<TOKEN>", token) + "\n")
+            client.stdin.flush()
+            while answer not in (heard := client.stdout.readline()):
+                assert heard, f"the client ended before {answer}"
+        client.stdin.close()
+        assert client.wait(10) == 0
 
 
 def test_every_block_is_run_above() -> None:

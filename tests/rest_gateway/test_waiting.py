@@ -71,6 +71,8 @@ async def test_nobody_waits_for_a_client_that_has_left(served: Gateway, what: st
     assert b'"seq":1' in await lines[0].reader.readuntil(b'"seq":1')
     await lines[0].leave("close")
     await until(lambda: not waiters.wants_changes(), 10, "nobody waits")
+    for line in lines:
+        line.writer.close()
 
 
 def _waiting(served: Gateway) -> int:

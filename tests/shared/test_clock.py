@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.clock import TURNS, moment, moment_of, system_clock, timestamp, uuid7
+from tests.support.processes import ROOT
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_MOMENT = ((1 << 63) // (1000 * TURNS)) * 1000 * TURNS - 1  # of the last whole millisecond
@@ -81,12 +83,16 @@ def test_clock_is_now_in_microseconds() -> None:
 
 
 def test_process_that_was_forked_makes_other_uuid7s() -> None:
-    uuid7(moment(1_700_000_000_000_000))
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        os.write(writer, uuid7(moment(1_700_000_000_000_000)).encode())
-        os._exit(0)
-    assert os.read(reader, 36).decode() != uuid7(moment(1_700_000_000_000_000))
-    os.close(reader)
-    os.close(writer)
+    program = r"""
+import os
+from shared.clock import moment, uuid7
+uuid7(moment(1_700_000_000_000_000))
+child = os.fork()
+os.write(1, uuid7(moment(1_700_000_000_000_000)).encode() + b"\n")
+if child:
     os.wait()
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert len(set(said.stdout.split())) == 2, said
