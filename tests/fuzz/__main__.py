@@ -1,0 +1,41 @@
+"""``python -m tests.fuzz [--seconds 600] [--seed 7]``: a long run, with a seed that was not used before.
+
+What fails is printed as it belongs into ``findings.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.fuzz import websocket_port
+from tests.fuzz.harness import Failure, Watch, hold, made
+from tests.support.clients import new_account
+from tests.support.processes import running
+
+
+async def _fuzz(seconds: float, seed: int, folder: Path) -> list[Failure]:
+    with running(folder) as system:
+        token, watch = new_account(system).access, Watch(system.ws)
+        failures = await hold(system.ws, made(seed, websocket_port.conversation), token, seconds)
+        print(*failures, sep="\n")
+        watch.check()
+    return failures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
+    given = parser.parse_args()
+    print(f"seed {given.seed}, {given.seconds:g} s", flush=True)
+    with tempfile.TemporaryDirectory(prefix="taskbeam-fuzz-") as folder:
+        return 1 if asyncio.run(_fuzz(given.seconds, given.seed, Path(folder))) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

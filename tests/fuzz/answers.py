@@ -1,0 +1,93 @@
+"""Whether what came back from a port is well-formed: HTTP answers, and WebSocket frames behind an upgrade."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import h11
+
+_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
+
+
+class Malformed(Exception):
+    """Says where."""
+
+
+def check(received: bytes) -> None:
+    """Any number of answers, each whole. Raises Malformed."""
+    if not received:
+        return
+    try:
+        check(_after_answer("GET", received))
+    except Malformed as malformed:
+        try:
+            check(_after_answer("HEAD", received))  # it says a length, and has no body
+        except Malformed:
+            raise malformed from None
+
+
+def _after_answer(method: str, received: bytes) -> bytes:
+    parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=2**24)
+    parser.send(h11.Request(method=method, target="/", headers=[("Host", "x"), ("Upgrade", "websocket")]))
+    parser.send(h11.EndOfMessage())
+    parser.receive_data(received)
+    is_stream = False
+    try:
+        while True:
+            event = parser.next_event()
+            if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
+                _check_frames(parser.trailing_data[0])
+                return b""
+            if isinstance(event, h11.Response):
+                is_stream = (b"content-type", b"text/event-stream") in list(event.headers)
+                length = dict(event.headers).get(b"content-length")
+                if (
+                    length is None
+                    and b"transfer-encoding" not in dict(event.headers)
+                    and event.status_code != 204
+                ):
+                    raise Malformed(f"an answer without a length: {received[:200]!r}")
+            if isinstance(event, h11.EndOfMessage):
+                return parser.trailing_data[0]
+            if event is h11.NEED_DATA:
+                if is_stream:
+                    return b""
+                raise Malformed(f"an answer that is cut short: {received[:200]!r}")
+    except h11.RemoteProtocolError as error:
+        raise Malformed(f"{error}: {received[:200]!r}") from None
+
+
+def _check_frames(data: bytes) -> None:
+    closed = False
+    while data:
+        if closed and not data[0] & 0x08:  # control frames may follow it (RFC 6455, 5.5.1)
+            raise Malformed(f"something behind a close frame: {data[:100]!r}")
+        if len(data) < 2 or data[0] & 0x70 or data[1] & 0x80:
+            raise Malformed(f"no frame of a server: {data[:100]!r}")
+        opcode, size, start = data[0] & 0x0F, data[1], 2
+        if size > 125:
+            form = "!H" if size == 126 else "!Q"
+            start += struct.calcsize(form)
+            (size,) = struct.unpack(form, data[2:start])
+        payload, rest = data[start : start + size], data[start + size :]
+        if len(payload) < size or not data[0] & 0x80:
+            raise Malformed(f"a frame that is cut short: {data[:100]!r}")
+        _check_frame(opcode, payload)
+        closed = closed or opcode == _CLOSE
+        data = rest
+
+
+def _check_frame(opcode: int, payload: bytes) -> None:
+    if opcode == _TEXT:
+        frame = json.loads(payload)
+        if not isinstance(frame, dict) or "type" not in frame:
+            raise Malformed(f"no frame of ours: {payload[:100]!r}")
+        if frame.get("code") == "internal":
+            raise Malformed(f"a defect: {payload[:100]!r}")
+    elif opcode == _CLOSE:
+        payload[2:].decode()
+        if payload and struct.unpack("!H", payload[:2])[0] == 1011:
+            raise Malformed("a defect: close 1011")
+    elif opcode not in (_PING, _PONG):
+        raise Malformed(f"opcode {opcode}")

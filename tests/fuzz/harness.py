@@ -1,0 +1,128 @@
+"""Conversations with a real process, many at a time, and what must hold after them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+from typing import Final, NamedTuple
+
+import psutil
+
+from tests.fuzz.answers import Malformed, check
+from tests.fuzz.mutation import cut
+from tests.support.processes import Process
+from tests.support.raw_http import ask
+from tests.support.waiting import wait_until
+
+_AT_ONCE: Final = 32
+_QUIET_SECONDS: Final = 0.05  # then our side is closed
+_END_SECONDS: Final = 15.0  # above every deadline of the servers for who says no more
+_GROWTH_MAX_BYTES: Final = 48 * 2**20
+_READ_MAX_BYTES: Final = 2**24
+
+
+class Conversation(NamedTuple):
+    """What is sent, piece by piece. ``name`` says where it comes from: by seed and number it is made again."""
+
+    name: str
+    pieces: tuple[bytes, ...]
+
+
+class Failure(NamedTuple):
+    conversation: Conversation
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.why}\n    {self.conversation!r}"
+
+
+def made(seed: int, make: Callable[[Random], bytes]) -> Iterator[Conversation]:
+    """Endlessly, the same for the same seed."""
+    number = 0
+    while True:
+        random = Random(f"{seed}:{number}")
+        yield Conversation(f"{seed}:{number}", cut(make(random), random))
+        number += 1
+
+
+async def hold(
+    process: Process, conversations: Iterable[Conversation], token: str, seconds: float
+) -> list[Failure]:
+    """Hold them all, or as many as there is time for. ``$TOKEN`` in them becomes a good one."""
+    failures: list[Failure] = []
+    waiting, deadline = iter(conversations), time.monotonic() + seconds
+
+    async def hold_some() -> None:
+        while time.monotonic() < deadline and (conversation := next(waiting, None)) is not None:
+            try:
+                check(
+                    await _exchange(
+                        process.port,
+                        [piece.replace(b"$TOKEN", token.encode()) for piece in conversation.pieces],
+                    )
+                )
+            except (Malformed, OSError, ValueError, TimeoutError) as error:
+                failures.append(Failure(conversation, f"{type(error).__name__}: {error}"))
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(_AT_ONCE):
+            tasks.create_task(hold_some())
+    return failures
+
+
+async def _exchange(port: int, pieces: list[bytes]) -> bytes:
+    """What comes back until the server closes, which it has to once we have."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    received = b""
+    try:
+        async with asyncio.timeout(_END_SECONDS):
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(0)
+            is_open = True
+            while len(received) < _READ_MAX_BYTES:
+                try:
+                    async with asyncio.timeout(_QUIET_SECONDS if is_open else None):
+                        data = await reader.read(65536)
+                except TimeoutError:
+                    if not is_open:
+                        raise
+                    is_open = False
+                    with contextlib.suppress(OSError):
+                        writer.write_eof()
+                    continue
+                except ConnectionError:  # we went on sending to one who had closed
+                    break
+                if not data:
+                    break
+                received += data
+    finally:
+        writer.transport.abort()
+    return received
+
+
+class Watch:
+    """What a process is like before; ``check`` raises AssertionError where it is not so afterwards."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._memory = psutil.Process(process.pid).memory_info().rss
+        self._files = self._open_files()
+
+    def _open_files(self) -> int:
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    def check(self) -> None:
+        probe = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert ask(self._process.port, probe).status == 200
+        log = self._process.log.read_text(errors="replace")
+        assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+        for level in (" ERROR ", " CRITICAL "):
+            assert level not in log, log[log.index(level) - 500 :][:3000]
+        growth = psutil.Process(self._process.pid).memory_info().rss - self._memory
+        assert growth < _GROWTH_MAX_BYTES, f"grew by {growth >> 20} MiB"
+        wait_until(lambda: self._open_files() <= self._files + 2, 20, "connections are given back")
