@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
@@ -14,7 +15,9 @@ import pytest
 from rest_gateway import events
 from rest_gateway.waiting import WAITERS
 from tests.rest_gateway.in_process import Gateway, gateway
-from tests.support.waiting import until
+from tests.support.clients import new_account
+from tests.support.processes import System
+from tests.support.waiting import until, wait_until
 
 
 @pytest.fixture
@@ -140,3 +143,32 @@ async def test_a_user_who_was_disabled_by_hand_is_told_nothing_more(
 def _disable_users(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "taskbeam.db")) as connection, connection:
         connection.execute("UPDATE users SET is_active = 0")
+
+
+@pytest.mark.parametrize("path", ["/changes/?epoch=EPOCH&since=0&wait=30", "/events/"])
+def test_whoever_leaves_makes_room_for_the_users_next_at_once(small_system: System, path: str) -> None:
+    """The real process, on the loop that it chooses, lets two of a user wait."""
+    account = new_account(small_system)
+    path = path.replace("EPOCH", account.rest("GET", "/").headers["X-Taskbeam-Epoch"])
+
+    def ask(path: str) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("127.0.0.1", small_system.gateway.port, timeout=10)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {account.access}"})
+        return connection
+
+    def is_full() -> bool:
+        with closing(ask("/events/")) as stream:
+            return stream.getresponse().status == 429
+
+    lines: list[http.client.HTTPConnection] = []
+
+    def one_more() -> bool:
+        if not is_full():
+            lines.append(ask(path))
+        return is_full()
+
+    for _ in range(2):
+        wait_until(one_more, 10, "two are there")
+        while lines:
+            lines.pop().close()
+        wait_until(lambda: not is_full(), 10, "they are gone")
