@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from rest_gateway.bodies import read_data
+from rest_gateway.conditions import is_known, write_conditionally
 from rest_gateway.endpoint import TOKEN, Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
 from rest_gateway.pagination import LAST, LimitOffset, invalid_page, page_number, paginated
 from rest_gateway.parameters import parameters
-from shared.errors import Conflict, TaskbeamError, Unavailable, UserGone, ValidationFailed
+from shared.errors import TaskbeamError, Unavailable, UserGone, ValidationFailed
 from shared.models import StoredTask
 from shared.queries import clean_query
 from shared.rules import canonical_uuid, clean_operations
@@ -51,13 +53,19 @@ async def _list(request: web.Request) -> web.Response:
 async def _create(request: web.Request) -> web.Response:
     data = await read_data(request)
     user_id = request[TOKEN].user_id
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and "uuid" not in data:
-        if not key or len(key) > _KEY_MAX_LENGTH:
-            raise HttpError(400, f"Idempotency-Key must have 1 to {_KEY_MAX_LENGTH} characters.")
-        data["uuid"] = str(uuid.uuid5(_KEYS, f"{user_id}:{key}"))
+    keys = request.headers.getall("Idempotency-Key", None)
+    if keys is not None and data.get("uuid") is None:
+        data["uuid"] = _key_uuid(user_id, ", ".join(keys))
     written = await request.app[TASKS].create(user_id, data)
     return _task_response(written.task, 200 if written.change is None else 201)
+
+
+def _key_uuid(user_id: int, key: str) -> str:
+    """The uuid (version 5) that a user's Idempotency-Key stands for. Raises HttpError 400."""
+    if not key or len(key) > _KEY_MAX_LENGTH:
+        raise HttpError(400, f"Idempotency-Key must have 1 to {_KEY_MAX_LENGTH} characters.")
+    name = f"{user_id}:{key}".encode(errors="surrogateescape")  # the bytes as they came, UTF-8 or not
+    return str(uuid.UUID(bytes=hashlib.sha1(_KEYS.bytes + name).digest()[:16], version=5))
 
 
 def _task_response(task: StoredTask, status: int = 200) -> web.Response:
@@ -73,28 +81,9 @@ def _task_id(request: web.Request) -> str:
 
 async def _read(request: web.Request) -> web.Response:
     task = await request.app[TASKS].read(request[TOKEN].user_id, _task_id(request))
-    if hdrs.IF_NONE_MATCH in request.headers and any(
-        tag.value in ("*", str(task.rev)) for tag in request.if_none_match or ()
-    ):
+    if is_known(request, task):
         return web.Response(status=304, headers={"ETag": f'"{task.rev}"'})
     return _task_response(task)
-
-
-async def _expected_rev(request: web.Request, user_id: int, task_id: str) -> int | None:
-    """The revision that If-Match asks for; ``None`` where any will do.
-
-    Raises:
-        Conflict: none of the tags is the current revision, at this moment already.
-        NotFound: there is no such task.
-    """
-    tags = request.if_match
-    if tags is None or any(tag.value == "*" and not tag.is_weak for tag in tags):
-        return None
-    task = await request.app[TASKS].read(user_id, task_id)
-    # RFC 9110, section 13.1.1: If-Match compares strongly, a weak tag never matches.
-    if any(tag.value == str(task.rev) and not tag.is_weak for tag in tags):
-        return task.rev
-    raise Conflict(task.decode())
 
 
 async def _update(request: web.Request) -> web.Response:
@@ -104,14 +93,21 @@ async def _update(request: web.Request) -> web.Response:
     except (HttpError, ValidationFailed):
         await tasks.read(user_id, task_id)  # a task that is not there comes first, as in DRF
         raise
-    rev = await _expected_rev(request, user_id, task_id)
-    return _task_response((await tasks.update(user_id, task_id, data, rev=rev)).task)
+    written = await write_conditionally(
+        request,
+        lambda: tasks.read(user_id, task_id),
+        lambda rev: tasks.update(user_id, task_id, data, rev=rev),
+    )
+    return _task_response(written.task)
 
 
 async def _delete(request: web.Request) -> web.Response:
-    user_id, task_id = request[TOKEN].user_id, _task_id(request)
-    rev = await _expected_rev(request, user_id, task_id)
-    await request.app[TASKS].delete(user_id, task_id, rev=rev)
+    user_id, task_id, tasks = request[TOKEN].user_id, _task_id(request), request.app[TASKS]
+    await write_conditionally(
+        request,
+        lambda: tasks.read(user_id, task_id),
+        lambda rev: tasks.delete(user_id, task_id, rev=rev),
+    )
     return web.Response(status=204)
 
 
