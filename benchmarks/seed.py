@@ -14,7 +14,7 @@ from typing import Final
 
 from shared.clock import system_clock
 from shared.models import CreateTask
-from shared.passwords import hash_password
+from shared.password_hashes import hash_password
 from shared.settings import load_settings
 from shared.store import Store, open_store
 

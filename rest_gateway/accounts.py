@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from aiohttp import web
@@ -12,47 +10,21 @@ from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import ACCOUNTS, TOKEN, Endpoint
 from rest_gateway.errors import json_response, refresh_refused
 from rest_gateway.forwarded import FORWARDED
-from rest_gateway.throttle import Throttle
+from shared.accounts import Bearer
 from shared.errors import TokenRejected
 from shared.models import User
-from shared.rules import clean_credentials, clean_token, username_key
-
-_ADDRESS_FACTOR: Final = 5
-
-
-class LoginThrottle:
-    """Failed logins by account, and failed logins and registrations by address."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._accounts = Throttle(per_minute)
-        self.addresses = Throttle(per_minute * _ADDRESS_FACTOR)
-
-    @contextmanager
-    def login(self, account: str, address: str) -> Iterator[None]:
-        """Around one login, which counts from its beginning and is forgiven if it does not fail. Raises Throttled."""
-        self.addresses.attempt(address)
-        self._accounts.attempt(account)
-        yield
-        self.addresses.forgive(address)
-        self._accounts.forgive(account)
-
-
-THROTTLE: Final = web.AppKey("throttle", LoginThrottle)
+from shared.rules import clean_credentials, clean_token
 
 
 async def _register(request: web.Request) -> web.Response:
     data = await read_data(request)
-    throttle = request.app[THROTTLE]
-    throttle.addresses.attempt(request.app[FORWARDED].subscriber(request))
-    user = await request.app[ACCOUNTS].register(data)
+    user = await request.app[ACCOUNTS].register(data, _address(request))
     return json_response({"id": user.id, "username": user.username}, 201)
 
 
 async def _login(request: web.Request) -> web.Response:
     username, password = clean_credentials(await read_data(request))
-    throttle = request.app[THROTTLE]
-    with throttle.login(username_key(username), request.app[FORWARDED].subscriber(request)):
-        pair = await request.app[ACCOUNTS].login(username, password)
+    pair = await request.app[ACCOUNTS].login(username, password, _address(request))
     return json_response({"refresh": pair.refresh, "access": pair.access})
 
 
@@ -87,20 +59,25 @@ def _me(user: User) -> web.Response:
     return json_response({"id": user.id, "username": user.username, "date_joined": user.date_joined})
 
 
-async def _bearer(request: web.Request) -> User:
-    """The bearer's account as it is now. Raises TokenRejected."""
-    return (await request.app[ACCOUNTS].identify(request[TOKEN])).user
+async def _bearer(request: web.Request) -> Bearer:
+    """The bearer, whose account is as it is now. Raises TokenRejected."""
+    token = request[TOKEN]
+    return Bearer((await request.app[ACCOUNTS].identify(token)).user, token, _address(request))
+
+
+def _address(request: web.Request) -> str:
+    return request.app[FORWARDED].subscriber(request)
 
 
 async def _show(request: web.Request) -> web.Response:
-    return _me(await _bearer(request))
+    return _me((await _bearer(request)).user)
 
 
 async def _change_password(request: web.Request) -> web.Response:
     data = await read_data(request)
-    user = await _bearer(request)
-    await request.app[ACCOUNTS].change_password(user, data)
-    return _me(user)
+    bearer = await _bearer(request)
+    await request.app[ACCOUNTS].change_password(bearer, data)
+    return _me(bearer.user)
 
 
 async def _delete(request: web.Request) -> web.Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from rest_gateway import accounts, changes, events, ops, tasks
-from rest_gateway.accounts import THROTTLE, LoginThrottle
 from rest_gateway.endpoint import ACCOUNTS
 from rest_gateway.errors import HttpError
 from rest_gateway.forwarded import FORWARDED, Forwarded
@@ -25,7 +24,6 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
     app[STORE] = backend.store
     app[TASKS] = backend.tasks
     app[ACCOUNTS] = backend.accounts
-    app[THROTTLE] = LoginThrottle(settings.login_attempts_per_minute)
     app[FORWARDED] = Forwarded(settings.trusted_proxies)
     app[WAITERS] = waiters = Waiters(backend.feed, settings.max_connections_per_user)
 

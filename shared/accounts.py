@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from shared.clock import Clock, system_clock
-from shared.errors import CredentialsRejected, TokenRejected, UserGone, UserInactive, ValidationFailed
+from shared.clock import BOOT, Clock, Reading, system_clock, uptime
+from shared.errors import (
+    CredentialsRejected,
+    TokenRejected,
+    Unavailable,
+    UserGone,
+    UserInactive,
+    ValidationFailed,
+)
+from shared.hash_renewal import HashRenewal
+from shared.login_attempts import LoginAttempts
 from shared.models import User
 from shared.passwords import PasswordHasher
 from shared.rules import (
@@ -18,9 +27,13 @@ from shared.rules import (
     username_key,
 )
 from shared.settings import Settings
-from shared.store import Standing, Store
+from shared.store import LoginRecord, Standing, Store
 from shared.tokens import BLACKLISTED, Token, TokenCodec
+from shared.turns import Requester
 from shared.verified_tokens import VerifiedTokens
+
+_TRIES: Final = 3  # a password that changes while it is checked is looked at again
+_PATIENCE_MAX: Final = 3600
 
 
 class TokenPair(NamedTuple):
@@ -37,6 +50,14 @@ class Identity(NamedTuple):
     seq: int
 
 
+class Bearer(NamedTuple):
+    """A token's user, and where the request comes from: an IPv4 address or an IPv6 network of 64 bits."""
+
+    user: User
+    token: Token
+    address: str
+
+
 def _collect(errors: dict[str, list[str]], clean: Callable[..., str], *arguments: object) -> str:
     """Clean one field; what is wrong with it joins the other fields' errors."""
     try:
@@ -47,7 +68,10 @@ def _collect(errors: dict[str, list[str]], clean: Callable[..., str], *arguments
 
 
 class AccountService:
-    """The one door for accounts and tokens, the same for both transports."""
+    """The one door for accounts and tokens, the same for both transports.
+
+    ``address`` is the requester's: an IPv4 address or an IPv6 network of 64 bits.
+    """
 
     def __init__(
         self,
@@ -55,44 +79,87 @@ class AccountService:
         hasher: PasswordHasher,
         codec: TokenCodec,
         verified: VerifiedTokens,
+        renewal: HashRenewal,
         settings: Settings,
         clock: Clock = system_clock,
+        uptime: Callable[[], float] = uptime,
     ) -> None:
         self._store = store
         self._hasher = hasher
         self._codec = codec
         self._verified = verified
+        self._renewal = renewal
         self._settings = settings
         self._clock = clock
+        self._uptime = uptime
+        self._attempts = LoginAttempts(settings.login_attempts_per_minute, uptime)
+        self._patience = min(_PATIENCE_MAX, settings.refresh_token_seconds)
 
-    async def register(self, data: Mapping[str, object]) -> User:
-        """Raises ValidationFailed, with the messages of all bad fields at once."""
+    async def register(self, data: Mapping[str, object], address: str) -> User:
+        """Raises ValidationFailed, with the messages of all bad fields at once, and Throttled."""
+        take_back = self._attempts.register(address)
+        try:
+            return await self._register(data, address)
+        except Unavailable:
+            take_back()
+            raise
+
+    async def _register(self, data: Mapping[str, object], address: str) -> User:
         errors: dict[str, list[str]] = {}
         username = _collect(errors, clean_username, data)
-        if not errors and await self._store.user_by_key(username_key(username)):
+        key = username_key(username) or ""
+        if not errors and await self._store.user_by_key(key):
             errors["username"] = [USERNAME_TAKEN]  # spares the hash; the store decides
         password = _collect(errors, clean_new_password, data, self._settings.password_min_length)
         if errors:
             raise ValidationFailed(errors)
-        encoded = await self._hasher.hash(password)
-        return await self._store.add_user(username, username_key(username), encoded, self._clock())
+        encoded = await self._hasher.hash(password, Requester(address, key))
+        return await self._store.add_user(username, key, encoded, self._clock())
 
-    async def login(self, username: str, password: str) -> TokenPair:
-        """Takes as long for an unknown user as for a wrong password. Raises CredentialsRejected."""
-        user = await self._store.user_by_key(username_key(username))
-        matches = await self._hasher.check(password, user.password if user else None)
-        if user is None or not matches or not user.is_active:
-            raise CredentialsRejected
-        return await self._begin_family(user)
+    async def login(self, username: str, password: str, address: str) -> TokenPair:
+        """Takes as long for an unknown user as for a wrong password. Raises CredentialsRejected and Throttled."""
+        key = username_key(username)
+        for _ in range(_TRIES):
+            record = await self._store.login_record(key or "", address)
+            trusted_for = address if record.knows_address else None
+            if not await self._is_password(password, record, key, address, trusted_for):
+                raise CredentialsRejected
+            user = record.user
+            if user is None or not user.is_active:
+                raise CredentialsRejected
+            try:
+                pair = await self._begin_family(user, address)
+            except UserGone:  # or its password has been changed, or hashed anew, while this one was checked
+                continue
+            self._renewal.offer(user, password)
+            return pair
+        raise CredentialsRejected
 
-    async def _begin_family(self, user: User) -> TokenPair:
+    async def _is_password(
+        self, password: str, record: LoginRecord, key: str | None, address: str, trusted_for: str | None
+    ) -> bool:
+        """Whether it is; a guess counts when it is wrong, not when it could not be tried. Raises Throttled."""
+        guess = self._attempts.guess(key, address, trusted_for=trusted_for)
+        guess.refuse_if_locked()
+        encoded = record.user.password if record.user else None
+        try:
+            matches = await self._hasher.check(
+                password, encoded, Requester(address, key or ""), guess.admit, record.dearest
+            )
+        except BaseException:
+            guess.forgive()
+            raise
+        if matches:
+            guess.forgive()
+        return matches
+
+    async def _begin_family(self, user: User, address: str) -> TokenPair:
         settings, sid = self._settings, secrets.token_hex(16)
         refresh, token = self._codec.issue("refresh", user.id, sid, settings.refresh_token_seconds)
         access, _ = self._codec.issue("access", user.id, sid, settings.access_token_seconds)
-        try:
-            await self._store.add_session(sid, user, self._family_end(token), self._clock())
-        except UserGone:  # or changed the password, while the old one was checked
-            raise CredentialsRejected from None
+        await self._store.add_session(
+            sid, user, self._family_end(token.exp), address, self._now(), self._patience
+        )
         return TokenPair(access, refresh)
 
     async def refresh(self, encoded: str) -> TokenPair:
@@ -101,29 +168,51 @@ class AccountService:
         Raises:
             TokenRejected: UserGone and UserInactive among them.
         """
-        settings = self._settings
         token = self._codec.verify(encoded, "refresh")
-        await self._standing(token)
-        access, _ = self._codec.issue("access", token.user_id, token.sid, settings.access_token_seconds)
-        if (
-            not settings.rotate_refresh_tokens or token.sid is None
-        ):  # simplejwt's own has no family to rotate in
-            return TokenPair(access, None)
-        refresh, new = self._codec.issue("refresh", token.user_id, token.sid, settings.refresh_token_seconds)
-        if not await self._store.rotate_session(
-            token.sid, token.jti, self._family_end(new), self._clock(), settings.refresh_grace_seconds
-        ):
+        standing = await self._standing(token)
+        if self._settings.rotate_refresh_tokens or self._is_used_up(standing):
+            return await self._exchange(token)
+        access, issued = self._issue_access(token.user_id, token.sid)
+        outlives = (
+            token.sid is not None and issued.exp > standing.expires
+        )  # the setting has been raised since
+        if outlives and not await self._store.extend_session(str(token.sid), issued.exp):
+            raise TokenRejected(BLACKLISTED)
+        return TokenPair(access, None)
+
+    async def _exchange(self, token: Token) -> TokenPair:
+        settings = self._settings
+        new_sid = secrets.token_hex(16)
+        end = self._family_end(max(token.exp, self._now().time + settings.refresh_token_seconds))
+        sid = await self._store.exchange_token(
+            token, new_sid, end, self._now(), settings.refresh_grace_seconds, self._patience
+        )
+        if sid is None:
             self._verified.forget((token.user_id,))
             raise TokenRejected(BLACKLISTED)
+        refresh, _ = self._codec.issue("refresh", token.user_id, sid, settings.refresh_token_seconds)
+        access, _ = self._issue_access(token.user_id, sid)
         return TokenPair(access, refresh)
 
-    def _family_end(self, refresh: Token) -> int:
+    def _issue_access(self, user_id: int, sid: str | None) -> tuple[str, Token]:
+        return self._codec.issue("access", user_id, sid, self._settings.access_token_seconds)
+
+    def _family_end(self, refresh_end: int) -> int:
         """When the last access token can have expired that this refresh token is good for."""
-        return refresh.exp + self._settings.access_token_seconds
+        return refresh_end + self._settings.access_token_seconds
+
+    def _is_used_up(self, standing: Standing) -> bool:
+        """Whether a refresh token was exchanged, and its grace is over."""
+        exchanged = standing.exchanged
+        return (
+            exchanged is not None
+            and self._now().seconds_since(exchanged) > self._settings.refresh_grace_seconds
+        )
 
     async def verify(self, encoded: str) -> None:
         """Whether a token of either type would be accepted. Raises TokenRejected."""
-        await self._standing(self._codec.verify(encoded, None))
+        if self._is_used_up(await self._standing(self._codec.verify(encoded, None))):
+            raise TokenRejected(BLACKLISTED)
 
     def verify_access(self, encoded: str) -> Token:
         """The claims of an access token, before anything is asked of the store. Raises TokenRejected."""
@@ -156,36 +245,56 @@ class AccountService:
         return Identity(standing.user, standing.seq)
 
     async def logout(self, encoded: str) -> None:
-        """End the refresh token's family. Raises TokenRejected."""
+        """End the refresh token and its family. Raises TokenRejected."""
         token = self._codec.verify(encoded, "refresh")
         await self._standing(token)
-        if token.sid is not None:
-            await self._store.revoke_session(token.sid, self._clock())
-            self._verified.forget((token.user_id,))
+        await self._store.end_family(token, secrets.token_hex(16), self._now())
+        self._verified.forget((token.user_id,))
 
-    async def change_password(self, user: User, data: Mapping[str, object]) -> None:
-        """All the user's tokens end. Raises ValidationFailed."""
+    async def change_password(self, bearer: Bearer, data: Mapping[str, object]) -> None:
+        """All the user's tokens end. Raises ValidationFailed, Throttled and UserGone."""
         errors: dict[str, list[str]] = {}
         current = _collect(errors, clean_current_password, data)
         password = _collect(errors, clean_new_password, data, self._settings.password_min_length)
         if errors:
             raise ValidationFailed(errors)
-        await self._check_current(user, current)
-        await self._store.set_password(user.id, await self._hasher.hash(password), self._clock())
-        self._verified.forget((user.id,))
+        encoded = None
+        for _ in range(_TRIES):
+            user = await self._check_current(bearer, current)
+            if encoded is None:
+                encoded = await self._hasher.hash(password, _requester(bearer))
+            if await self._store.set_password(user, encoded, self._now()):
+                self._verified.forget((user.id,))
+                return
+        raise _wrong_password()
 
-    async def delete_account(self, user: User, data: Mapping[str, object]) -> None:
-        """The account and its tasks are gone. Raises ValidationFailed."""
-        await self._check_current(user, clean_current_password(data))
-        await self._store.delete_user(user.id, self._clock())
-        self._verified.forget((user.id,))
+    async def delete_account(self, bearer: Bearer, data: Mapping[str, object]) -> None:
+        """The account and its tasks are gone. Raises ValidationFailed, Throttled and UserGone."""
+        current = clean_current_password(data)
+        for _ in range(_TRIES):
+            user = await self._check_current(bearer, current)
+            if await self._store.delete_user(user, self._now()):
+                self._verified.forget((user.id,))
+                return
+        raise _wrong_password()
 
-    async def _check_current(self, user: User, password: str) -> None:
-        if not await self._hasher.check(password, user.password):
-            raise ValidationFailed({"current_password": ["Wrong password."]})
+    async def _check_current(self, bearer: Bearer, password: str) -> User:
+        """The account as it is when this is its password.
+
+        Raises:
+            ValidationFailed: it is not, or no longer.
+        """
+        key = username_key(bearer.user.username)
+        record = await self._store.login_record(key or "", bearer.address)
+        if record.user is None or record.user.id != bearer.user.id:
+            raise UserGone
+        trusted_for = bearer.address if record.knows_address else bearer.token.sid
+        if not await self._is_password(password, record, key, bearer.address, trusted_for):
+            raise _wrong_password()
+        return record.user
 
     async def _standing(self, token: Token) -> Standing:
-        standing = await self._store.standing(token.user_id, token.sid, token.iat)
+        standing = await self._store.standing(token)
         if standing is None:
             raise UserGone
         if standing.revoked:
@@ -193,3 +302,14 @@ class AccountService:
         if not standing.user.is_active:
             raise UserInactive
         return standing
+
+    def _now(self) -> Reading:
+        return Reading(self._clock() // 1_000_000, self._uptime(), BOOT)
+
+
+def _requester(bearer: Bearer) -> Requester:
+    return Requester(bearer.address, username_key(bearer.user.username) or "")
+
+
+def _wrong_password() -> ValidationFailed:
+    return ValidationFailed({"current_password": ["Wrong password."]})

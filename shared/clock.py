@@ -1,12 +1,14 @@
-"""Time and the identifiers that are made from it; injected, so that tests can move it."""
+"""Times, durations, and the identifiers that are made from them; the clocks are injected, so that tests can move them."""
 
 from __future__ import annotations
 
 import functools
 import os
+import secrets
 import time
 from collections.abc import Callable
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 Clock = Callable[[], int]
 """Microseconds since the Unix epoch, UTC."""
@@ -15,6 +17,39 @@ Clock = Callable[[], int]
 def system_clock() -> int:
     """The wall clock, in microseconds."""
     return time.time_ns() // 1000
+
+
+def uptime() -> float:
+    """Seconds that no one sets: since the machine's start, sleep included (on Linux), the same for all its processes."""
+    return time.clock_gettime(_UPTIME)
+
+
+_UPTIME: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _read_boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # not on Linux: then uptimes are compared within this process only
+        return secrets.token_hex(16)
+
+
+BOOT: Final = _read_boot()
+"""Names the start of the machine that ``uptime`` counts from."""
+
+
+class Reading(NamedTuple):
+    """What the clocks said at one moment. ``time`` is in Unix seconds, ``uptime`` in those since ``boot``."""
+
+    time: int
+    uptime: float
+    boot: str
+
+    def seconds_since(self, earlier: Reading) -> float:
+        """By the uptime, which nobody can set; by the clock where the machine was started anew in between."""
+        if self.boot == earlier.boot:
+            return self.uptime - earlier.uptime
+        return max(0, self.time - earlier.time)
 
 
 def timestamp(microseconds: int) -> str:

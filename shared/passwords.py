@@ -1,40 +1,22 @@
-"""Password hashes in Django's ``bcrypt_sha256`` encoding, computed off the event loop in a bounded pool."""
+"""Passwords hashed and checked off the event loop, in a bounded pool that is shared fairly."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
-import bcrypt
+from shared.password_hashes import HashCosts, check_alike, greatest_work, hash_password, is_current
+from shared.turns import Requester, Turns
 
-from shared.errors import Unavailable
+T = TypeVar("T")
 
-_PREFIX: Final = "bcrypt_sha256$"
 _WAITING_PER_WORKER: Final = 50  # at a quarter of a second each, the last one waits about 12 s
 _NICENESS: Final = 10  # a hash takes long and nobody minds; a socket's answer must not wait for it
-
-
-def _prehash(password: str) -> bytes:
-    """Django's BCryptSHA256PasswordHasher: bcrypt takes 72 bytes only, the hex digest always fits."""
-    return hashlib.sha256(password.encode()).hexdigest().encode()
-
-
-def hash_password(password: str, rounds: int) -> str:
-    """``bcrypt_sha256$<bcrypt hash>``; slow on purpose."""
-    return _PREFIX + bcrypt.hashpw(_prehash(password), bcrypt.gensalt(rounds)).decode()
-
-
-def check_password(password: str, encoded: str) -> bool:
-    """Whether the password belongs to the hash; an encoding that is not ours never matches."""
-    if not encoded.startswith(_PREFIX):
-        return False
-    try:
-        return bcrypt.checkpw(_prehash(password), encoded.removeprefix(_PREFIX).encode())
-    except ValueError:
-        return False
+_DELAY_MAX: Final = 2.0  # seconds that a mismatch waits for those of dearer hashes
 
 
 def _be_nice() -> None:
@@ -43,49 +25,67 @@ def _be_nice() -> None:
 
 
 class PasswordHasher:
-    """Hashes and checks passwords on threads, never on the loop.
+    """Hashes and checks passwords on threads.
 
     Args:
-        rounds: bcrypt's cost.
+        cost: bcrypt's, of the hashes that it makes.
         workers: threads; bcrypt releases the interpreter's lock, so each can use a core.
     """
 
-    def __init__(self, rounds: int, workers: int | None = None) -> None:
+    def __init__(self, cost: int, workers: int | None = None) -> None:
         workers = workers or os.cpu_count() or 1
-        self._rounds = rounds
+        self._cost = cost
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="password", initializer=_be_nice)
-        self._places = workers * _WAITING_PER_WORKER
-        # Nobody's hash, of the right cost: what an unknown user's password is compared with.
-        self._decoy = f"{_PREFIX}$2b${rounds:02d}${'.' * 53}"
+        self._turns = Turns(workers, workers * _WAITING_PER_WORKER)
 
-    async def hash(self, password: str) -> str:
+    def is_current(self, encoded: str) -> bool:
+        """Whether a hash is of the form and cost that ``hash`` makes."""
+        return is_current(encoded, self._cost)
+
+    async def hash(self, password: str, requester: Requester) -> str:
         """Raises Unavailable when too many are waiting."""
-        self._take_place()
-        try:
-            return await asyncio.wrap_future(self._pool.submit(hash_password, password, self._rounds))
-        finally:
-            self._places += 1
+        return await self._run(requester, lambda: None, lambda: hash_password(password, self._cost))
 
-    async def check(self, password: str, encoded: str | None) -> bool:
-        """Whether it matches; ``None`` (no such user) never does, and takes as long to say so.
+    async def check(
+        self,
+        password: str,
+        encoded: str | None,
+        requester: Requester,
+        admit: Callable[[], None],
+        dearest: HashCosts,
+    ) -> bool:
+        """Whether it matches. A mismatch takes the same time for every ``encoded`` and for ``None`` (no such user).
+
+        Args:
+            admit: called when the check's turn comes; what it raises is raised here.
+            dearest: the costs up to which stored hashes may be dearer than ours: mismatches wait as long as theirs take.
 
         Raises:
             Unavailable: too many are waiting.
         """
-        self._take_place()
+
+        def work() -> tuple[bool, float]:
+            started = time.perf_counter()
+            matches, done = check_alike(password, encoded, self._cost)
+            seconds = time.perf_counter() - started
+            return matches, seconds * (greatest_work(dearest) / done - 1)
+
+        matches, delay = await self._run(requester, admit, work)
+        if not matches and delay > 0:
+            await asyncio.sleep(min(delay, _DELAY_MAX))
+        return matches
+
+    async def _run(self, requester: Requester, admit: Callable[[], None], work: Callable[[], T]) -> T:
+        await self._turns.take(requester)
         try:
-            matches = await asyncio.wrap_future(
-                self._pool.submit(check_password, password, encoded or self._decoy)
-            )
-        finally:
-            self._places += 1
-        return matches and encoded is not None
+            admit()
+            running = asyncio.wrap_future(self._pool.submit(work))
+        except BaseException:
+            self._turns.give()
+            raise
+        running.add_done_callback(lambda _: self._turns.give())
+        return await asyncio.shield(running)  # a caller that gives up frees no thread
 
     def close(self) -> None:
         """Drop what waits and stop the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _take_place(self) -> None:
-        if self._places <= 0:
-            raise Unavailable("too many passwords waiting to be hashed")
-        self._places -= 1

@@ -17,6 +17,7 @@ from shared.changes import ChangeFeed, open_feed
 from shared.clock import system_clock
 from shared.descriptors import raise_file_limit
 from shared.errors import Unavailable
+from shared.hash_renewal import HashRenewal
 from shared.passwords import PasswordHasher
 from shared.settings import Settings, SettingsError, load_settings
 from shared.store import Store, open_store
@@ -55,16 +56,22 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
             raise Unavailable(f"no secret key: {error}") from error
         codec = TokenCodec(key, settings.secret_keys_old, system_clock)
         hasher = PasswordHasher(settings.bcrypt_rounds)
+        renewal = HashRenewal(store, hasher)
         verified = VerifiedTokens(system_clock)
         try:
-            async with open_feed(store, path.with_name(path.name + "-wake"), process) as feed:
+            async with (
+                open_feed(store, path.with_name(path.name + "-wake"), process) as feed,
+                asyncio.TaskGroup() as tasks,
+            ):
                 feed.subscribe(verified)
+                renewing = tasks.create_task(renewal.serve())
                 yield Backend(
                     store,
                     feed,
                     TaskService(store, settings.max_tasks_per_user),
-                    AccountService(store, hasher, codec, verified, settings),
+                    AccountService(store, hasher, codec, verified, renewal, settings),
                 )
+                renewing.cancel()
         finally:
             hasher.close()
 

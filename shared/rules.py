@@ -49,8 +49,14 @@ def canonical_uuid(text: str) -> str | None:
     return str(uuid.UUID(digits)) if _HEX_32.fullmatch(digits) else None
 
 
-def username_key(username: str) -> str:
-    """The form in which usernames are compared: NFKC, then case-folded, then NFKC again (UTS #39)."""
+def username_key(username: str) -> str | None:
+    """The form in which usernames are compared: NFKC, then case-folded, then NFKC again (UTS #39).
+
+    ``None`` for a name that nobody can have. It is not even normalised, which is quadratic in combining characters
+    (CPython issue 149079).
+    """
+    if len(username) > USERNAME_MAX_LENGTH:
+        return None
     normal = unicodedata.normalize("NFKC", username)
     return unicodedata.normalize("NFKC", normal.casefold())
 

@@ -270,7 +270,8 @@ VARIABLES: Final = (
         "LOGIN_ATTEMPTS_PER_MINUTE",
         "10",
         _integer(0, 1_000_000),
-        "failed logins for an account; times five from an address; `0`: no limit",
+        "failed logins (and wrong `current_password`s) for an account, not counting those of others at an address that "
+        "has logged in to it before; times five, failed logins and registrations from an address; `0`: no limit",
     ),
     _Variable("AUTH_TIMEOUT_SECONDS", "10", _seconds, "from the TCP connection to the auth message"),
     _Variable(

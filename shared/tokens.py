@@ -120,7 +120,10 @@ class TokenCodec:
                 claims = decode(_jws.decode(encoded, key, [_ALGORITHM]))
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.PyJWTError, ValueError, RecursionError):  # PyJWT reads the header with Python's json
+            except (
+                jwt.PyJWTError,
+                ValueError,
+            ):  # MalformedJSON among them: a lone surrogate cannot be stored  # PyJWT reads the header with Python's json
                 break
             if isinstance(claims, dict):
                 return claims

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Final
 
-from shared.clock import Clock
+from shared.clock import Clock, uptime
 from shared.models import Change
 from shared.store import Revocation
 from shared.tokens import Token
@@ -19,7 +19,7 @@ class _Entry:
 
     def __init__(self, token: Token) -> None:
         self.token = token
-        self.believed_until = 0  # microseconds since the Unix epoch
+        self.believed_until = 0.0  # by the uptime, which nobody sets
 
 
 class VerifiedTokens:
@@ -31,8 +31,9 @@ class VerifiedTokens:
     Whatever else may end a token, as disabling its user, shows after ``BELIEVED_SECONDS``.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, uptime: Callable[[], float] = uptime) -> None:
         self._clock = clock
+        self._uptime = uptime
         self._entries: dict[str, _Entry] = {}
         self.revocations_heard = 0
 
@@ -49,7 +50,7 @@ class VerifiedTokens:
     def get_standing(self, encoded: str) -> Token | None:
         """As ``get``, of a token whose bearer stands, as far as this process has heard."""
         token = self.get(encoded)
-        return token if token and self._clock() < self._entries[encoded].believed_until else None
+        return token if token and self._uptime() < self._entries[encoded].believed_until else None
 
     def keep(self, encoded: str, token: Token) -> None:
         """Remember a token whose signature was verified."""
@@ -66,7 +67,7 @@ class VerifiedTokens:
         """
         entry = self._entries.get(encoded)
         if entry is not None and revocations_heard == self.revocations_heard:
-            entry.believed_until = self._clock() + int(BELIEVED_SECONDS * 1_000_000)
+            entry.believed_until = self._uptime() + BELIEVED_SECONDS
 
     def forget(self, users: Container[int]) -> None:
         """The users' tokens, or some of them, are revoked."""

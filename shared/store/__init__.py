@@ -11,8 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol
 
+from shared.clock import Reading
 from shared.models import Change, ChangePage, Operation, StoredTask, TaskPage, TaskQuery, User, Write, Written
+from shared.password_hashes import HashCosts
 from shared.settings import Settings
+from shared.tokens import Token
 
 
 class Position(NamedTuple):
@@ -39,11 +42,25 @@ class Tail(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What a token's bearer is now. ``revoked``: the token family, or all tokens issued up to then."""
+    """What a token's bearer is now.
+
+    ``revoked``: the token family, or all tokens without one that were issued up to then. ``expires`` is the family's, in
+    Unix seconds; ``exchanged`` says when this refresh token was exchanged for another, ``None``: never.
+    """
 
     user: User
     revoked: bool
     seq: int
+    expires: int
+    exchanged: Reading | None
+
+
+class LoginRecord(NamedTuple):
+    """What a login needs to know. ``knows_address``: the user has logged in from there before."""
+
+    user: User | None
+    knows_address: bool
+    dearest: HashCosts
 
 
 CommitListener = Callable[[list[Change], bool], None]
@@ -86,21 +103,36 @@ class Store(Protocol):
         self, username: str, key: str, password: str, now: int
     ) -> User: ...  # ValidationFailed
     async def user_by_key(self, key: str) -> User | None: ...
-    async def standing(self, user_id: int, sid: str | None, issued: int) -> Standing | None: ...
-    async def set_password(self, user_id: int, password: str, now: int) -> None: ...  # ends all its tokens
-    async def delete_user(self, user_id: int, now: int) -> None: ...  # and all that is theirs
+    async def login_record(self, key: str, address: str) -> LoginRecord: ...
+    async def standing(self, token: Token) -> Standing | None: ...
 
-    # Token families. Expiry in Unix seconds, ``grace`` in seconds.
-    async def add_session(self, sid: str, user: User, expires: int, now: int) -> None:
+    # These three do nothing, and two of them say False, when the password is no longer as ``user`` has it.
+    async def set_password(self, user: User, password: str, at: Reading) -> bool: ...  # ends all its tokens
+    async def renew_hash(self, user: User, password: str) -> None: ...  # of the same password
+    async def delete_user(self, user: User, at: Reading) -> bool: ...  # and all that is theirs
+
+    # Token families. Expiry in Unix seconds; ``grace`` and ``patience`` (see ``store.aging``) in seconds.
+    async def add_session(
+        self, sid: str, user: User, expires: int, address: str, at: Reading, patience: int
+    ) -> None:
         """Raises UserGone, also when the account is no longer as ``user`` has it: its password changed, say."""
         ...
 
-    async def rotate_session(self, sid: str, jti: str, expires: int, now: int, grace: int) -> bool:
-        """Exchange the refresh token ``jti``. False: the family is revoked; it is, too, when this token
-        was exchanged before and its grace is over."""
+    async def extend_session(self, sid: str, expires: int) -> bool: ...  # False: it is gone or revoked
+
+    async def exchange_token(
+        self, token: Token, new_sid: str, expires: int, at: Reading, grace: int, patience: int
+    ) -> str | None:
+        """Exchange a refresh token; one without a family begins ``new_sid``.
+
+        Returns:
+            Its family. ``None``: that is revoked; it is, too, when this token was exchanged before and its grace is over.
+        """
         ...
 
-    async def revoke_session(self, sid: str, now: int) -> None: ...
+    async def end_family(self, token: Token, new_sid: str, at: Reading) -> None:
+        """Revoke a refresh token and its family; one without is remembered as revoked, with ``new_sid``."""
+        ...
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from shared.clock import Reading
 from shared.models import Change, ChangePage
 from shared.store import Position, Revocation, Tail
 from shared.store.tasks_sql import read_feed
@@ -104,3 +105,10 @@ def read_tail(connection: sqlite3.Connection, after: Position) -> Tail:
     )
     more = len(changes) == _TAIL_PAGE or len(revocations) == _TAIL_PAGE
     return Tail(changes, [Revocation(user_id, sid) for _, user_id, sid in revocations], position, more)
+
+
+def append_revocation(connection: sqlite3.Connection, user_id: int, sid: str | None, at: Reading) -> None:
+    """For every process to hear of: the end of a token family, or (``None``) of all of a user's tokens."""
+    connection.execute(
+        "INSERT INTO revocations (user_id, sid, time) VALUES (?, ?, ?)", (user_id, sid, at.time)
+    )

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
+from shared.clock import Reading
 from shared.errors import (
     Unavailable,
 )
@@ -27,13 +28,24 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.store import CommitListener, Position, Standing, Tail, accounts_sql, change_log, tasks_sql
+from shared.store import (
+    CommitListener,
+    LoginRecord,
+    Position,
+    Standing,
+    Tail,
+    accounts_sql,
+    change_log,
+    sessions_sql,
+    tasks_sql,
+)
 from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.group_commit import GroupCommit, WriteLock
 from shared.store.lanes import HereLane, Lane, Outcome, on_thread, read_group
 from shared.store.migrate import migrate
 from shared.store.pages import Pages
 from shared.store.unit_of_work import BatchRequest, WriteRequest, Writes
+from shared.tokens import Token
 
 T = TypeVar("T")
 
@@ -246,31 +258,46 @@ class SqliteStore:
     async def user_by_key(self, key: str) -> User | None:
         return await self._read_row(lambda connection: accounts_sql.user_by_key(connection, key))
 
-    async def standing(self, user_id: int, sid: str | None, issued: int) -> Standing | None:
+    async def login_record(self, key: str, address: str) -> LoginRecord:
         return await self._read_row(
-            lambda connection: accounts_sql.read_standing(connection, user_id, sid, issued)
+            lambda connection: accounts_sql.read_login_record(connection, key, address)
         )
 
-    async def set_password(self, user_id: int, password: str, now: int) -> None:
-        await self._writer.run(
-            lambda unit: accounts_sql.set_password(unit.connection, user_id, password, now)
-        )
+    async def standing(self, token: Token) -> Standing | None:
+        return await self._read_row(lambda connection: sessions_sql.read_standing(connection, token))
 
-    async def delete_user(self, user_id: int, now: int) -> None:
-        await self._writer.run(lambda unit: accounts_sql.delete_user(unit.connection, user_id, now))
-
-    async def add_session(self, sid: str, user: User, expires: int, now: int) -> None:
-        await self._writer.run(
-            lambda unit: accounts_sql.add_session(unit.connection, sid, user, expires, now)
-        )
-
-    async def rotate_session(self, sid: str, jti: str, expires: int, now: int, grace: int) -> bool:
+    async def set_password(self, user: User, password: str, at: Reading) -> bool:
         return await self._writer.run(
-            lambda unit: accounts_sql.rotate_session(unit.connection, sid, jti, expires, now, grace)
+            lambda unit: accounts_sql.set_password(unit.connection, user, password, at)
         )
 
-    async def revoke_session(self, sid: str, now: int) -> None:
-        await self._writer.run(lambda unit: accounts_sql.revoke_session(unit.connection, sid, now))
+    async def renew_hash(self, user: User, password: str) -> None:
+        await self._writer.run(lambda unit: accounts_sql.renew_hash(unit.connection, user, password))
+
+    async def delete_user(self, user: User, at: Reading) -> bool:
+        return await self._writer.run(lambda unit: accounts_sql.delete_user(unit.connection, user, at))
+
+    async def add_session(
+        self, sid: str, user: User, expires: int, address: str, at: Reading, patience: int
+    ) -> None:
+        await self._writer.run(
+            lambda unit: sessions_sql.add_session(unit.connection, sid, user, expires, address, at, patience)
+        )
+
+    async def extend_session(self, sid: str, expires: int) -> bool:
+        return await self._writer.run(lambda unit: sessions_sql.extend_session(unit.connection, sid, expires))
+
+    async def exchange_token(
+        self, token: Token, new_sid: str, expires: int, at: Reading, grace: int, patience: int
+    ) -> str | None:
+        return await self._writer.run(
+            lambda unit: sessions_sql.exchange_token(
+                unit.connection, token, new_sid, expires, at, grace, patience
+            )
+        )
+
+    async def end_family(self, token: Token, new_sid: str, at: Reading) -> None:
+        await self._writer.run(lambda unit: sessions_sql.end_family(unit.connection, token, new_sid, at))
 
 
 def _rows(sql: str, *parameters: object) -> Callable[[sqlite3.Connection], list[Any]]:

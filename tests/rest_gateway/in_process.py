@@ -34,8 +34,8 @@ async def gateway(folder: Path) -> AsyncIterator[Gateway]:
         }
     )
     async with open_backend(settings, "rest_gateway") as backend:
-        user = await backend.accounts.register({"username": "ann", "password": PASSWORD})
-        pair = await backend.accounts.login("ann", PASSWORD)
+        user = await backend.accounts.register({"username": "ann", "password": PASSWORD}, "127.0.0.1")
+        pair = await backend.accounts.login("ann", PASSWORD, "127.0.0.1")
         app = make_app(settings, backend)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shared import changes as changes_module
@@ -15,7 +16,7 @@ from shared.changes import ChangeFeed, open_feed
 from shared.models import Change, CreateTask
 from shared.store import Revocation, Store, open_store
 from tests.shared.heard import Heard
-from tests.shared.store.owner import NOW, Owner, new_owner
+from tests.shared.store.owner import READING, Owner, new_owner
 from tests.shared.store.programs import settings_of
 
 
@@ -126,7 +127,7 @@ async def test_revocations_are_heard_where_nobody_wants_changes(tmp_path: Path) 
         owner = await new_owner(one.store)
         await two.fall_asleep()
         await _write(one.store, owner)
-        await one.store.set_password(owner.id, "another", NOW)
+        await one.store.set_password(owner.user, "another", READING)
         assert await two.heard.until(lambda: bool(two.heard.revocations)) < 1
         assert two.heard.changes == []
 
@@ -172,10 +173,10 @@ async def test_long_log_is_read_to_its_end(tmp_path: Path) -> None:
 async def test_revocations_are_heard_by_both_once(tmp_path: Path) -> None:
     async with process(tmp_path) as one, process(tmp_path) as two:
         owner = await new_owner(one.store)
-        await one.store.add_session("sid", owner.user, 2_000_000_000, NOW)
-        await one.store.revoke_session("sid", NOW)
-        await one.store.set_password(owner.id, "another", NOW)
-        await one.store.delete_user(owner.id, NOW)
+        await owner.begin("sid")
+        await owner.end("sid")
+        await one.store.set_password(owner.user, "another", READING)
+        await one.store.delete_user(msgspec.structs.replace(owner.user, password="another"), READING)
         expected = [Revocation(owner.id, "sid"), Revocation(owner.id, None), Revocation(owner.id, None)]
         for heard in (one.heard, two.heard):
             await heard.until(lambda heard=heard: len(heard.revocations) >= 3)  # type: ignore[misc]
@@ -186,7 +187,7 @@ async def test_changes_around_those_of_a_deleted_user_are_heard(tmp_path: Path) 
     async with process(tmp_path) as one, open_store(settings_of(tmp_path / "taskbeam.db")) as other:
         owner, gone = await new_owner(one.store), await new_owner(one.store)
         await _write(other, gone, 3)
-        await other.delete_user(gone.id, NOW)
+        await other.delete_user(gone.user, READING)
         [change] = await _write(one.store, owner)
         await one.heard.until(lambda: change in one.heard.changes)
         assert one.heard.changes[-1] == change

@@ -1,36 +1,22 @@
-"""Password hashes: Django's encoding both ways, of any length, off the loop and bounded."""
+"""Passwords hashed and checked off the loop, in a bounded pool."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 import time
 from collections.abc import AsyncIterator
 
-import bcrypt
 import pytest
 
 from shared import passwords
-from shared.errors import Unavailable
-from shared.passwords import PasswordHasher, check_password, hash_password
+from shared.errors import Throttled, Unavailable
+from shared.password_hashes import HashCosts, hash_password
+from shared.passwords import PasswordHasher
+from shared.turns import Requester
 
-# Recorded: made by Django 5.2's BCryptSHA256PasswordHasher, at four rounds.
-BY_DJANGO = {
-    "correct horse battery staple": (
-        "bcrypt_sha256$$2b$04$oQviFku59EdVnUHQVPrm3OEgXowJVxZeERbwQbtqeX3OHl5g1bywe"
-    ),
-    "пароль ☃ 日本語": "bcrypt_sha256$$2b$04$unuGV46quJpBKmer9Wwx2upE4VS3PvRatPmO5P34NPA/ZEYJ2TIPy",
-    "x" * 200: "bcrypt_sha256$$2b$04$xQXBD.WN6LuIweH1FVRwte.2hWritBHqTX30dKOjtCef3UDjt84Rq",
-}
-# Recorded: made by ours; Django's check_password said True to each, and False with another letter at the end.
-ACCEPTED_BY_DJANGO = {
-    "correct horse battery staple": (
-        "bcrypt_sha256$$2b$04$12OCvFwYFqrBRnV6pJ8pEukwrThs1PbbTU/5fVDItVdddcms8cqoe"
-    ),
-    "пароль ☃ 日本語": "bcrypt_sha256$$2b$04$eYqPVrvGhr6vgY7Hyq2RK.FGuqRL81KlGnG3ILGVyjgGOa.G85KhS",
-    "x" * 200: "bcrypt_sha256$$2b$04$qhhn/qcCTT5334fPgFpNUOmKGYcGqZax75nlWl3fSo8YIZUI1wBSG",
-}
+ANN = Requester("192.0.2.1", "ann")
+NOTHING_DEARER = HashCosts(0, 0)
 
 
 @pytest.fixture
@@ -40,82 +26,35 @@ async def hasher() -> AsyncIterator[PasswordHasher]:
     hasher.close()
 
 
-@pytest.mark.parametrize("password", BY_DJANGO)
-def test_hash_of_djangos_is_accepted(password: str) -> None:
-    assert check_password(password, BY_DJANGO[password])
-    assert not check_password(password + "x", BY_DJANGO[password])
-
-
-@pytest.mark.parametrize("password", ACCEPTED_BY_DJANGO)
-def test_hash_is_written_as_in_those_that_django_accepted(password: str) -> None:
-    assert check_password(password, ACCEPTED_BY_DJANGO[password])
-    form = r"bcrypt_sha256\$\$2b\$04\$[./A-Za-z0-9]{53}"
-    assert re.fullmatch(form, ACCEPTED_BY_DJANGO[password])
-    assert re.fullmatch(form, hash_password(password, 4))
-
-
-@pytest.mark.parametrize(
-    "password",
-    ["a", " ", "  spaces count ", "a\0b", "é", "e\u0301", "\N{PILE OF POO}" * 50, "x" * 200, "\n"],
-)
-def test_any_password_matches_itself_alone(password: str) -> None:
-    encoded = hash_password(password, 4)
-    assert check_password(password, encoded)
-    for other in (password + "x", password[:-1], password.strip() + "!", password + "\0"):
-        assert not check_password(other, encoded)
-
-
-def test_passwords_that_differ_after_72_bytes_differ() -> None:
-    encoded = hash_password("x" * 100 + "a", 4)
-    assert not check_password("x" * 100 + "b", encoded)
-    assert not check_password("x" * 72, encoded)
-
-
-def test_passwords_that_differ_after_nul_differ() -> None:
-    encoded = hash_password("before\0after", 4)
-    assert not check_password("before\0other", encoded)
-    assert not check_password("before", encoded)
-
-
-def test_one_password_has_many_hashes() -> None:
-    assert len({hash_password("a", 4) for _ in range(5)}) == 5
-
-
-@pytest.mark.parametrize(
-    "encoded",
-    [
-        "",
-        "!",
-        "plain",
-        "bcrypt_sha256$",
-        "bcrypt_sha256$$2b$04$short",
-        "bcrypt_sha256$\0",
-        "bcrypt_sha256$☃",
-        "pbkdf2_sha256$1000000$salt$hash",
-        "bcrypt$$2b$04$oQviFku59EdVnUHQVPrm3OEgXowJVxZeERbwQbtqeX3OHl5g1bywe",
-    ],
-)
-def test_encoding_that_is_not_ours_never_matches(encoded: str) -> None:
-    for password in ("", "plain", "correct horse battery staple"):
-        assert not check_password(password, encoded)
+async def _check(
+    hasher: PasswordHasher,
+    password: str,
+    encoded: str | None,
+    requester: Requester = ANN,
+    dearest: HashCosts = NOTHING_DEARER,
+) -> bool:
+    return await hasher.check(password, encoded, requester, lambda: None, dearest)
 
 
 async def test_hasher_hashes_and_checks(hasher: PasswordHasher) -> None:
-    encoded = await hasher.hash("right")
+    encoded = await hasher.hash("right", ANN)
     assert encoded.startswith("bcrypt_sha256$$2b$04$")
-    assert await hasher.check("right", encoded)
-    assert not await hasher.check("wrong", encoded)
+    assert hasher.is_current(encoded)
+    assert await _check(hasher, "right", encoded)
+    assert not await _check(hasher, "wrong", encoded)
 
 
 async def test_nobodys_password_never_matches(hasher: PasswordHasher) -> None:
     for password in ("", ".", "anything"):
-        assert not await hasher.check(password, None)
+        assert not await _check(hasher, password, None)
 
 
 async def test_loop_goes_on_while_passwords_are_hashed_at_the_default_cost() -> None:
     hasher = PasswordHasher(12, workers=2)
     try:
-        hashing = asyncio.ensure_future(asyncio.gather(*(hasher.hash(f"{number}") for number in range(4))))
+        hashing = asyncio.ensure_future(
+            asyncio.gather(*(hasher.hash(f"{number}", ANN) for number in range(4)))
+        )
         ticks, latest, began = 0, 0.0, time.perf_counter()
         while not hashing.done():
             before = time.perf_counter()
@@ -131,61 +70,108 @@ async def test_loop_goes_on_while_passwords_are_hashed_at_the_default_cost() -> 
     assert latest < took / 4, f"the loop stood still for {latest:.3f} s"
 
 
-async def test_unknown_user_takes_the_same_work_as_a_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    costs: list[bytes] = []
-    check = bcrypt.checkpw
-
-    def counted(password: bytes, encoded: bytes) -> bool:
-        costs.append(encoded[:7])
-        return check(password, encoded)
-
-    monkeypatch.setattr(bcrypt, "checkpw", counted)
+async def test_a_mismatch_waits_as_long_as_a_dearer_one_takes() -> None:
+    """The time is that of the check itself, so it holds on a machine that is busy."""
     hasher = PasswordHasher(6, workers=1)
+    dear = hash_password("right", 9)
+
+    async def quickest(encoded: str | None) -> float:
+        taken = []
+        for _ in range(5):
+            started = time.perf_counter()
+            assert not await _check(hasher, "wrong", encoded, dearest=HashCosts(9, 0))
+            taken.append(time.perf_counter() - started)
+        return min(taken)
+
     try:
-        encoded = await hasher.hash("right")
-        for known in (encoded, None, ""):
-            assert not await hasher.check("wrong", known)
+        known = await quickest(dear)
+        for other in (None, "!", hash_password("right", 6), hash_password("right", 4)):
+            assert 0.5 < await quickest(other) / known < 2, "without the wait it would be an eighth"
     finally:
         hasher.close()
-    assert costs == [b"$2b$06$"] * 3
+
+
+async def test_the_wait_is_bounded(hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "_DELAY_MAX", 0.01)
+    async with asyncio.timeout(5):
+        assert not await _check(hasher, "wrong", None, dearest=HashCosts(20, 0))
+
+
+async def test_what_is_not_admitted_costs_nothing_and_gives_its_turn_back(hasher: PasswordHasher) -> None:
+    def refuse() -> None:
+        raise Throttled(1)
+
+    for _ in range(5):
+        with pytest.raises(Throttled):
+            await hasher.check("a", None, ANN, refuse, NOTHING_DEARER)
+    assert not await _check(hasher, "a", None)
 
 
 async def test_too_many_waiting_are_refused_and_places_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
 
-    def slow(password: str, encoded: str) -> bool:
+    def slow(password: str, encoded: str | None, cost: int) -> tuple[bool, float]:
         assert go_on.wait(20)
-        return True
+        return True, 1.0
 
-    monkeypatch.setattr(passwords, "check_password", slow)
-    monkeypatch.setattr(passwords, "_WAITING_PER_WORKER", 5)
+    monkeypatch.setattr(passwords, "check_alike", slow)
+    monkeypatch.setattr(passwords, "_WAITING_PER_WORKER", 4)
     hasher = PasswordHasher(4, workers=2)
     try:
-        waiting = [asyncio.create_task(hasher.check("a", "b")) for _ in range(10)]
+        waiting = [asyncio.create_task(_check(hasher, "a", "b")) for _ in range(10)]
         await asyncio.sleep(0)
         for _ in range(3):
             with pytest.raises(Unavailable):
-                await hasher.check("a", "b")
+                await _check(hasher, "a", "b")
         with pytest.raises(Unavailable):
-            await hasher.hash("a")
+            await hasher.hash("a", ANN)
+        other = asyncio.create_task(_check(hasher, "a", "b", Requester("192.0.2.1", "bob")))
+        await asyncio.sleep(0)
         go_on.set()
-        assert await asyncio.wait_for(asyncio.gather(*waiting), 20) == [True] * 10
-        assert await hasher.check("a", "b")
+        assert await asyncio.wait_for(other, 20), "whoever has less in the queue gets in"
+        outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
+        assert [type(outcome) for outcome in outcomes] == [bool] * 9 + [Unavailable]
+        assert await _check(hasher, "a", "b")
     finally:
         go_on.set()
         hasher.close()
 
 
-async def test_caller_that_gives_up_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_WAITING_PER_WORKER", 3)
+async def test_a_caller_that_gives_up_gives_its_turn_back_when_its_thread_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else many who give up would fill the pool's own queue, which has no bound."""
+    running, most, lock = 0, 0, threading.Lock()
+
+    def slow(password: str, cost: int) -> str:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+        return "made"
+
+    monkeypatch.setattr(passwords, "hash_password", slow)
     hasher = PasswordHasher(4, workers=1)
+    submitted = 0
+    submit = hasher._pool.submit
+
+    def counted(*arguments: object) -> object:
+        nonlocal submitted
+        submitted += 1
+        return submit(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hasher._pool, "submit", counted)
     try:
         for _ in range(20):
-            waiting = [asyncio.create_task(hasher.hash("a")) for _ in range(3)]
+            waiting = [asyncio.create_task(hasher.hash("a", ANN)) for _ in range(3)]
             await asyncio.sleep(0)
             for task in waiting:
                 task.cancel()
             await asyncio.wait(waiting)
-        assert (await hasher.hash("a")).startswith("bcrypt_sha256$")
+        assert submitted <= 3, "the others never had a turn"
+        assert await hasher.hash("a", ANN) == "made"
     finally:
         hasher.close()

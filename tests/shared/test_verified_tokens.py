@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared import verified_tokens
-from shared.accounts import AccountService
+from shared.accounts import AccountService, Bearer
 from shared.clock import system_clock
 from shared.errors import TokenRejected
+from shared.hash_renewal import HashRenewal
 from shared.passwords import PasswordHasher
 from shared.settings import load_settings
 from shared.store import Revocation, Standing, Store, open_store
@@ -21,6 +22,7 @@ from shared.verified_tokens import VerifiedTokens
 KEY = "a-key-for-the-tests-of-more-than-32-bytes"
 NOW = 1_795_362_300
 PASSWORD = "correct horse battery staple"
+HERE = "192.0.2.1"
 
 
 class Clock:
@@ -29,6 +31,9 @@ class Clock:
 
     def __call__(self) -> int:
         return int(self.seconds * 1_000_000)
+
+    def uptime(self) -> float:
+        return self.seconds - 1000
 
 
 def token(user_id: int, exp: int = NOW + 60) -> Token:
@@ -43,7 +48,7 @@ def known(verified: VerifiedTokens, text: str, token: Token) -> None:
 
 def test_a_token_is_known_until_it_expires() -> None:
     clock = Clock()
-    verified = VerifiedTokens(clock)
+    verified = VerifiedTokens(clock, clock.uptime)
     known(verified, "a", token(1))
     clock.seconds = NOW + 59.999_999
     assert verified.get("a") == token(1)
@@ -54,13 +59,24 @@ def test_a_token_is_known_until_it_expires() -> None:
 
 def test_the_bearer_is_believed_to_stand_for_a_second() -> None:
     clock = Clock()
-    verified = VerifiedTokens(clock)
+    verified = VerifiedTokens(clock, clock.uptime)
     verified.keep("a", token(1))
     assert verified.get_standing("a") is None
     verified.keep_standing("a", verified.revocations_heard)
     clock.seconds = NOW + 0.999_999
     assert verified.get_standing("a") == token(1)
     clock.seconds = NOW + 1
+    assert verified.get_standing("a") is None
+
+
+def test_how_long_the_bearer_is_believed_is_not_for_the_clock_to_say() -> None:
+    clock, seconds = Clock(), 0.0
+    verified = VerifiedTokens(clock, lambda: seconds)
+    known(verified, "a", token(1))
+    clock.seconds = NOW - 86_400
+    seconds = 0.999
+    assert verified.get_standing("a") == token(1)
+    seconds = 1.0
     assert verified.get_standing("a") is None
 
 
@@ -108,12 +124,15 @@ class House:
         self._read_standing = store.standing
         store.standing = self._standing  # type: ignore[method-assign]
         settings = load_settings({"TASKBEAM_BCRYPT_ROUNDS": "4", "TASKBEAM_ROTATE_REFRESH_TOKENS": "true"})
-        codec, self.verified = TokenCodec(KEY, (), clock), VerifiedTokens(clock)
-        self.accounts = AccountService(store, hasher, codec, self.verified, settings, clock)
+        codec, self.verified = TokenCodec(KEY, (), clock), VerifiedTokens(clock, clock.uptime)
+        renewal = HashRenewal(store, hasher)
+        self.accounts = AccountService(
+            store, hasher, codec, self.verified, renewal, settings, clock, clock.uptime
+        )
 
-    async def _standing(self, user_id: int, sid: str | None, issued: int) -> Standing | None:
+    async def _standing(self, token: Token) -> Standing | None:
         self.asked += 1
-        standing = await self._read_standing(user_id, sid, issued)
+        standing = await self._read_standing(token)
         if self.hold is not None:
             hold, self.hold = self.hold, None
             hold.given.set()
@@ -139,8 +158,8 @@ async def house(tmp_path: Path, clock: Clock) -> AsyncIterator[House]:
 
 async def _log_in(house: House, username: str = "ada") -> tuple[str, str]:
     """Access and refresh token of a new user."""
-    await house.accounts.register({"username": username, "password": PASSWORD})
-    pair = await house.accounts.login(username, PASSWORD)
+    await house.accounts.register({"username": username, "password": PASSWORD}, HERE)
+    pair = await house.accounts.login(username, PASSWORD, HERE)
     assert pair.refresh is not None
     return pair.access, pair.refresh
 
@@ -189,6 +208,11 @@ async def test_refused_tokens_are_not_remembered(house: House) -> None:
         assert house.asked == asked  # the first was the logout's
 
 
+async def _bearer(house: House, access: str) -> Bearer:
+    token = house.accounts.verify_access(access)
+    return Bearer((await house.accounts.identify(token)).user, token, HERE)
+
+
 Revoke = Callable[[House, str, str, Clock], Awaitable[None]]
 
 
@@ -197,13 +221,13 @@ async def _log_out(house: House, access: str, refresh: str, clock: Clock) -> Non
 
 
 async def _change_password(house: House, access: str, refresh: str, clock: Clock) -> None:
-    user = (await house.accounts.identify(house.accounts.verify_access(access))).user
-    await house.accounts.change_password(user, {"current_password": PASSWORD, "password": "another one"})
+    bearer = await _bearer(house, access)
+    await house.accounts.change_password(bearer, {"current_password": PASSWORD, "password": "another one"})
 
 
 async def _delete_account(house: House, access: str, refresh: str, clock: Clock) -> None:
-    user = (await house.accounts.identify(house.accounts.verify_access(access))).user
-    await house.accounts.delete_account(user, {"current_password": PASSWORD})
+    bearer = await _bearer(house, access)
+    await house.accounts.delete_account(bearer, {"current_password": PASSWORD})
 
 
 async def _use_a_refresh_token_again(house: House, access: str, refresh: str, clock: Clock) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from typing import Final
 
 import msgspec
 
-from shared.clock import timestamp
+from shared.clock import Reading, timestamp
 from shared.models import (
     Change,
     CreateTask,
@@ -21,12 +22,17 @@ from shared.models import (
     User,
     Written,
 )
-from shared.store import Store
+from shared.store import Store, accounts_sql
+from shared.tokens import Token
 
 SECOND: Final = 1_000_000
 NOW: Final = 1_700_000_000 * SECOND
 ENOUGH: Final = 1_000_000
 MISSING: Final = "00000000-0000-4000-8000-000000000000"
+
+READING: Final = Reading(NOW // SECOND, 1_000_000, "a start of the machine")
+LATER: Final = READING.time + 86_400
+PATIENCE: Final = 60
 
 _names = itertools.count(1)
 
@@ -70,6 +76,19 @@ class Owner:
     async def seq(self) -> int:
         return await self.store.seq(self.id)
 
+    async def begin(self, sid: str, expires: int = LATER, at: Reading = READING) -> None:
+        """Log in."""
+        await self.store.add_session(sid, self.user, expires, "192.0.2.1", at, PATIENCE)
+
+    async def begin_as(self, password: str, sid: str) -> None:
+        """Log in when the stored hash is another than it was."""
+        user = msgspec.structs.replace(self.user, password=password)
+        await self.store.add_session(sid, user, LATER, "192.0.2.1", READING, PATIENCE)
+
+    async def end(self, sid: str) -> None:
+        """Log out."""
+        await self.store.end_family(refresh_token(self.id, sid), "none", READING)
+
     async def log(self) -> list[Change]:
         """All changes from the first; there must be no page without one."""
         changes: list[Change] = []
@@ -87,6 +106,18 @@ class Owner:
 async def new_owner(store: Store, name: str | None = None) -> Owner:
     name = name or f"user-{next(_names)}"
     return Owner(store, await store.add_user(name, name, "hash", NOW))
+
+
+def user_of(connection: sqlite3.Connection, user_id: int) -> User:
+    """As the table has it; one that is not there, as nobody has it."""
+    rows = connection.execute(
+        "SELECT id, username, password, is_active, date_joined FROM users WHERE id = ?", (user_id,)
+    ).fetchall()
+    return accounts_sql.to_user(rows[0]) if rows else User(user_id, "gone", "", False, "")
+
+
+def refresh_token(user_id: int, sid: str | None, jti: str = "jti", expires: int = LATER) -> Token:
+    return Token("refresh", user_id, jti, READING.time, expires, sid)
 
 
 def task_json(task: Task) -> bytes:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from shared.clock import timestamp
+from shared.clock import Reading, timestamp
 from shared.errors import NotFound, UserGone, ValidationFailed
 from shared.models import User
+from shared.password_hashes import HashCosts
 from shared.store import Standing, Store
-from tests.shared.store.owner import NOW, SECOND, Owner, new_owner
+from shared.tokens import Token
+from tests.shared.store.owner import LATER, NOW, PATIENCE, READING, Owner, new_owner, refresh_token
 
-SECONDS = NOW // SECOND
-LATER = SECONDS + 86_400
+SECONDS = READING.time
 GRACE = 30
+HERE = "192.0.2.1"
+
+
+def _later(seconds: int) -> Reading:
+    return READING._replace(time=READING.time + seconds, uptime=READING.uptime + seconds)
+
+
+def _access(owner: Owner, sid: str | None, issued: int = SECONDS) -> Token:
+    return Token("access", owner.id, "jti of the access token", issued, LATER, sid)
 
 
 async def _standing(owner: Owner, sid: str | None, issued: int = SECONDS) -> Standing:
-    standing = await owner.store.standing(owner.id, sid, issued)
+    standing = await owner.store.standing(_access(owner, sid, issued))
     assert standing is not None
     return standing
 
@@ -25,12 +35,11 @@ async def _revoked(owner: Owner, sid: str | None, issued: int = SECONDS) -> bool
     return (await _standing(owner, sid, issued)).revoked
 
 
-async def _begin(owner: Owner, sid: str, expires: int = LATER, now: int = NOW) -> None:
-    await owner.store.add_session(sid, owner.user, expires, now)
-
-
 async def _rotate(owner: Owner, sid: str, jti: str, seconds: int = 0, expires: int = LATER) -> bool:
-    return await owner.store.rotate_session(sid, jti, expires, NOW + seconds * SECOND, GRACE)
+    token = refresh_token(owner.id, sid, jti)
+    family = await owner.store.exchange_token(token, "new", expires, _later(seconds), GRACE, PATIENCE)
+    assert family in (sid, None)
+    return family is not None
 
 
 async def test_user_is_found_by_key(store: Store) -> None:
@@ -49,70 +58,73 @@ async def test_key_can_be_taken_once(store: Store) -> None:
 
 
 async def test_id_of_a_deleted_user_is_never_given_again(store: Store) -> None:
-    gone = await store.add_user("Ada", "ada", "hash", NOW)
-    await store.delete_user(gone.id, NOW)
+    gone = Owner(store, await store.add_user("Ada", "ada", "hash", NOW))
+    await store.delete_user(gone.user, READING)
     assert (await store.add_user("Ada", "ada", "hash", NOW)).id > gone.id
-    assert await store.standing(gone.id, None, SECONDS) is None
+    assert await store.standing(_access(gone, None)) is None
 
 
 async def test_standing_tells_the_user_and_the_newest_seq(owner: Owner) -> None:
     await owner.create()
     await owner.create()
-    assert await _standing(owner, None) == Standing(owner.user, revoked=False, seq=2)
+    assert await _standing(owner, None) == Standing(
+        owner.user, revoked=False, seq=2, expires=0, exchanged=None
+    )
 
 
 async def test_family_stands_from_its_login_to_its_revocation(owner: Owner) -> None:
-    await _begin(owner, "one")
-    await _begin(owner, "two")
+    await owner.begin("one")
+    await owner.begin("two")
     assert [await _revoked(owner, sid) for sid in ("one", "two", "unknown")] == [False, False, True]
-    await owner.store.revoke_session("one", NOW)
+    await owner.end("one")
     assert [await _revoked(owner, sid) for sid in ("one", "two")] == [True, False]
 
 
 async def test_family_of_another_user_does_not_stand(owner: Owner, stranger: Owner) -> None:
-    await _begin(owner, "one")
+    await owner.begin("one")
     assert await _revoked(stranger, "one")
 
 
-async def test_expired_families_go_at_the_next_login_and_living_ones_stay(owner: Owner) -> None:
-    await _begin(owner, "short", expires=SECONDS + 10)
-    await _begin(owner, "long")
-    await _begin(owner, "next", now=NOW + 11 * SECOND)
-    assert [await _revoked(owner, sid) for sid in ("short", "long", "next")] == [True, False, False]
-
-
 async def test_rotation_lets_a_family_live_longer(owner: Owner) -> None:
-    await _begin(owner, "one", expires=SECONDS + 10)
+    await owner.begin("one", expires=SECONDS + 10)
     assert await _rotate(owner, "one", "first", expires=SECONDS + 100)
-    await _begin(owner, "next", now=NOW + 50 * SECOND)
-    assert not await _revoked(owner, "one")
+    assert (await _standing(owner, "one")).expires == SECONDS + 100
 
 
 async def test_rotation_never_shortens_a_family(owner: Owner) -> None:
-    await _begin(owner, "one", expires=SECONDS + 100)
+    await owner.begin("one", expires=SECONDS + 100)
     assert await _rotate(owner, "one", "first", expires=SECONDS + 10)
-    await _begin(owner, "next", now=NOW + 50 * SECOND)
-    assert not await _revoked(owner, "one")
+    assert (await _standing(owner, "one")).expires == SECONDS + 100
+
+
+async def test_a_family_that_stands_can_be_made_to_live_longer(owner: Owner) -> None:
+    await owner.begin("one", expires=SECONDS + 100)
+    for expires, then in ((SECONDS + 200, SECONDS + 200), (SECONDS + 150, SECONDS + 200)):
+        assert await owner.store.extend_session("one", expires)
+        assert (await _standing(owner, "one")).expires == then
+    await owner.end("one")
+    for sid in ("one", "unknown"):
+        assert not await owner.store.extend_session(sid, LATER)
 
 
 @pytest.mark.parametrize("seconds", [0, 1, GRACE])
 async def test_exchanged_token_may_be_used_again_within_the_grace(owner: Owner, seconds: int) -> None:
-    await _begin(owner, "one")
+    await owner.begin("one")
     assert await _rotate(owner, "one", "first")
     assert await _rotate(owner, "one", "first", seconds)
     assert not await _revoked(owner, "one")
 
 
 async def test_grace_counts_from_the_first_exchange(owner: Owner) -> None:
-    await _begin(owner, "one")
+    await owner.begin("one")
     assert await _rotate(owner, "one", "first")
     assert await _rotate(owner, "one", "first", GRACE)
     assert not await _rotate(owner, "one", "first", GRACE + 1)
 
 
 async def test_reuse_after_the_grace_revokes_the_family(owner: Owner) -> None:
-    await _begin(owner, "one")
-    await _begin(owner, "two")
+    await owner.begin("one")
+    await owner.begin("two")
     assert await _rotate(owner, "one", "first")
     assert await _rotate(owner, "one", "second", GRACE)
     start = await owner.store.position()
@@ -123,23 +135,23 @@ async def test_reuse_after_the_grace_revokes_the_family(owner: Owner) -> None:
 
 
 async def test_revoked_or_unknown_family_cannot_rotate(owner: Owner) -> None:
-    await _begin(owner, "one")
-    await owner.store.revoke_session("one", NOW)
+    await owner.begin("one")
+    await owner.end("one")
     assert not await _rotate(owner, "one", "first")
     assert not await _rotate(owner, "unknown", "first")
 
 
 async def test_login_with_a_password_that_was_changed_meanwhile_fails(owner: Owner) -> None:
-    await owner.store.set_password(owner.id, "another", NOW)
+    await owner.store.set_password(owner.user, "another", READING)
     with pytest.raises(UserGone):
-        await _begin(owner, "one")
+        await owner.begin("one")
     assert await _revoked(owner, "one")
 
 
 async def test_new_password_ends_all_tokens_issued_before(owner: Owner, stranger: Owner) -> None:
     for author in (owner, stranger):
-        await _begin(author, f"{author.id}")
-    await owner.store.set_password(owner.id, "another", NOW + SECOND)
+        await author.begin(f"{author.id}")
+    await owner.store.set_password(owner.user, "another", _later(1))
     assert await _revoked(owner, f"{owner.id}")
     assert await _revoked(owner, None, issued=SECONDS + 1)
     assert not await _revoked(owner, None, issued=SECONDS + 2)
@@ -149,9 +161,9 @@ async def test_new_password_ends_all_tokens_issued_before(owner: Owner, stranger
 
 
 async def test_family_begun_with_the_new_password_stands(owner: Owner) -> None:
-    await owner.store.set_password(owner.id, "another", NOW)
+    await owner.store.set_password(owner.user, "another", READING)
     user = (await _standing(owner, None)).user
-    await owner.store.add_session("new", user, LATER, NOW)
+    await Owner(owner.store, user).begin("new")
     assert not await _revoked(owner, "new")
 
 
@@ -159,24 +171,24 @@ async def test_deleted_user_leaves_nothing_behind(store: Store) -> None:
     gone = await new_owner(store, "gone")
     task = await gone.create()
     await gone.update(task.uuid, "b")
-    await _begin(gone, "one")
+    await gone.begin("one")
     assert await _rotate(gone, "one", "first")
     start = await store.position()
-    await store.delete_user(gone.id, NOW)
+    await store.delete_user(gone.user, READING)
     assert await store.user_by_key("gone") is None
-    assert await store.standing(gone.id, "one", SECONDS) is None
-    assert not await store.rotate_session("one", "first", LATER, NOW, GRACE)
+    assert await store.standing(_access(gone, "one")) is None
+    assert not await _rotate(gone, "one", "first")
     with pytest.raises(NotFound):
         await store.task(gone.id, task.uuid)
     with pytest.raises(UserGone):
-        await _begin(gone, "two")
+        await gone.begin("two")
     assert (await store.tail(start._replace(changes=0))).changes == []
 
 
 async def test_uuids_and_name_of_a_deleted_user_are_free(store: Store) -> None:
     gone = await new_owner(store, "name")
     task = await gone.create()
-    await store.delete_user(gone.id, NOW)
+    await store.delete_user(gone.user, READING)
     heir = await new_owner(store, "name")
     assert (await heir.create("mine", uuid=task.uuid)).task == "mine"
     assert [change.seq for change in await heir.log()] == [1]
@@ -184,8 +196,138 @@ async def test_uuids_and_name_of_a_deleted_user_are_free(store: Store) -> None:
 
 async def test_deleting_one_user_leaves_the_others_alone(owner: Owner, stranger: Owner) -> None:
     task = await owner.create()
-    await _begin(owner, "one")
-    await stranger.store.delete_user(stranger.id, NOW)
+    await owner.begin("one")
+    await stranger.store.delete_user(stranger.user, READING)
     assert await owner.tasks() == [task]
     assert len(await owner.log()) == 1
     assert not await _revoked(owner, "one")
+
+
+async def test_grace_is_counted_by_the_uptime(owner: Owner) -> None:
+    """A clock that is set neither ends it early nor lets it last."""
+    await owner.begin("one")
+    token = refresh_token(owner.id, "one", "first")
+
+    async def exchange(time: int, uptime: int) -> bool:
+        at = READING._replace(time=READING.time + time, uptime=READING.uptime + uptime)
+        return await owner.store.exchange_token(token, "new", LATER, at, GRACE, PATIENCE) is not None
+
+    assert await exchange(0, 0)
+    assert await exchange(365 * 86_400, 2)
+    assert await exchange(-365 * 86_400, GRACE)
+    assert not await exchange(-365 * 86_400, GRACE + 1)
+
+
+async def test_grace_is_counted_by_the_clock_where_the_machine_was_started_anew(owner: Owner) -> None:
+    await owner.begin("one")
+    token = refresh_token(owner.id, "one", "first")
+
+    async def exchange(time: int) -> bool:
+        at = Reading(READING.time + time, 5, "another start")
+        return await owner.store.exchange_token(token, "new", LATER, at, GRACE, PATIENCE) is not None
+
+    assert await _rotate(owner, "one", "first")
+    assert [await exchange(seconds) for seconds in (-10, GRACE, GRACE + 1)] == [True, True, False]
+
+
+async def test_token_without_a_family_begins_one(owner: Owner) -> None:
+    token = refresh_token(owner.id, None, "from elsewhere")
+    for seconds in (0, GRACE):
+        assert (
+            await owner.store.exchange_token(token, f"new{seconds}", LATER, _later(seconds), GRACE, PATIENCE)
+            == "new0"
+        )
+    assert not await _revoked(owner, "new0")
+    standing = await owner.store.standing(token)
+    assert standing is not None
+    assert (standing.revoked, standing.exchanged) == (False, READING)
+    assert await owner.store.exchange_token(token, "x", LATER, _later(GRACE + 1), GRACE, PATIENCE) is None
+    assert await _revoked(owner, "new0")
+
+
+async def test_token_without_a_family_begins_none_after_a_new_password(owner: Owner) -> None:
+    await owner.store.set_password(owner.user, "another", READING)
+    token = refresh_token(owner.id, None, "from elsewhere")
+    assert await owner.store.exchange_token(token, "new", LATER, READING, GRACE, PATIENCE) is None
+    assert await _revoked(owner, "new")
+
+
+async def test_token_without_a_family_can_be_ended(owner: Owner) -> None:
+    token = refresh_token(owner.id, None, "from elsewhere")
+    await owner.store.end_family(token, "new", READING)
+    standing = await owner.store.standing(token)
+    assert standing is not None
+    assert standing.revoked
+    assert await owner.store.exchange_token(token, "newer", LATER, READING, GRACE, PATIENCE) is None
+    other = await owner.store.standing(refresh_token(owner.id, None, "another"))
+    assert other is not None
+    assert not other.revoked
+
+
+async def test_one_of_two_new_passwords_for_the_same_old_one_is_refused(owner: Owner) -> None:
+    assert await owner.store.set_password(owner.user, "another", READING)
+    await owner.begin_as("another", "one")
+    assert not await owner.store.set_password(owner.user, "a third", READING)
+    assert not await owner.store.delete_user(owner.user, READING)
+    await owner.store.renew_hash(owner.user, "the old one, of another cost")
+    assert (await _standing(owner, None)).user.password == "another"
+    assert not await _revoked(owner, "one")
+
+
+async def test_a_renewed_hash_ends_no_token(owner: Owner) -> None:
+    await owner.begin("one")
+    await owner.store.renew_hash(owner.user, "of another cost")
+    assert (await _standing(owner, "one")).user.password == "of another cost"
+    assert not await _revoked(owner, "one")
+    assert not await _revoked(owner, None)
+
+
+async def test_addresses_of_logins_are_known_for_their_user_alone(owner: Owner, stranger: Owner) -> None:
+    async def knows(user: Owner, address: str) -> bool:
+        return (await owner.store.login_record(user.user.username, address)).knows_address
+
+    assert not await knows(owner, HERE)
+    await owner.begin("one")
+    await owner.begin("two")
+    assert await knows(owner, HERE)
+    assert not await knows(owner, "192.0.2.2")
+    assert not await knows(stranger, HERE)
+    record = await owner.store.login_record("nobody", HERE)
+    assert (record.user, record.knows_address) == (None, False)
+
+
+async def test_of_many_addresses_those_of_the_latest_logins_are_known(owner: Owner) -> None:
+    async def log_in(number: int) -> None:
+        await owner.store.add_session(
+            f"{number}", owner.user, LATER, f"192.0.2.{number % 100}", READING, PATIENCE
+        )
+
+    for number in (*range(30), 100):
+        await log_in(number)
+    known = [
+        (await owner.store.login_record(owner.user.username, f"192.0.2.{number}")).knows_address
+        for number in range(30)
+    ]
+    assert known == [True] + [False] * 10 + [True] * 19
+
+
+@pytest.mark.parametrize(
+    ("hashes", "dearest"),
+    [
+        ([], HashCosts(0, 0)),
+        (
+            ["", "!", "hash", "bcrypt", "bcrypt$", "pbkdf2_sha256$", "pbkdf2_sha256$x$", "bcrypt$$2b$xx$"],
+            HashCosts(0, 0),
+        ),
+        (["bcrypt_sha256$$2b$12$a", "bcrypt_sha256$$2b$04$a", "bcrypt$$2a$13$a"], HashCosts(13, 0)),
+        (["bcrypt_sha256$$2b$31$a", "bcrypt_sha256$$2b$11$a"], HashCosts(11, 0)),
+        (["pbkdf2_sha256$600000$a$b", "pbkdf2_sha256$1000000$a$b"], HashCosts(0, 1_000_000)),
+        (["pbkdf2_sha256$999999999$a$b", "pbkdf2_sha256$5$a$b"], HashCosts(0, 5)),
+    ],
+)
+async def test_dearest_hashes_are_known_without_reading_all(
+    store: Store, hashes: list[str], dearest: HashCosts
+) -> None:
+    for number, encoded in enumerate(hashes):
+        await store.add_user(f"{number}", f"{number}", encoded, NOW)
+    assert (await store.login_record("nobody", HERE)).dearest == dearest

@@ -19,7 +19,7 @@ from shared.errors import (
 )
 from shared.models import CreateTask, DeleteTask, Operation, Refused, UpdateTask
 from shared.store import Store
-from tests.shared.store.owner import ENOUGH, MISSING, NOW, Owner, new_owner
+from tests.shared.store.owner import ENOUGH, MISSING, NOW, READING, Owner, new_owner
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
 B = "bbbbbbbb-0000-4000-8000-000000000000"
@@ -162,6 +162,6 @@ async def test_conflict_over_a_task_that_the_batch_itself_made_carries_none(owne
 
 async def test_batch_of_a_deleted_user_says_so(store: Store) -> None:
     gone = await new_owner(store)
-    await store.delete_user(gone.id, NOW)
+    await store.delete_user(gone.user, READING)
     with pytest.raises(UserGone):
         await store.write_all(gone.id, [CreateTask(None, "a")] * 2, now=NOW, max_tasks=ENOUGH)

@@ -18,7 +18,7 @@ from shared.store.change_log import HISTORY, MARK_EVERY, read_changes
 from shared.store.known_feeds import KnownFeeds
 from shared.store.migrate import migrate
 from shared.store.unit_of_work import BatchRequest, UnitOfWork
-from tests.shared.store.owner import ENOUGH, NOW, Owner
+from tests.shared.store.owner import ENOUGH, NOW, READING, Owner, user_of
 from tests.shared.store.sqlite_file import as_writer
 from tests.support.change_chain import assert_chain
 
@@ -52,7 +52,7 @@ class Database:
 
     def delete_user(self, number: int) -> None:
         user_id = self.users.pop(number)
-        accounts_sql.delete_user(self.connection, user_id, NOW)
+        accounts_sql.delete_user(self.connection, user_of(self.connection, user_id), READING)
         del self.logs[user_id]
 
     def kept(self, user_id: int) -> int:
@@ -231,6 +231,6 @@ async def test_pruning_one_user_spares_the_others(owner: Owner, stranger: Owner)
     before = await stranger.log()
     await _fill(owner, HISTORY + MARK_EVERY)
     assert await stranger.log() == before
-    await stranger.store.delete_user(owner.id, NOW)
+    await stranger.store.delete_user(owner.user, READING)
     assert await stranger.log() == before
     await as_writer(stranger.store, assert_chain)

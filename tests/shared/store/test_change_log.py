@@ -7,7 +7,7 @@ import pytest
 from shared.errors import NotFound
 from shared.models import CreateTask, UpdateTask
 from shared.store import Position, Revocation, Store
-from tests.shared.store.owner import MISSING, NOW, Owner, new_owner
+from tests.shared.store.owner import MISSING, READING, Owner, new_owner
 
 
 async def _fill(owner: Owner, changes: int) -> None:
@@ -116,7 +116,7 @@ async def test_positions_of_a_deleted_users_changes_are_never_given_again(
     gone = await new_owner(owner.store)
     await _fill(gone, 5)
     last = await owner.store.position()
-    await owner.store.delete_user(gone.id, NOW)
+    await owner.store.delete_user(gone.user, READING)
     assert (await owner.store.position()).changes == last.changes
     [after] = await stranger.write(CreateTask(None, "after"))
     assert after.change is not None
@@ -140,10 +140,10 @@ async def test_refused_write_leaves_no_hole_in_the_positions(owner: Owner) -> No
 async def test_revocations_stand_in_the_tail_beside_the_changes(owner: Owner) -> None:
     start = await owner.store.position()
     for sid in ("one", "two"):
-        await owner.store.add_session(sid, owner.user, 2_000_000_000, NOW)
-    await owner.store.revoke_session("two", NOW)
+        await owner.begin(sid)
+    await owner.end("two")
     await owner.create()
-    await owner.store.set_password(owner.id, "another", NOW)
+    await owner.store.set_password(owner.user, "another", READING)
     tail = await owner.store.tail(start)
     assert tail.revocations == [Revocation(owner.id, "two"), Revocation(owner.id, None)]
     assert len(tail.changes) == 1
@@ -151,9 +151,9 @@ async def test_revocations_stand_in_the_tail_beside_the_changes(owner: Owner) ->
 
 
 async def test_family_is_announced_as_revoked_once(owner: Owner) -> None:
-    await owner.store.add_session("one", owner.user, 2_000_000_000, NOW)
+    await owner.begin("one")
     start = await owner.store.position()
-    await owner.store.revoke_session("one", NOW)
-    await owner.store.revoke_session("one", NOW)
-    await owner.store.revoke_session("never there", NOW)
+    await owner.end("one")
+    await owner.end("one")
+    await owner.end("never there")
     assert (await owner.store.tail(start)).revocations == [Revocation(owner.id, "one")]

@@ -9,7 +9,7 @@ import pytest
 from shared.errors import NotFound
 from shared.models import Change, CreateTask, UpdateTask
 from shared.store import Store
-from tests.shared.store.owner import MISSING, NOW, Owner, new_owner
+from tests.shared.store.owner import MISSING, Owner, new_owner
 
 
 class Heard:
@@ -60,8 +60,8 @@ async def test_what_wrote_nothing_is_not_heard(owner: Owner) -> None:
 async def test_other_writes_are_heard_as_such(store: Store) -> None:
     heard = Heard(store)
     owner = await new_owner(store)
-    await store.add_session("one", owner.user, 2_000_000_000, NOW)
-    await store.revoke_session("one", NOW)
+    await owner.begin("one")
+    await owner.end("one")
     assert heard.changes == []
     assert heard.others == 3
 

@@ -19,7 +19,7 @@ from shared.store import Store, group_commit, open_store
 from shared.store.lanes import HereLane, Work
 from tests.shared.store.children import child
 from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import MISSING, NOW, Owner
+from tests.shared.store.owner import MISSING, NOW, READING, Owner
 from tests.shared.store.sqlite_file import assert_sound, here_connection, on_writer_connection
 
 BOUND = 10.0
@@ -166,7 +166,7 @@ async def test_large_write_and_account_work_are_not_done_on_the_loop(
     await threads.watch(owner.store)
     await owner.write(*[CreateTask(None, "a")] * 11)
     await owner.store.add_user("new", "new", "hash", NOW)
-    await asyncio.gather(owner.create(), owner.store.set_password(owner.id, "another", NOW))
+    await asyncio.gather(owner.create(), owner.store.set_password(owner.user, "another", READING))
     assert threads.here == []
     assert threads.elsewhere.count("COMMIT") == 3
     await owner.write(*[CreateTask(None, "a")] * 10)

@@ -15,7 +15,7 @@ from shared.models import CreateTask
 from shared.store import Store, known_feeds, open_store, unit_of_work
 from shared.store.group_commit import GroupCommit
 from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import NOW, Owner, new_owner
+from tests.shared.store.owner import READING, Owner, new_owner
 from tests.shared.store.sqlite_file import Statements, as_writer, assert_sound
 
 
@@ -55,7 +55,7 @@ async def test_what_another_process_writes_is_not_missed(owner: Owner, elsewhere
     for number in range(20):
         await (owner if number % 3 else there).create()
     assert [change.seq for change in await owner.log()] == list(range(1, 21))
-    await elsewhere.delete_user(owner.id, NOW)
+    await elsewhere.delete_user(owner.user, READING)
     with pytest.raises(UserGone):
         await owner.create()
 
@@ -72,7 +72,7 @@ async def test_what_was_changed_by_hand_is_not_missed(owner: Owner, tmp_path: Pa
 
 async def test_account_work_leaves_no_feed_known(owner: Owner) -> None:
     await owner.create()
-    await owner.store.delete_user(owner.id, NOW)
+    await owner.store.delete_user(owner.user, READING)
     with pytest.raises(UserGone):
         await owner.create()
 

@@ -14,7 +14,7 @@ from shared.clock import timestamp
 from shared.models import Task, TaskQuery, User
 from shared.store import open_store
 from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import NOW, SECOND, Owner, listed
+from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed
 from tests.shared.store.sqlite_file import assert_sound
 
 RANDOM = "16f894b8-cb89-4672-9561-0b80cc75ae1b"
@@ -120,5 +120,5 @@ async def test_tasks_of_the_first_version_are_written_like_any_other(
         again = await stranger.create("theirs", uuid=first.uuid, now=NOW + 2 * SECOND)
         assert await owner.tasks() == [updated, *others[1:], created]
         assert await stranger.tasks() == [*first_version[2], again]
-        await store.delete_user(2, NOW)
+        await store.delete_user(stranger.user, READING)
     assert_sound(tmp_path / "taskbeam.db")

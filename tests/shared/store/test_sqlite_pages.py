@@ -11,7 +11,7 @@ from shared.errors import UserGone
 from shared.models import CreateTask, TaskQuery
 from shared.store import Store, open_store, pages
 from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import NOW, Owner, listed, new_owner
+from tests.shared.store.owner import READING, Owner, listed, new_owner
 from tests.shared.store.sqlite_file import here_connection
 
 
@@ -63,7 +63,7 @@ async def test_list_is_read_anew_after_every_change(owner: Owner, tmp_path: Path
         await writer.delete(created.uuid)
         page = await owner.store.tasks(owner.id, TaskQuery())
         assert (listed(page), page.count, page.seq) == ([], 0, 3)
-        await other.delete_user(owner.id, NOW)
+        await other.delete_user(owner.user, READING)
         with pytest.raises(UserGone):
             await owner.tasks()
 

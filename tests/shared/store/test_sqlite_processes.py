@@ -12,7 +12,7 @@ from shared.models import CreateTask
 from shared.store import Store, open_store
 from tests.shared.store.children import child
 from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import ENOUGH, NOW, Owner, new_owner
+from tests.shared.store.owner import ENOUGH, NOW, READING, Owner, new_owner, refresh_token
 from tests.shared.store.sqlite_file import assert_sound
 
 TASKS = 8
@@ -63,8 +63,8 @@ async def test_two_stores_on_one_file_see_the_same(store: Store, tmp_path: Path)
         assert await owner.tasks() == await twin.tasks()
         assert await owner.log() == await twin.log()
         assert await store.position() == await second.position()
-        await second.delete_user(owner.id, NOW)
-        assert await store.standing(owner.id, None, 0) is None
+        await second.delete_user(owner.user, READING)
+        assert await store.standing(refresh_token(owner.id, None)) is None
 
 
 async def test_epoch_is_one_for_all_processes(store: Store, tmp_path: Path) -> None:

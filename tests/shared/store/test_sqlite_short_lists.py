@@ -14,7 +14,7 @@ from shared.store import Store, open_store, tasks_sql
 from shared.store.pages import Pages
 from shared.store.tasks_sql import SHORT_LIST
 from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import NOW, SECOND, Owner, listed, new_owner
+from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed, new_owner
 from tests.shared.store.sqlite_file import Statements, here_connection
 
 OLDEST_FIRST, NEWEST_FIRST = (("time_created", False),), (("time_created", True),)
@@ -141,7 +141,7 @@ async def test_list_of_a_deleted_user_says_so(
     store: Store, monkeypatch: pytest.MonkeyPatch, query: TaskQuery
 ) -> None:
     gone = await new_owner(store)
-    await store.delete_user(gone.id, NOW)
+    await store.delete_user(gone.user, READING)
     for border in (SHORT_LIST, -1):
         monkeypatch.setattr(tasks_sql, "SHORT_LIST", border)
         with pytest.raises(UserGone):

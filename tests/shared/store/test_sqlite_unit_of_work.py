@@ -25,7 +25,7 @@ from shared.store.lanes import Outcome, Work
 from shared.store.migrate import migrate
 from shared.store.unit_of_work import UNSETTLED_MAX, BatchRequest, WriteRequest
 from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import MISSING, NOW, SECOND, Owner, listed, new_owner
+from tests.shared.store.owner import MISSING, NOW, READING, SECOND, Owner, listed, new_owner, user_of
 from tests.shared.store.sqlite_file import Statements, as_writer, assert_sound
 from tests.support.change_chain import assert_chain
 from tests.support.task_places import assert_places
@@ -314,7 +314,7 @@ async def test_id_that_is_free_again_may_be_another_users(owner: Owner, stranger
     tasks = await owner.tasks()
     assert theirs.uuid not in [task.uuid for task in tasks]
     assert tasks[UNSETTLED_MAX].uuid == last.task.uuid
-    await owner.store.delete_user(owner.id, NOW)
+    await owner.store.delete_user(owner.user, READING)
     assert (await stranger.tasks())[1:] == [theirs]
 
 
@@ -357,13 +357,13 @@ async def test_user_who_is_deleted_in_the_middle_is_gone_from_there_on(owner: Ow
         owner.store,
         gone.create("a", uuid=A),
         owner.create("mine"),
-        owner.store.delete_user(gone.id, NOW),
+        owner.store.delete_user(gone.user, READING),
         gone.create("b", uuid=B),
         stranger.create("theirs", uuid=A),
         owner.create("mine again"),
     )
     assert first.task == "a"
-    assert ended is None
+    assert ended is True
     assert isinstance(refused, UserGone)
     assert await owner.tasks() == [mine, again]
     assert (await stranger.tasks())[1:] == [theirs]
@@ -379,7 +379,7 @@ async def test_user_who_is_deleted_with_a_log_takes_all_of_it_along(owner: Owner
         owner.store,
         gone.write(*[CreateTask(None, "a")] * 60),
         owner.create(),
-        owner.store.delete_user(gone.id, NOW),
+        owner.store.delete_user(gone.user, READING),
     )
 
     def rows(connection: sqlite3.Connection) -> list[int]:
@@ -396,7 +396,7 @@ async def test_account_work_between_a_users_writes_costs_them_nothing(owner: Own
     outcomes = await in_one_group(
         owner.store,
         owner.update(A, "b", rev=1),
-        owner.store.set_password(owner.id, "another", NOW),
+        owner.store.set_password(owner.user, "another", READING),
         owner.update(A, "c", rev=2),
         owner.store.add_user("new", "new", "hash", NOW),
         owner.store.add_user("new", "new", "hash", NOW),
@@ -503,9 +503,13 @@ def _work(piece: Piece, now: int) -> Work:
     user_id, asked = piece
     match asked:
         case "delete the user":
-            return lambda unit: accounts_sql.delete_user(unit.connection, user_id, now)
+            return lambda unit: accounts_sql.delete_user(
+                unit.connection, user_of(unit.connection, user_id), READING
+            )
         case "set their password":
-            return lambda unit: accounts_sql.set_password(unit.connection, user_id, "another", now)
+            return lambda unit: accounts_sql.set_password(
+                unit.connection, user_of(unit.connection, user_id), "another", READING
+            )
         case "take the first one's name":
             return lambda unit: accounts_sql.add_user(unit.connection, "0", "0", "hash", now)
         case _:

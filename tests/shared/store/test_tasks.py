@@ -10,7 +10,7 @@ import pytest
 from shared.errors import Conflict, LimitReached, NotFound, UserGone, ValidationFailed
 from shared.models import CreateTask, DeleteTask, Task, UpdateTask
 from shared.store import Store
-from tests.shared.store.owner import MISSING, NOW, SECOND, Owner, at, new_owner
+from tests.shared.store.owner import MISSING, NOW, READING, SECOND, Owner, at, new_owner
 
 CLIENT_UUID = "16f894b8-cb89-4672-9561-0b80cc75ae1b"
 
@@ -200,7 +200,7 @@ async def test_limit_is_for_each_user_alone(owner: Owner, stranger: Owner) -> No
 
 async def test_deleted_user_can_do_nothing(store: Store) -> None:
     gone = await new_owner(store)
-    await store.delete_user(gone.id, NOW)
+    await store.delete_user(gone.user, READING)
     for attempt in (gone.create(), gone.tasks(), gone.seq(), gone.log()):
         with pytest.raises(UserGone):
             await attempt

@@ -1,0 +1,47 @@
+"""Password hashes of another cost or form are made anew after a login, as Django does; the login does not wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from shared.errors import Unavailable
+from shared.models import User
+from shared.passwords import PasswordHasher
+from shared.store import Store
+from shared.turns import Requester
+
+_WAITING_MAX: Final = 100
+_REQUESTER: Final = Requester("renewal", "")  # one place among the addresses, in the hasher's rotation
+
+log = logging.getLogger(__name__)
+
+
+class HashRenewal:
+    """Makes one hash after the other; ``serve`` is to be run as one supervised task."""
+
+    def __init__(self, store: Store, hasher: PasswordHasher) -> None:
+        self._store = store
+        self._hasher = hasher
+        self._waiting: dict[int, tuple[User, str]] = {}  # by user
+        self._wanted = asyncio.Event()
+
+    def offer(self, user: User, password: str) -> None:
+        """A user has logged in with this password. When many wait, there will be another login."""
+        if not self._hasher.is_current(user.password) and len(self._waiting) < _WAITING_MAX:
+            self._waiting[user.id] = user, password
+            self._wanted.set()
+
+    async def serve(self) -> None:
+        """Renew until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while self._waiting:
+                user, password = next(iter(self._waiting.values()))
+                try:
+                    await self._store.renew_hash(user, await self._hasher.hash(password, _REQUESTER))
+                except Unavailable as error:
+                    log.warning("a password hash was not renewed: %s", error.reason)
+                del self._waiting[user.id]

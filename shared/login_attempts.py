@@ -1,0 +1,106 @@
+"""Guesses at passwords, and registrations: how many an account and an address may make in a minute."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from shared.errors import Throttled
+from shared.throttle import Throttle, Window
+
+_ADDRESS_FACTOR: Final = 5
+_LOG_LINES_PER_MINUTE: Final = 10
+
+log = logging.getLogger(__name__)
+
+
+class Guess:
+    """One password that somebody gives. It counts from ``admit`` on, unless it is forgiven."""
+
+    def __init__(self, attempts: LoginAttempts, account: str | None, address: str) -> None:
+        self._attempts = attempts
+        self._account = account
+        self._address = address
+        self._windows: list[tuple[Throttle, Window]] = []
+
+    def refuse_if_locked(self) -> None:
+        """Raises Throttled; counts nothing."""
+        attempts = self._attempts
+        attempts.refuse_address_if_locked(self._address)
+        if self._account is not None:
+            attempts.accounts.refuse_if_full(self._account)
+
+    def admit(self) -> None:
+        """Count it, just before it is tried. Raises Throttled."""
+        self.refuse_if_locked()
+        attempts = self._attempts
+        self._windows.append((attempts.addresses, attempts.addresses.attempt(self._address)))
+        if self._account is not None:
+            self._windows.append((attempts.accounts, attempts.accounts.attempt(self._account)))
+
+    def forgive(self) -> None:
+        """It was right, or for our own reasons not tried."""
+        for throttle, window in self._windows:
+            throttle.forgive(window)
+        self._windows.clear()
+
+
+class LoginAttempts:
+    """Counts failed guesses by account and by address, and registrations by address.
+
+    The guesses for an account are those from anywhere but from addresses that have logged in to it before: each of
+    these has a count of its own. So strangers cannot lock the right owner out (OWASP's device cookies, by address).
+
+    Args:
+        per_minute: failed guesses for an account; five times as many failed guesses, and as many registrations, from an
+            address. 0 is no limit.
+    """
+
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.accounts = Throttle(per_minute, clock)
+        self.addresses = Throttle(per_minute * _ADDRESS_FACTOR, clock)
+        self._registrations = Throttle(per_minute * _ADDRESS_FACTOR, clock)
+        self._told = Throttle(1, clock)
+        self._lines = Throttle(_LOG_LINES_PER_MINUTE, clock)
+
+    def guess(self, account: str | None, address: str, *, trusted_for: str | None = None) -> Guess:
+        """A guess at an account's password.
+
+        Args:
+            account: its name as it is compared; ``None`` where there can be no such account.
+            trusted_for: what the requester has of an earlier login to this account: its address or its token family.
+        """
+        if account is not None and trusted_for is not None:
+            account = f"{account}\0{trusted_for}"
+        return Guess(self, account, address)
+
+    def register(self, address: str) -> Callable[[], None]:
+        """Count a registration; what is returned takes it back. Raises Throttled.
+
+        An address that is locked for its failed guesses cannot register either; registrations do not lock its logins.
+        """
+        self.refuse_address_if_locked(address)
+        try:
+            window = self._registrations.attempt(address)
+        except Throttled:
+            self._tell(address, "registrations")
+            raise
+        return lambda: self._registrations.forgive(window)
+
+    def refuse_address_if_locked(self, address: str) -> None:
+        """Raises Throttled, and logs the address once a minute, within bounds."""
+        try:
+            self.addresses.refuse_if_full(address)
+        except Throttled:
+            self._tell(address, "failed logins")
+            raise
+
+    def _tell(self, address: str, what: str) -> None:
+        try:
+            self._told.attempt(f"{address}\0{what}")
+            self._lines.attempt("")
+        except Throttled:
+            return
+        log.warning("throttled: too many %s from %s within a minute", what, address)

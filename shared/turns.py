@@ -1,0 +1,108 @@
+"""A fair queue for few places: nobody's many requests keep the others waiting long, or out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from shared.errors import Unavailable
+
+_Waiters = deque[asyncio.Future[None]]
+
+_TOO_MANY: Final = "too many passwords waiting to be hashed"
+
+
+class Requester(NamedTuple):
+    """Who asks for a turn: the address it comes from, and the account that it is about."""
+
+    address: str
+    account: str
+
+
+class Turns:
+    """Hands out turns: by address in rotation, and among those of one address by account in rotation.
+
+    When the queue is full, the newest request of whoever has most in it makes room for somebody who has less.
+
+    Args:
+        at_once: how many may have their turn at a time.
+        waiting_max: how many may wait.
+    """
+
+    def __init__(self, at_once: int, waiting_max: int) -> None:
+        self._free = at_once
+        self._waiting_max = waiting_max
+        self._waiting = 0
+        self._addresses: OrderedDict[str, OrderedDict[str, _Waiters]] = OrderedDict()
+
+    async def take(self, requester: Requester) -> None:
+        """Wait for a turn; whoever has one must ``give`` it back.
+
+        Raises:
+            Unavailable: too many are waiting.
+        """
+        if self._free:
+            self._free -= 1
+            return
+        if self._waiting >= self._waiting_max:
+            self._make_room_for(requester)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        accounts = self._addresses.setdefault(requester.address, OrderedDict())
+        accounts.setdefault(requester.account, deque()).append(turn)
+        self._waiting += 1
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give()  # it came at the same moment
+            else:
+                self._remove(requester, turn)
+            raise
+
+    def give(self) -> None:
+        """Hand a turn on to the next."""
+        while self._addresses:
+            address, accounts = self._addresses.popitem(last=False)
+            account, waiters = accounts.popitem(last=False)
+            turn = waiters.popleft()
+            self._waiting -= 1
+            if waiters:
+                accounts[account] = waiters
+            if accounts:
+                self._addresses[address] = accounts
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _make_room_for(self, requester: Requester) -> None:
+        """Whoever is refused for it still has as many as the requester then. Raises Unavailable."""
+        own = self._addresses.get(requester.address, OrderedDict())
+        address, accounts = max(self._addresses.items(), key=lambda item: _count(item[1]))
+        spares = _count(accounts) > _count(own) + 1
+        if not spares:
+            address, accounts = requester.address, own
+        account, waiters = max(accounts.items(), key=lambda item: len(item[1]), default=("", _Waiters()))
+        if not spares and len(waiters) <= len(own.get(requester.account, ())) + 1:
+            raise Unavailable(_TOO_MANY)
+        turn = waiters[-1]
+        self._remove(Requester(address, account), turn)
+        if not turn.done():
+            turn.set_exception(Unavailable(_TOO_MANY))
+
+    def _remove(self, requester: Requester, turn: asyncio.Future[None]) -> None:
+        accounts = self._addresses.get(requester.address, OrderedDict())
+        waiters = accounts.get(requester.account, deque())
+        with suppress(ValueError):
+            waiters.remove(turn)
+            self._waiting -= 1
+        if not waiters:
+            accounts.pop(requester.account, None)
+        if not accounts:
+            self._addresses.pop(requester.address, None)
+
+
+def _count(accounts: OrderedDict[str, _Waiters]) -> int:
+    return sum(len(waiters) for waiters in accounts.values())

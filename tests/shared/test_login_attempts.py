@@ -1,0 +1,106 @@
+"""Who is locked by whose failed logins."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from shared.errors import Throttled
+from shared.login_attempts import LoginAttempts
+
+HOME, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+
+
+def _fail(attempts: LoginAttempts, account: str | None, address: str, trusted_for: str | None = None) -> bool:
+    """Whether it was let through."""
+    guess = attempts.guess(account, address, trusted_for=trusted_for)
+    try:
+        guess.refuse_if_locked()
+        guess.admit()
+    except Throttled:
+        return False
+    return True
+
+
+def test_an_account_has_so_many_guesses_from_anywhere() -> None:
+    attempts = LoginAttempts(3)
+    assert [_fail(attempts, "ann", f"192.0.2.{number}") for number in range(5)] == [True] * 3 + [False] * 2
+    assert _fail(attempts, "bob", "192.0.2.1")
+
+
+def test_strangers_do_not_lock_where_the_owner_has_logged_in() -> None:
+    attempts = LoginAttempts(3)
+    for number in range(20):
+        _fail(attempts, "ann", f"198.51.100.{number}")
+    assert [_fail(attempts, "ann", HOME, trusted_for=HOME) for _ in range(4)] == [True] * 3 + [False]
+    assert [_fail(attempts, "ann", ELSEWHERE, trusted_for="a token family") for _ in range(4)] == [
+        True
+    ] * 3 + [False]
+
+
+def test_failures_at_home_do_not_lock_the_account_elsewhere() -> None:
+    attempts = LoginAttempts(3)
+    for _ in range(5):
+        _fail(attempts, "ann", HOME, trusted_for=HOME)
+    assert _fail(attempts, "ann", ELSEWHERE)
+
+
+def test_an_address_has_five_times_as_many_whoever_they_are_for() -> None:
+    attempts = LoginAttempts(2)
+    assert [_fail(attempts, None if number % 2 else f"{number}", HOME) for number in range(12)] == (
+        [True] * 10 + [False] * 2
+    )
+    assert not _fail(attempts, "ann", HOME, trusted_for=HOME)
+    with pytest.raises(Throttled):
+        attempts.register(HOME)
+
+
+def test_what_is_forgiven_counts_for_nobody() -> None:
+    attempts = LoginAttempts(1)
+    for _ in range(20):
+        guess = attempts.guess("ann", HOME)
+        guess.admit()
+        guess.forgive()
+        guess.forgive()
+    assert _fail(attempts, "ann", HOME)
+
+
+def test_registrations_do_not_lock_logins() -> None:
+    attempts = LoginAttempts(2)
+    for _ in range(10):
+        attempts.register(HOME)
+    with pytest.raises(Throttled):
+        attempts.register(HOME)
+    assert _fail(attempts, "ann", HOME)
+    attempts.register(ELSEWHERE)()
+
+
+def test_a_registration_can_be_taken_back() -> None:
+    attempts = LoginAttempts(1)
+    for _ in range(20):
+        attempts.register(HOME)()
+    attempts.register(HOME)
+
+
+def test_a_locked_address_is_logged_once_a_minute_and_not_too_many_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seconds = 0.0
+    attempts = LoginAttempts(1, lambda: seconds)
+
+    def lock(address: str) -> None:
+        for _ in range(8):
+            _fail(attempts, None, address)
+
+    lock(HOME)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"throttled: too many failed logins from {HOME} within a minute"
+    ]
+    assert caplog.records[0].levelno == logging.WARNING
+    for number in range(50):
+        lock(f"198.51.100.{number}")
+    assert len(caplog.records) == 10
+    seconds = 60.0
+    lock(HOME)
+    assert len(caplog.records) == 11

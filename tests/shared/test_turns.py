@@ -1,0 +1,114 @@
+"""The fair queue: in rotation, bounded, and nobody kept out by the many requests of others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.turns import Requester, Turns
+
+
+class Log:
+    """Who had a turn, in order."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self.had: list[str] = []
+
+    async def ask(self, address: str, account: str) -> None:
+        await self.turns.take(Requester(address, account))
+        self.had.append(account)
+        await asyncio.sleep(0)
+        self.turns.give()
+
+    def start(self, *asked: tuple[str, str]) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self.ask(*one)) for one in asked]
+
+
+async def _settled(tasks: list[asyncio.Task[None]]) -> list[bool]:
+    """Whether each had its turn."""
+    outcomes = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+    assert all(outcome is None or isinstance(outcome, Unavailable) for outcome in outcomes)
+    return [outcome is None for outcome in outcomes]
+
+
+async def test_addresses_take_turns_and_so_do_the_accounts_of_one() -> None:
+    log = Log(Turns(1, 100))
+    many = [("a", "a1")] * 4 + [("a", "a2")] * 2
+    tasks = log.start(("x", "first"), *many, ("b", "b1"), ("c", "c1"), ("b", "b1"))
+    assert all(await _settled(tasks))
+    assert log.had == ["first", "a1", "b1", "c1", "a2", "b1", "a1", "a2", "a1", "a1"]
+
+
+async def test_no_more_than_so_many_have_their_turn_at_once() -> None:
+    turns, running, most = Turns(3, 100), 0, 0
+
+    async def ask(number: int) -> None:
+        nonlocal running, most
+        await turns.take(Requester(f"{number % 7}", f"{number % 11}"))
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        turns.give()
+
+    await asyncio.gather(*(ask(number) for number in range(60)))
+    assert most == 3
+
+
+async def test_a_full_queue_refuses_whoever_has_most_in_it() -> None:
+    log = Log(Turns(1, 10))
+    await log.turns.take(Requester("x", "x"))
+    tasks = log.start(*[("a", "a1")] * 12)
+    await asyncio.sleep(0)
+    others = log.start(("b", "b1"), ("b", "b1"), ("a", "a2"), ("c", "c1"))
+    await asyncio.sleep(0)
+    log.turns.give()
+    assert await _settled(others) == [True] * 4
+    assert await _settled(tasks) == [True] * 6 + [False] * 6
+
+
+async def test_one_address_with_many_accounts_keeps_no_other_out() -> None:
+    log = Log(Turns(1, 10))
+    await log.turns.take(Requester("x", "x"))
+    tasks = log.start(*[("a", f"a{number}") for number in range(50)])
+    await asyncio.sleep(0)
+    others = log.start(*[("b", f"b{number}") for number in range(6)])
+    await asyncio.sleep(0)
+    log.turns.give()
+    assert await _settled(others) == [True] * 5 + [False]
+    assert sum(await _settled(tasks)) == 5
+
+
+async def test_whoever_gives_up_leaves_nothing_behind() -> None:
+    turns = Turns(1, 5)
+    await turns.take(Requester("x", "x"))
+    for _ in range(20):
+        waiting = [asyncio.create_task(turns.take(Requester("a", f"{number}"))) for number in range(5)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+    last = asyncio.create_task(turns.take(Requester("b", "b")))
+    await asyncio.sleep(0)
+    turns.give()
+    await asyncio.wait_for(last, 5)
+
+
+@pytest.mark.parametrize("order", ["cancel first", "give first"])
+async def test_a_turn_that_comes_as_its_taker_gives_up_is_handed_on(order: str) -> None:
+    turns = Turns(1, 5)
+    await turns.take(Requester("x", "x"))
+    first, second = (asyncio.create_task(turns.take(Requester(name, name))) for name in ("a", "b"))
+    await asyncio.sleep(0)
+    if order == "cancel first":
+        first.cancel()
+        turns.give()
+    else:
+        turns.give()
+        first.cancel()
+    await asyncio.wait([first])
+    assert first.cancelled()
+    await asyncio.wait_for(second, 5)
