@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 
-from rest_gateway.errors import HttpError
+from rest_gateway.errors import BodyRefused, HttpError
 from shared.errors import ValidationFailed
 from shared.strict_json import MalformedJSON, decode
 
@@ -32,7 +32,12 @@ async def read_data(request: web.Request) -> dict[str, object]:
         return {}
     try:
         return await _read(request)
-    except ConnectionError:  # the client has gone; nobody will read this
+    except BodyRefused as error:
+        error.__traceback__ = None  # it would keep the request, which keeps the error
+        status, detail = error.refusal.value
+        raise HttpError(status, detail, closes=True) from None
+    except ConnectionError as error:  # the client has gone; nobody will read this
+        error.__traceback__ = None
         raise HttpError(400, "The request body was cut off.") from None
 
 

@@ -70,7 +70,10 @@ class Endpoint:
             handler = self._handlers.get(request.method)
             if handler is None:
                 raise HttpError(405, f'Method "{request.method}" not allowed.', {"Allow": self._allow})
-            return await handler(request)
+            response = await handler(request)
+            if self._public:  # tokens and probes
+                response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+            return response
         except TokenRejected as error:  # by the handler, too, where the token was revoked a moment ago
             if self._public:
                 raise

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from enum import Enum
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from shared.errors import (
     Conflict,
@@ -43,14 +45,41 @@ _STATUS: Final[dict[type[TaskbeamError], int]] = {
 _encode = msgspec.json.Encoder().encode
 
 
+class Refusal(Enum):
+    """Why no request could be read, or not to its end; the connection ends with the answer. Status and text."""
+
+    NOT_HTTP = 400, "The request is no valid HTTP."
+    HEAD_TOO_LONG = 400, "The head of the request is too long."
+    BAD_BODY = 400, "The request body is malformed."
+    TOO_SLOW = 408, "The request took too long."
+    TOO_LARGE = 413, "The request body is too large."
+    DEFECT = 500, "Internal server error."
+    CROWDED = 503, "There are too many connections, try again later."
+
+
+class BodyRefused(Exception):
+    """The rest of a request's body will not come."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.value[1])
+        self.refusal = refusal
+
+
 class HttpError(Exception):
-    """An answer that HTTP itself asks for, not the services."""
+    """An answer that HTTP itself asks for, not the services; with ``closes`` it is the connection's last."""
 
     def __init__(
-        self, status: int, detail: str, headers: Mapping[str, str] | None = None, **extra: object
+        self,
+        status: int,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        closes: bool = False,
+        **extra: object,
     ) -> None:
         super().__init__(detail)
         self.status = status
+        self.closes = closes
         self.body = {"detail": detail, **extra}
         self.headers = dict(headers or {}, **(_CHALLENGE if status == 401 else {}))
 
@@ -59,6 +88,44 @@ def json_response(body: object, status: int = 200, headers: Mapping[str, str] | 
     """An answer; ``bytes`` are JSON already."""
     content = body if isinstance(body, bytes) else _encode(body)
     return web.Response(body=content, status=status, headers=headers, content_type="application/json")
+
+
+class _RefusalResponse(web.Response):
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        # aiohttp 3.14 runs no hook on answers to requests that its parser refused.
+        self.headers.pop(hdrs.SERVER, None)
+
+
+def refusal_response(refusal: Refusal, request_id: str) -> web.Response:
+    """The answer where no request could be read; the connection is closed after it."""
+    status, body, headers = _refusal(refusal, request_id)
+    response = _RefusalResponse(body=body, status=status, headers=headers)
+    response.force_close()
+    return response
+
+
+def refusal_bytes(refusal: Refusal, request_id: str) -> bytes:
+    """The same as the bytes of HTTP, for a connection that has no request at all."""
+    status, body, headers = _refusal(refusal, request_id)
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _refusal(refusal: Refusal, request_id: str) -> tuple[int, bytes, dict[str, str]]:
+    status, detail = refusal.value
+    headers = {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-ID": request_id,
+        "Connection": "close",
+    }
+    if refusal is Refusal.CROWDED:
+        headers["Retry-After"] = "1"
+    extra = {"ref": request_id} if refusal is Refusal.DEFECT else {}
+    return status, _encode({"detail": detail, **extra}), headers
 
 
 def error_response(error: TaskbeamError) -> web.Response:

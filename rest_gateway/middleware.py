@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -12,7 +10,8 @@ from typing import Final
 from aiohttp import hdrs, web
 from multidict import istr
 
-from rest_gateway.errors import HttpError, error_response, json_response
+from rest_gateway.errors import HttpError, Refusal, error_response, json_response, refusal_response
+from rest_gateway.request_ids import choose_request_id
 from shared.errors import TaskbeamError, Unavailable
 from shared.origins import OriginPolicy
 
@@ -21,14 +20,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 _X_REQUEST_ID: Final = istr("X-Request-ID")
-_GIVEN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
-_OUR_IDS: Final = secrets.token_hex(8)  # what all that this process makes begin with
+_NOSNIFF: Final = istr("X-Content-Type-Options")
 _EXPOSED: Final = "ETag, Retry-After, X-Request-ID, X-Taskbeam-Seq, X-Taskbeam-Epoch"
 _METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"
 
 log = logging.getLogger(__name__)
-_numbers = itertools.count(secrets.randbits(32))
 
 
 def request_id(request: web.Request) -> str:
@@ -36,34 +33,34 @@ def request_id(request: web.Request) -> str:
     try:
         return request[REQUEST_ID]
     except KeyError:
-        request[REQUEST_ID] = made = _choose_id(request)
+        request[REQUEST_ID] = made = choose_request_id(request.headers.get(_X_REQUEST_ID))
         return made
-
-
-def _choose_id(request: web.Request) -> str:
-    given = request.headers.get(_X_REQUEST_ID)
-    return given if given and _GIVEN_ID.fullmatch(given) else f"{_OUR_IDS}{next(_numbers):016x}"
 
 
 def answered(handler: Handler) -> Handler:
     """A handler whose every error is an answer; a middleware of aiohttp's would cost each request three calls more."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        request[REQUEST_ID] = _choose_id(request)
+        request[REQUEST_ID] = choose_request_id(request.headers.get(_X_REQUEST_ID))
         try:
             if request.method == hdrs.METH_OPTIONS and _is_preflight(request):
                 return _preflight(request)
             return await handler(request)
         except HttpError as error:
-            return json_response(error.body, error.status, error.headers)
+            response = json_response(error.body, error.status, error.headers)
+            if error.closes:
+                response.force_close()
+            return response
         except TaskbeamError as error:
             if isinstance(error, Unavailable):
                 log.warning("unavailable: %s", error.reason, extra={"request_id": request_id(request)})
             return error_response(error)
         except web.HTTPRequestEntityTooLarge:
-            return json_response({"detail": "The request body is too large."}, 413, {"Connection": "close"})
+            return refusal_response(Refusal.TOO_LARGE, request_id(request))
         except web.HTTPException:
             raise
+        except ConnectionError:  # the client has gone, in the middle of its answer
+            return web.Response()
         except Exception:
             ref = secrets.token_hex(8)
             log.exception("a request failed", extra={"ref": ref, "request_id": request_id(request)})
@@ -77,7 +74,14 @@ def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamRes
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
+        headers.pop(hdrs.SERVER, None)  # aiohttp's, with its version
         headers[_X_REQUEST_ID] = request_id(request)
+        headers[_NOSNIFF] = "nosniff"
+        if hdrs.CACHE_CONTROL not in headers:
+            # A shared cache in front must show nobody another's tasks, and no answer of a gateway that is down.
+            headers[hdrs.CACHE_CONTROL] = (
+                "private, no-cache" if hdrs.AUTHORIZATION in request.headers else "no-store"
+            )
         if policy.any:
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
         else:
@@ -86,6 +90,7 @@ def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamRes
             if origin is None or not policy.allows(origin):
                 return
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+            headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
         headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
 
     return add

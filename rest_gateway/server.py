@@ -11,6 +11,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from rest_gateway.app import make_app
+from rest_gateway.connection_limits import LimitedServer
 from shared.accepting import Acceptor
 from shared.descriptors import connection_limits
 from shared.listening import addresses, inherited, listen
@@ -22,17 +23,29 @@ _DRAIN_TIMEOUT: Final = 9.0  # aiohttp rounds up to a second more; supervisord.c
 log = logging.getLogger(__name__)
 
 
+class GatewayRunner(web.AppRunner):
+    """aiohttp's, with connections that are limited."""
+
+    def __init__(
+        self, app: web.Application, settings: Settings, shutdown_timeout: float = _DRAIN_TIMEOUT
+    ) -> None:
+        super().__init__(app, access_log=None, handle_signals=False, shutdown_timeout=shutdown_timeout)
+        self._settings = settings
+
+    async def _make_server(self) -> web.Server:
+        return LimitedServer(await super()._make_server(), self._settings)
+
+
 async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[signal.Signals]) -> None:
     """Answer requests until stopped; then let those in progress end."""
-    runner = web.AppRunner(
-        make_app(settings, backend), access_log=None, handle_signals=False, shutdown_timeout=_DRAIN_TIMEOUT
-    )
+    runner = GatewayRunner(make_app(settings, backend), settings)
     await runner.setup()
     try:
-        server = cast(web.Server, runner.server)
+        server = cast(LimitedServer, runner.server)
         sockets = await _listen(settings)
         limits = connection_limits(settings.max_connections)
-        acceptor = Acceptor(sockets, server, most=limits.kept, count=lambda: len(server.connections))
+        server.limit_connections(limits.kept)
+        acceptor = Acceptor(sockets, server, most=limits.accepted, count=server.count_connections)
         log.info("listening on %s", addresses(sockets))
         await stop
         log.info("stopping")

@@ -176,8 +176,8 @@ class _ConnectionWatch(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._handler.data_received(data)
 
-    def eof_received(self) -> bool | None:
-        return self._handler.eof_received()
+    def eof_received(self) -> bool:
+        return False  # it sends no more: most have gone for good, and nobody else waits
 
     def pause_writing(self) -> None:
         self._handler.pause_writing()

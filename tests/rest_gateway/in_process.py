@@ -10,6 +10,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from rest_gateway.app import make_app
+from rest_gateway.server import GatewayRunner
 from shared.process import Backend, open_backend
 from shared.settings import load_settings
 from tests.support.clients import PASSWORD
@@ -37,7 +38,7 @@ async def gateway(folder: Path) -> AsyncIterator[Gateway]:
         user = await backend.accounts.register({"username": "ann", "password": PASSWORD}, "127.0.0.1")
         pair = await backend.accounts.login("ann", PASSWORD, "127.0.0.1")
         app = make_app(settings, backend)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        runner = GatewayRunner(app, settings, shutdown_timeout=1)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()

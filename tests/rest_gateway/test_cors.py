@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.clients import Account, Answer, Rest
-from tests.support.processes import System
+from tests.support.processes import System, running
 
 ALLOW_ORIGIN = "Access-Control-Allow-Origin"
+ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials"
 EXPOSED = {"ETag", "Retry-After", "X-Request-ID", "X-Taskbeam-Seq", "X-Taskbeam-Epoch"}
 PATHS = ["/", "/login/", "/task/x/", "/changes/", "/events/", "/me/", "/batch/"]
 
@@ -27,6 +30,7 @@ def test_a_preflight_of_an_allowed_origin_is_granted(system: System, path: str) 
     answer = _preflight(system, path, "http://localhost:3000")
     assert (answer.status, answer.body) == (204, None)
     assert answer.headers[ALLOW_ORIGIN] == "http://localhost:3000"
+    assert answer.headers[ALLOW_CREDENTIALS] == "true"
     methods = {method.strip() for method in answer.headers["Access-Control-Allow-Methods"].split(",")}
     assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= methods
     allowed = answer.headers["Access-Control-Allow-Headers"].lower()
@@ -43,6 +47,7 @@ def test_answers_and_errors_are_shared_with_allowed_origins(system: System, acco
         answer = rest("GET", "/", Origin="http://127.0.0.1:5173")
         assert answer.status == status
         assert answer.headers[ALLOW_ORIGIN] == "http://127.0.0.1:5173"
+        assert answer.headers[ALLOW_CREDENTIALS] == "true"
         exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
         assert exposed >= EXPOSED
         assert "origin" in answer.headers["Vary"].lower()
@@ -56,7 +61,7 @@ def test_pages_may_read_not_found_too(system: System, path: str) -> None:
 def test_other_origins_are_answered_without_permission(account: Account) -> None:
     answer = account.rest("GET", "/", Origin="http://evil.example")
     assert answer.status == 200, "the browser keeps it from the page"
-    assert ALLOW_ORIGIN not in answer.headers
+    assert not {ALLOW_ORIGIN, ALLOW_CREDENTIALS} & set(answer.headers)
     assert "origin" in answer.headers["Vary"].lower(), "or a cache would mix them up"
 
 
@@ -72,3 +77,12 @@ def test_options_of_another_kind_describe_the_endpoint(account: Account) -> None
     answer = account.rest("OPTIONS", "/")
     assert answer.status == 200
     assert {method.strip() for method in answer.headers["Allow"].split(",")} >= {"GET", "POST", "OPTIONS"}
+
+
+def test_where_any_origin_may_read_none_sends_credentials(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, ALLOWED_ORIGINS="*") as system:
+        answer = Rest(system)("GET", "/healthz", Origin="http://evil.example")
+        assert answer.headers[ALLOW_ORIGIN] == "*"
+        assert ALLOW_CREDENTIALS not in answer.headers, "browsers refuse the two together"

@@ -1,0 +1,255 @@
+"""One TCP connection: aiohttp's, with what it does not do for connections of strangers.
+
+It tells `rest_gateway.connection_limits` what it waits for, so that every wait has an end, and answers in JSON what
+the HTTP parser refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import struct
+import termios
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from aiohttp import web
+from aiohttp.http import HttpVersion10, HttpVersion11
+from aiohttp.http_exceptions import BadStatusLine, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+
+from rest_gateway.errors import BodyRefused, Refusal, refusal_bytes, refusal_response
+from rest_gateway.request_ids import new_request_id
+
+if TYPE_CHECKING:
+    from rest_gateway.connection_limits import LimitedServer
+
+_EMPTY_LINES: Final = (b"\r\n", b"\n")  # between two requests they mean nothing (RFC 9112, section 2.2)
+_VERSIONS: Final = (HttpVersion11, HttpVersion10)
+_LINGER_SECONDS: Final = (
+    1.0  # for a refused client to read the answer, before the end of the connection takes it away
+)
+
+log = logging.getLogger(__name__)
+
+
+class Connection(RequestHandler):
+    """What it waits for is the one table of the server's that it stands in, ``place``; while a request is handled, none."""
+
+    __slots__ = (
+        "_deaf",
+        "_ended",
+        "_gone",
+        "_server",
+        "body",
+        "body_since",
+        "body_started",
+        "place",
+        "transport_kept",
+    )
+
+    def __init__(self, server: LimitedServer, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
+        super().__init__(server, loop=loop, **kwargs)
+        self._server = server
+        self._deaf = False
+        self._ended = False
+        self._gone: asyncio.Event | None = None
+        self.place: dict[Connection, float] | None = None
+        self.transport_kept: asyncio.Transport | None = None
+        self.body: StreamReader | None = None
+        self.body_started = 0.0
+        self.body_since = 0.0
+
+    def move(self, place: dict[Connection, float] | None, since: float | None = None) -> None:
+        """From now on it waits for something else; ``since`` is now, where not given."""
+        if self.place is not None:
+            del self.place[self]
+        self.place = place
+        if place is not None:
+            place[self] = self._loop.time() if since is None else since
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport_kept = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
+        super().connection_made(transport)
+        self._server.admit(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.move(None)
+        self._server.forget(self)
+        self.transport_kept = None
+        self.body = None
+        if self._gone is not None:
+            self._gone.set()
+        if self._waiter is not None and self._waiter.done() and self._task_handler is not None:
+            self._task_handler.cancel()  # aiohttp 3.14 fails where a request came with the end of its connection
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The peer sends no more: what it has sent whole is carried out and answered, then the connection ends."""
+        if self._gone is not None:
+            self._gone.set()
+        if self._deaf or self.body is not None or not (self._request_in_progress or self._messages):
+            return False
+        self._ended = True
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        if data and self.place is not None:
+            self._note(data)
+        before = self._request_count
+        try:
+            super().data_received(data)
+        except (
+            ValueError,
+            RuntimeError,
+            AssertionError,
+        ) as error:  # aiohttp 3.14: what its parser did not expect
+            self._request_count += 1
+            self._messages.append((_ErrInfo(400, error, ""), EMPTY_PAYLOAD))
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+        if self._request_count != before:
+            self._take_message()
+        elif self.body is not None and self.body.is_eof():
+            self._end_body()
+
+    def _note(self, data: bytes) -> None:
+        server = self._server
+        if self.place is server.bodies:
+            self.body_since = self._loop.time()
+        elif data in _EMPTY_LINES:
+            pass
+        elif self.place is server.idle:
+            self.move(server.heads)
+        elif self.place is server.silent:
+            self.move(server.heads, server.silent[self])  # its time began with the connection
+
+    def _take_message(self) -> None:
+        """The parser has read a head, or has refused it."""
+        message, payload = self._messages[-1]
+        if not isinstance(message, _ErrInfo) and message.version not in _VERSIONS:
+            message, payload = _ErrInfo(400, BadStatusLine(), ""), EMPTY_PAYLOAD
+            self._messages[-1] = message, payload
+        if isinstance(message, _ErrInfo):
+            self._deaf = True
+            # The traceback keeps this connection, which keeps the error: only the garbage collector would free them.
+            message.exc.__traceback__ = message.exc.__context__ = message.exc.__cause__ = None
+            if self.body is not None:
+                # aiohttp 3.14 leaves whoever reads this body waiting.
+                self._messages.pop()
+                self.refuse_body(Refusal.BAD_BODY)
+                return
+        if payload.is_eof():
+            self._end_body()
+            return
+        self.body = payload
+        self.body_started = self.body_since = self._loop.time()
+        self.move(self._server.bodies)
+
+    def _end_body(self) -> None:
+        self.body = None
+        busy = self._request_in_progress or self._messages
+        self.move(None if busy else self._server.idle)
+
+    def refuse_body(self, refusal: Refusal) -> None:
+        """No more of the body is read; who reads it gets BodyRefused, and its answer is the last one."""
+        self._deaf = True
+        body, self.body = self.body, None
+        self.move(None)
+        self._lingering_time = 0.0
+        if not self._request_in_progress and not self._messages:
+            self.force_close()  # its answer has gone out already
+        elif body is not None:
+            body.set_exception(BodyRefused(refusal))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer at the connection's end, where no request was read."""
+        self._deaf = True
+        transport = self.transport_kept
+        if transport is None or transport.is_closing():
+            return
+        transport.write(refusal_bytes(refusal, new_request_id()))
+        if transport.can_write_eof():
+            transport.write_eof()
+        self.move(self._server.leaving)
+
+    def is_held(self) -> bool:
+        """Nothing is read from it for the moment: it has sent ahead of what is handled."""
+        return self._reading_paused or self._buffer_paused
+
+    def cut_body(self) -> None:
+        """The process stops: half a request is not waited for; one before it is."""
+        current = self._current_request
+        if current is None or current.content is self.body:
+            self.force_close()
+
+    def force_close(self) -> None:
+        if self.transport_kept is not None and self.transport_kept.get_write_buffer_size():
+            self._server.sending[self] = self.unsent(), self._loop.time()
+        super().force_close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._server.sending[self] = self.unsent(), self._loop.time()
+
+    def unsent(self) -> int:
+        """Bytes that wait for the peer, in this process and in the kernel."""
+        transport = self.transport_kept
+        if transport is None:
+            return 0
+        waiting = transport.get_write_buffer_size()
+        try:
+            raw = transport.get_extra_info("socket")
+            (queued,) = struct.unpack("i", fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))
+        except (OSError, ValueError):
+            return waiting
+        return waiting + int(queued)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        finished = await super().finish_response(request, resp, start_time)
+        transport = self.transport
+        if transport is not None:
+            if self._ended and not self._messages:
+                self.close()
+            elif self._deaf and not self._messages:
+                await self._linger(transport)
+            elif self.body is None and not self._messages:
+                self.move(self._server.idle)
+            if not resp.keep_alive and transport.get_write_buffer_size():
+                self._server.sending[self] = self.unsent(), self._loop.time()
+        return finished
+
+    async def _linger(self, transport: asyncio.Transport) -> None:
+        """To close while bytes arrive resets the connection, and the peer may never see what was answered."""
+        self._gone = asyncio.Event()
+        if transport.can_write_eof():
+            transport.write_eof()
+        try:
+            async with asyncio.timeout(_LINGER_SECONDS):
+                await self._gone.wait()
+        except TimeoutError:
+            pass
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        request._version = HttpVersion11  # of a request that could not be read aiohttp takes 1.0
+        if status != 400:
+            ref = new_request_id()
+            log.error("a request failed", extra={"ref": ref}, exc_info=exc)
+            return refusal_response(Refusal.DEFECT, ref)
+        # Never what was sent: it may hold a token or a cookie.
+        log.debug("no HTTP request: %s", type(exc).__name__)
+        too_long = isinstance(exc, LineTooLong)
+        return refusal_response(Refusal.HEAD_TOO_LONG if too_long else Refusal.NOT_HTTP, new_request_id())
