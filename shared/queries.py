@@ -9,9 +9,9 @@ from typing import Any, Final
 from shared.errors import InvalidRequest
 from shared.models import TaskQuery
 from shared.rules import boolean
+from shared.search_terms import search_terms
 
 PAGE_MAX: Final = 1000
-SEARCH_TERMS_MAX: Final = 100
 # ``id`` is the order of creation: what clients of DRF ask for that know no other field.
 ORDERING_FIELDS: Final = (
     "time_created",
@@ -40,12 +40,7 @@ def clean_query(raw: Mapping[str, object]) -> TaskQuery:
         except ValueError as error:
             raise InvalidRequest(str(error), key="completed") from None
     if (search := raw.get("search")) is not None:
-        if not isinstance(search, str) or "\0" in search:
-            raise InvalidRequest("Not a valid string.", key="search")
-        terms = tuple(dict.fromkeys(search.casefold().split()))
-        if len(terms) > SEARCH_TERMS_MAX:
-            raise InvalidRequest(f"Must have no more than {SEARCH_TERMS_MAX} words.", key="search")
-        query["search"] = terms
+        query["search"] = search_terms(search)
     if (ordering := raw.get("ordering")) is not None:
         query["ordering"] = _ordering(ordering)
     if (limit := raw.get("limit")) is not None:
@@ -56,7 +51,7 @@ def clean_query(raw: Mapping[str, object]) -> TaskQuery:
 
 
 def _ordering(value: object) -> tuple[tuple[str, bool], ...]:
-    fields = value.split(",") if isinstance(value, str) else []
+    fields = value.split(",", len(ORDERING_FIELDS)) if isinstance(value, str) else []
     pairs = tuple((field.strip().removeprefix("-"), field.strip().startswith("-")) for field in fields)
     if (
         not pairs

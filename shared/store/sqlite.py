@@ -28,6 +28,7 @@ from shared.models import (
     Write,
     Written,
 )
+from shared.search_terms import has_all
 from shared.store import (
     CommitListener,
     LoginRecord,
@@ -143,7 +144,7 @@ def _prepare_reader(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     _set_pragmas(connection)
     connection.execute("PRAGMA query_only = ON")
-    connection.create_function("casefold", 1, str.casefold, deterministic=True)
+    connection.create_function("has_all", 3, has_all, deterministic=True)
 
 
 def _set_pragmas(connection: sqlite3.Connection) -> None:

@@ -101,7 +101,7 @@ def test_query_is_clean_or_names_the_bad_key(raw: dict[str, Any]) -> None:
     assert 0 <= query.offset <= 2**53
     assert query.ordering
     assert all(name in ORDERING_FIELDS for name, _ in query.ordering)
-    assert all(term == term.casefold() and term.strip() == term != "" for term in query.search)
+    assert all(term == term.casefold() != "" for term in query.search)
 
 
 @given(st.lists(objects("mode", "task_id", "data", "rev") | values, max_size=5) | values)

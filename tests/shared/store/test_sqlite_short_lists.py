@@ -9,7 +9,8 @@ import pytest
 
 from shared.errors import UserGone
 from shared.models import CreateTask, DeleteTask, Task, TaskPage, TaskQuery
-from shared.queries import SEARCH_TERMS_MAX, clean_query
+from shared.queries import clean_query
+from shared.search_terms import SEARCH_TERMS_MAX
 from shared.store import Store, open_store, tasks_sql
 from shared.store.pages import Pages
 from shared.store.tasks_sql import SHORT_LIST
