@@ -7,6 +7,7 @@ on to a ``Socket``. Any other request is answered once its body has been read; t
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -26,6 +27,8 @@ _REQUEST_LINE_MAX_BYTES: Final = 8192
 _HEADERS_MAX: Final = 128
 _BODY_MAX_BYTES: Final = 262144  # read before the answer; of a larger body the rest follows it
 _LEFT_OVER_MAX_BYTES: Final = 16 * 1024 * 1024  # dropped after the answer, while its reader still sends
+_HEAD_SECONDS: Final = 1.0  # for the request, where connections run out
+_CUT_AT_ONCE: Final = 64
 _EVENTS_AT_ONCE: Final = 64  # chunks of a body, before it is another connection's turn
 
 Answer = Callable[[Request], Response | Awaitable[Response]]
@@ -45,11 +48,18 @@ class HttpPort:
         self.listener = listener
         self.answer = answer
         self.open_seconds = open_seconds
-        self.connections: set[HttpConnection] = set()
+        self.connections: dict[HttpConnection, None] = {}  # the oldest first
         self.is_serving = True
 
     def __call__(self) -> HttpConnection:
         return HttpConnection(self)
+
+    def make_room(self) -> None:
+        """Cut those who have been asking for longest, so that silent strangers do not keep all others out."""
+        late = self.listener.loop.time() - _HEAD_SECONDS
+        for connection in itertools.islice(self.connections, _CUT_AT_ONCE):
+            if connection.opened < late:
+                connection.abort()
 
     def stop(self) -> None:
         """Open no more sockets; cut who has not been answered yet."""
@@ -59,7 +69,7 @@ class HttpPort:
 
 
 class HttpConnection(asyncio.Protocol):
-    """One connection until it is upgraded, or answered and closed."""
+    """One connection until it is upgraded, or answered and closed. ``opened`` is its beginning, as ``loop.time()``."""
 
     __slots__ = (
         "_answering",
@@ -68,14 +78,14 @@ class HttpConnection(asyncio.Protocol):
         "_dropped",
         "_head_bytes",
         "_http",
-        "_opened",
         "_port",
         "_request",
         "_transport",
+        "opened",
     )
 
     _transport: asyncio.Transport
-    _opened: float
+    opened: float
 
     def __init__(self, port: HttpPort) -> None:
         self._port = port
@@ -96,9 +106,9 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         listener = self._port.listener
-        self._opened = listener.loop.time()
-        self._deadline = listener.deadlines.set(self._opened + self._port.open_seconds, self.abort)
-        self._port.connections.add(self)
+        self.opened = listener.loop.time()
+        self._deadline = listener.deadlines.set(self.opened + self._port.open_seconds, self.abort)
+        self._port.connections[self] = None
         if not self._port.is_serving:
             self.abort()
 
@@ -120,7 +130,7 @@ class HttpConnection(asyncio.Protocol):
             self._answering.cancel()
 
     def _leave(self) -> None:
-        self._port.connections.discard(self)
+        self._port.connections.pop(self, None)
         self._port.listener.deadlines.cancel(self._deadline)
 
     # The request
@@ -233,7 +243,7 @@ class HttpConnection(asyncio.Protocol):
     def _upgrade(self, response: Response, rest: bytes) -> None:
         self._leave()
         self._transport.write(response.serialize())
-        socket = Socket(self._port.listener, self._transport, self._opened)
+        socket = Socket(self._port.listener, self._transport, self.opened)
         self._transport.set_protocol(socket)
         socket.begin(rest)
 

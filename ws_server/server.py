@@ -54,7 +54,11 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     listener = Listener(rules, deadlines)
     port = HttpPort(listener, Routes(settings, backend), settings.auth_timeout_seconds)
     acceptor = Acceptor(
-        sockets, port, most=limits.accepted, count=lambda: len(port.connections) + len(listener.sockets)
+        sockets,
+        port,
+        most=limits.accepted,
+        count=lambda: len(port.connections) + len(listener.sockets),
+        make_room=port.make_room,
     )
     log.info("listening on %s", addresses(sockets))
     async with asyncio.TaskGroup() as tasks:
