@@ -52,21 +52,26 @@ class Trouble(Exception):
 class Server(NamedTuple):
     name: str
     scheme: str
-    host: str
+    hosts: tuple[str, ...]
     port: int
     path: str
 
     @property
-    def address(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.path}"
+    def addresses(self) -> list[str]:
+        hosts = [f"[{host}]" if ":" in host else host for host in self.hosts]
+        return [f"{self.scheme}://{host}:{self.port}{self.path}" for host in hosts]
 
     def check_free(self) -> None:
-        """A worker shares its port with other workers, so it would not notice a stranger on it."""
+        """Said once here, instead of by each worker at each of its starts."""
+        for host in self.hosts:
+            self._check_free(host)
+
+    def _check_free(self, host: str) -> None:
         try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        except OSError as error:
-            raise Trouble(f"TASKBEAM_{self.name}_HOST: {self.host}: {error.strerror}") from error
+            found = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except (OSError, UnicodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no host name"
+            raise Trouble(f"TASKBEAM_{self.name}_HOST: {host}: {reason}") from error
         for family, kind, protocol, _, where in found:
             with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
                 # As the servers do: connections that have ended do not count as use.
@@ -84,7 +89,7 @@ class Server(NamedTuple):
                         ) from error
 
     def is_ready(self) -> bool:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.hosts[0], self.hosts[0])
         connection = http.client.HTTPConnection(host, self.port, timeout=2)
         try:
             connection.request("GET", "/readyz")
@@ -96,11 +101,11 @@ class Server(NamedTuple):
 
 
 def server(name: str, scheme: str, port: int, path: str) -> Server:
-    host = os.environ.get(f"TASKBEAM_{name}_HOST") or "127.0.0.1"
+    hosts = os.environ.get(f"TASKBEAM_{name}_HOST") or "127.0.0.1"
     text = os.environ.get(f"TASKBEAM_{name}_PORT") or str(port)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise Trouble(f"TASKBEAM_{name}_PORT: expected a port from 1 to 65535, not {text!r}")
-    return Server(name, scheme, host, int(text), path)
+    return Server(name, scheme, tuple(host.strip() for host in hosts.split(",")), int(text), path)
 
 
 class ControlTransport(xmlrpc.client.Transport):
@@ -261,11 +266,13 @@ class Launcher:
             if waiting:
                 waiting = [one for one in waiting if not await asyncio.to_thread(one.is_ready)]
                 if not waiting:
-                    lines = "".join(f"taskbeam: ready at {one.address}\n" for one in self.servers)
+                    lines = "".join(
+                        f"taskbeam: ready at {address}\n" for one in self.servers for address in one.addresses
+                    )
                     output.write(lines.encode())
                     output.flush()
                 elif asyncio.get_running_loop().time() > deadline:
-                    raise Trouble(f"not ready after {READY_SECONDS:.0f} seconds: {waiting[0].address}")
+                    raise Trouble(f"not ready after {READY_SECONDS:.0f} seconds: {waiting[0].addresses[0]}")
             await asyncio.sleep(0.1 if waiting else 2.0)
 
     async def stop(self, supervisord: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import socket
 from typing import Final, cast
 
 from aiohttp import web
@@ -14,7 +13,7 @@ from rest_gateway.app import make_app
 from rest_gateway.connection_limits import LimitedServer
 from shared.accepting import Acceptor
 from shared.descriptors import connection_limits
-from shared.listening import addresses, inherited, listen
+from shared.listening import listen
 from shared.process import Backend
 from shared.settings import Settings
 
@@ -42,19 +41,15 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
     await runner.setup()
     try:
         server = cast(LimitedServer, runner.server)
-        sockets = await _listen(settings)
+        listening = await listen(settings.rest_place)
         limits = connection_limits(settings.max_connections)
         server.limit_connections(limits.kept)
-        acceptor = Acceptor(sockets, server, most=limits.accepted, count=server.count_connections)
-        log.info("listening on %s", addresses(sockets))
-        await stop
+        acceptor = Acceptor(listening, server, most=limits.accepted, count=server.count_connections)
+        log.info("listening on %s", listening)
+        try:
+            await stop
+        finally:
+            acceptor.close()
         log.info("stopping")
-        acceptor.close()
     finally:
         await runner.cleanup()
-
-
-async def _listen(settings: Settings) -> list[socket.socket]:
-    if settings.rest_fd is not None:
-        return [inherited(settings.rest_fd)]
-    return await listen([settings.rest_host], settings.rest_port, share=False)

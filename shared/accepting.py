@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
+from shared.listening import Listening
 from shared.telemetry import Seldom
 
 _AT_ONCE: Final = 64  # connections of one socket, before it is the others' turn
@@ -37,7 +38,7 @@ class Acceptor:
 
     def __init__(
         self,
-        sockets: Sequence[socket.socket],
+        listening: Listening,
         make_protocol: Callable[[], asyncio.Protocol],
         *,
         most: int,
@@ -45,7 +46,7 @@ class Acceptor:
         make_room: Callable[[], None] = _nothing,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sockets = sockets
+        self._listening = listening
         self._make_protocol = make_protocol
         self._most = most
         self._count = count
@@ -61,16 +62,15 @@ class Acceptor:
             self._stop_reading()
         else:
             self._timer.cancel()
-        for one in self._sockets:
-            one.close()
+        self._listening.close()
 
     def _resume(self) -> None:
         self._timer = None
-        for one in self._sockets:
+        for one in self._listening.sockets:
             self._loop.add_reader(one.fileno(), self._accept, one)
 
     def _stop_reading(self) -> None:
-        for one in self._sockets:
+        for one in self._listening.sockets:
             self._loop.remove_reader(one.fileno())
 
     def _pause(self, seconds: float) -> None:

@@ -83,10 +83,6 @@ class ChangeFeed:
     def call_others_with(self, wake: Wake) -> None:
         self._wake = wake
 
-    def has_peer(self, process: str) -> bool:
-        """Whether another process of that kind tails the same log on this host."""
-        return self._wake is not None and self._wake.has_peer(process)
-
     def _on_commit(self, changes: list[Change], others: bool) -> None:
         if self._wake is not None:
             self._wake.call()

@@ -18,8 +18,9 @@ from shared.clock import system_clock
 from shared.descriptors import raise_file_limit
 from shared.errors import Unavailable
 from shared.hash_renewal import HashRenewal
+from shared.listening import check_inherited
 from shared.passwords import PasswordHasher
-from shared.settings import Settings, SettingsError, load_settings
+from shared.settings import Place, Settings, SettingsError, load_settings
 from shared.store import Store, open_store
 from shared.tasks import TaskService
 from shared.telemetry import configure_logging
@@ -76,13 +77,14 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
             hasher.close()
 
 
-def run(process: str, serve: Serve, environ: Mapping[str, str]) -> int:
-    """Run a process to its end; returns its exit status.
+def run(process: str, serve: Serve, environ: Mapping[str, str], place: Callable[[Settings], Place]) -> int:
+    """Run a process, which listens at that place, to its end; returns its exit status.
 
     0 after SIGTERM or SIGINT, 2 for bad settings, 1 for all else, with the reason in the log.
     """
     try:
         settings = load_settings(environ)
+        check_inherited(place(settings))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
@@ -94,14 +96,17 @@ def run(process: str, serve: Serve, environ: Mapping[str, str]) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve_until_signalled(settings, process, serve))
     except Exception as error:
-        for leaf in _leaves(error):
-            if isinstance(leaf, Unavailable):
+        leaves = list(_leaves(error))
+        for leaf in leaves:
+            if isinstance(leaf, SettingsError):
+                print(leaf, file=sys.stderr)
+            elif isinstance(leaf, Unavailable):
                 log.critical("%s", leaf.reason)
             elif isinstance(leaf, OSError):
                 log.critical("%s", leaf)
             else:
                 log.critical("a defect ended this process", exc_info=leaf)
-        return EXIT_FAILURE
+        return EXIT_SETTINGS if any(isinstance(leaf, SettingsError) for leaf in leaves) else EXIT_FAILURE
     return 0
 
 

@@ -32,6 +32,16 @@ class TrustedProxies(NamedTuple):
     unix: bool = False
 
 
+class Place(NamedTuple):
+    """Where a process listens: on a port of all its hosts, or on an inherited socket. ``name`` begins the names of
+    the variables."""
+
+    name: str
+    hosts: tuple[str, ...]
+    port: int
+    descriptor: int | None
+
+
 @dataclass(frozen=True)
 class Settings:
     """What ``VARIABLES`` says, parsed. Sizes are in bytes, times in seconds."""
@@ -40,10 +50,10 @@ class Settings:
     events_url: str
     secret_key: str
     secret_keys_old: tuple[str, ...]
-    ws_host: str
+    ws_host: tuple[str, ...]
     ws_port: int
     ws_fd: int | None
-    rest_host: str
+    rest_host: tuple[str, ...]
     rest_port: int
     rest_fd: int | None
     allowed_origins: tuple[str, ...]
@@ -65,6 +75,14 @@ class Settings:
     trusted_proxies: TrustedProxies
     log_format: str
     log_level: str
+
+    @property
+    def ws_place(self) -> Place:
+        return Place("WS", self.ws_host, self.ws_port, self.ws_fd)
+
+    @property
+    def rest_place(self) -> Place:
+        return Place("REST", self.rest_host, self.rest_port, self.rest_fd)
 
     @property
     def sqlite_path(self) -> Path:
@@ -112,10 +130,23 @@ def _descriptor(value: str) -> int | None:
     return _integer(0, 1_000_000)(value) if value else None
 
 
-def _host(value: str) -> str:
-    if not value or not re.fullmatch(r"[A-Za-z0-9.:_%-]+", value):
-        raise ValueError("a host name or an address")
-    return value
+def _hosts(value: str) -> tuple[str, ...]:
+    hosts = tuple(dict.fromkeys(item.strip() for item in value.split(",")))
+    if not all(map(_is_host, hosts)):
+        raise ValueError("host names or addresses, comma-separated, such as 127.0.0.1 or 0.0.0.0,::")
+    return hosts
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host or re.fullmatch(r"[0-9.]*", host):
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return True
+    return (
+        len(host) <= 253 and re.fullmatch(r"([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?", host) is not None
+    )
 
 
 def _database_url(value: str) -> str:
@@ -209,10 +240,10 @@ VARIABLES: Final = (
         "JWT key, at least 32 bytes; empty: made once, kept beside the SQLite file",
     ),
     _Variable("SECRET_KEYS_OLD", "", _secret_keys, "comma-separated keys still accepted when verifying"),
-    _Variable("WS_HOST", "127.0.0.1", _host, "address of the WebSocket server"),
+    _Variable("WS_HOST", "127.0.0.1", _hosts, "address of the WebSocket server, or several: `0.0.0.0,::`"),
     _Variable("WS_PORT", "8000", _PORT, "port of the WebSocket server"),
     _Variable("WS_FD", "", _descriptor, "listen on this inherited socket instead"),
-    _Variable("REST_HOST", "127.0.0.1", _host, "address of the REST gateway"),
+    _Variable("REST_HOST", "127.0.0.1", _hosts, "address of the REST gateway, or several"),
     _Variable("REST_PORT", "8001", _PORT, "port of the REST gateway"),
     _Variable("REST_FD", "", _descriptor, "listen on this inherited socket instead"),
     _Variable(

@@ -65,12 +65,6 @@ class Wake:
         for new in names - self._others.keys():
             self._others[new] = _datagrams()
 
-    def has_peer(self, process: str) -> bool:
-        """Whether another process of that kind, on the same database, is alive."""
-        return any(
-            name.startswith(f"{process}-") and self._reaches(name, self._socket) for name in self._list()
-        )
-
     def _list(self) -> list[str]:
         return [name for name in os.listdir(self._folder) if name != self._name]
 

@@ -113,7 +113,7 @@ class Routes:
     def _rest(self, request: Request) -> str:
         if self._settings.rest_fd is not None:
             return "at an address of its own"
-        host = self._settings.rest_host
+        host = self._settings.rest_host[0]
         if host in _ANYWHERE:
             host = host_of(request) or "localhost"
         if ":" in host and not host.startswith("["):

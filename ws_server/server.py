@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import os
 import signal
-import socket
 from typing import Final
 
 from websockets.protocol import SERVER
 from websockets.protocol import Protocol as Parser
 
 from shared.accepting import Acceptor
-from shared.changes import ChangeFeed
 from shared.descriptors import connection_limits
-from shared.listening import addresses, inherited, listen
+from shared.listening import listen
+from shared.port_locks import PortLocks
 from shared.process import Backend
 from shared.settings import Settings
 from ws_server.connection import AUTH_MAX_BYTES, Connection, Context
@@ -39,7 +37,8 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     hub = Hub()
     backend.feed.subscribe(hub)
     deadlines = Deadlines()
-    sockets = await _listen(settings, backend.feed)
+    path = settings.sqlite_path
+    listening = await listen(settings.ws_place, PortLocks(path.with_name(path.name + "-ports")))
     limits = connection_limits(settings.max_connections)
     settings = dataclasses.replace(settings, max_connections=limits.kept)
     context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.accounts)
@@ -54,13 +53,13 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     listener = Listener(rules, deadlines)
     port = HttpPort(listener, Routes(settings, backend), settings.auth_timeout_seconds)
     acceptor = Acceptor(
-        sockets,
+        listening,
         port,
         most=limits.accepted,
         count=lambda: len(port.connections) + len(listener.sockets),
         make_room=port.make_room,
     )
-    log.info("listening on %s", addresses(sockets))
+    log.info("listening on %s", listening)
     async with asyncio.TaskGroup() as tasks:
         keep_alive = tasks.create_task(listener.keep_alive())
         number = await stop
@@ -82,31 +81,3 @@ async def _drain(acceptor: Acceptor, port: HttpPort, hub: Hub, code: CloseCode) 
         log.warning("cut %d connections that did not close in time", len(listener.sockets))
         for socket in listener.sockets:
             socket.abort()
-
-
-async def _listen(settings: Settings, feed: ChangeFeed) -> list[socket.socket]:
-    if settings.ws_fd is not None:
-        return [inherited(settings.ws_fd)]
-    try:
-        _require_free(settings.ws_host, settings.ws_port)
-    except OSError:
-        if not feed.has_peer(
-            PROCESS
-        ):  # asked last: by now a peer that listens has its place in the feed, too
-            raise
-    return await listen([settings.ws_host], settings.ws_port, share=True)  # with the other workers
-
-
-def _require_free(host: str, port: int) -> None:
-    """Raises OSError when a stranger listens there: ``reuse_port`` would share its connections with us silently."""
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(
-                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-            )  # connections that have ended do not count
-            try:
-                probe.bind(address)
-            except OSError as error:
-                raise OSError(
-                    error.errno, f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"
-                ) from None

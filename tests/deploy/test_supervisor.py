@@ -343,12 +343,14 @@ def test_stops_clean(checkout: Checkout) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_launcher_says_the_addresses_and_stops_clean(checkout: Checkout, number: signal.Signals) -> None:
+    checkout.environment["TASKBEAM_REST_HOST"] = "127.0.0.1,::1"
     with checkout.started("deploy/run.py") as launcher:
         wait_until(lambda: "taskbeam: ready at http" in checkout.log.read_text(), SECONDS, "readiness")
         said = [line for line in checkout.log.read_text().splitlines() if line.startswith("taskbeam: ")]
         assert said == [
             f"taskbeam: ready at ws://127.0.0.1:{checkout.ws_port}/ws/tasks/",
             f"taskbeam: ready at http://127.0.0.1:{checkout.rest_port}/",
+            f"taskbeam: ready at http://[::1]:{checkout.rest_port}/",
         ]
         assert all(checkout.is_ready(port) for port in (checkout.ws_port, checkout.rest_port))
         processes = psutil.Process(launcher.pid).children(recursive=True)

@@ -75,7 +75,6 @@ async def test_calls_that_are_not_taken_wait(tmp_path: Path) -> None:
             caller.call()
             await asyncio.sleep(0)
         assert sleeper.calls == 0
-        assert caller.has_peer("test"), "not taking calls is not being dead"
         sleeping.take_calls(True)
         await sleeper.wait()
         assert sleeper.calls == 1
@@ -188,16 +187,6 @@ async def test_paths_longer_than_a_sockets_address_work(tmp_path: Path) -> None:
     ):
         caller.call()
         await sleeper.wait()
-
-
-async def test_peers_are_known_by_their_kind_as_long_as_they_live(tmp_path: Path) -> None:
-    async with open_wake(tmp_path / "wake", "ws_server", Sleeper()) as first:
-        assert not first.has_peer("ws_server"), "itself is no peer"
-        async with open_wake(tmp_path / "wake", "rest_gateway", Sleeper()) as gateway:
-            assert first.has_peer("rest_gateway")
-            assert gateway.has_peer("ws_server")
-            assert not first.has_peer("ws_server")
-        assert not first.has_peer("rest_gateway")
 
 
 async def test_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
