@@ -109,6 +109,8 @@ class ChangeFeed:
                 except TimeoutError:
                     pass
                 self._wanted.clear()
+                if self._wake is not None:
+                    self._wake.stay_at_home()
                 try:
                     await self._skip_what_was_slept_through()
                     await self._read_all()

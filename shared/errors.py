@@ -8,6 +8,7 @@
 ├── ``LimitReached``        too many tasks
 ├── ``Throttled``           too many attempts
 ├── ``Unavailable``         the database cannot be reached or written now
+│   └── ``FilesChanged``    nor ever again by this process: its files are others now
 ├── ``CredentialsRejected`` wrong username or password
 └── ``TokenRejected``       a token that is not, or no longer, good
     ├── ``TokenWithoutUser`` it names no user
@@ -103,6 +104,10 @@ class Unavailable(TaskbeamError):
         super().__init__("The service is temporarily unavailable, try again later.", retry_after=retry_after)
         self.reason = reason
         self.retry_after = retry_after
+
+
+class FilesChanged(Unavailable):
+    """The database's files are not those that this process has open. It must write nothing more, and end."""
 
 
 class CredentialsRejected(TaskbeamError):

@@ -16,7 +16,7 @@ from shared.accounts import AccountService
 from shared.changes import ChangeFeed, open_feed
 from shared.clock import system_clock
 from shared.descriptors import raise_file_limit
-from shared.errors import Unavailable
+from shared.errors import FilesChanged, Unavailable
 from shared.hash_renewal import HashRenewal
 from shared.listening import check_inherited
 from shared.passwords import PasswordHasher
@@ -50,9 +50,8 @@ Serve = Callable[[Settings, Backend, asyncio.Future[signal.Signals]], Awaitable[
 async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backend]:
     """Open store, feed and services for a process of that name. Raises Unavailable."""
     async with open_store(settings) as store:
-        path = settings.sqlite_path
         try:
-            key = settings.secret_key or load_or_make_key(path.with_name(path.name + ".key"))
+            key = settings.secret_key or load_or_make_key(store.beside(".key"))
         except (OSError, ValueError) as error:
             raise Unavailable(f"no secret key: {error}") from error
         codec = TokenCodec(key, settings.secret_keys_old, system_clock)
@@ -61,7 +60,7 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
         verified = VerifiedTokens(system_clock)
         try:
             async with (
-                open_feed(store, path.with_name(path.name + "-wake"), process) as feed,
+                open_feed(store, store.beside("-wake"), process) as feed,
                 asyncio.TaskGroup() as tasks,
             ):
                 feed.subscribe(verified)
@@ -97,6 +96,12 @@ def run(process: str, serve: Serve, environ: Mapping[str, str], place: Callable[
             runner.run(_serve_until_signalled(settings, process, serve))
     except Exception as error:
         leaves = list(_leaves(error))
+        for leaf in leaves:
+            if isinstance(leaf, FilesChanged):
+                log.critical("%s", leaf.reason)
+                # The interpreter's own end would close SQLite's connections, which must stay open: see FilesChanged.
+                logging.shutdown()
+                os._exit(EXIT_FAILURE)
         for leaf in leaves:
             if isinstance(leaf, SettingsError):
                 print(leaf, file=sys.stderr)

@@ -19,6 +19,7 @@ from typing import Final
 _LISTING_SECONDS: Final = (
     0.5  # how old the list of the others may be; a newcomer looks at the log by itself at start
 )
+_LOOK_SECONDS: Final = 0.5
 _PROC: Final = os.path.isdir("/proc/self/fd")
 
 
@@ -32,17 +33,61 @@ class Wake:
     """
 
     def __init__(self, folder: Path, process: str, on_wake: Callable[[], None]) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
         self._path = folder
-        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._name = f"{process}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._process = process
         self._on_wake = on_wake
-        self._socket = _datagrams()
-        self._socket.bind(self._address(self._name))
         self._reading_loop: asyncio.AbstractEventLoop | None = None
         # A socket for each: calls that lie unread are charged to the one that sent them, and would fill it for all.
         self._others: dict[str, socket.socket] = {}
+        self._looked = time.monotonic()
+        self._move_in()
+
+    def _move_in(self) -> None:
+        """Make the folder, where there is none, and a socket in it."""
+        self._path.mkdir(mode=0o700, exist_ok=True)
+        self._folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._name = f"{self._process}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._socket = _datagrams()
+        try:
+            self._socket.bind(self._address(self._name))
+        except OSError:
+            self._socket.close()
+            os.close(self._folder)
+            raise
         self._listed = float("-inf")
+
+    def _is_at_home(self) -> bool:
+        """Whether the others find this socket where they look for it."""
+        try:
+            os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+            return os.path.samestat(os.stat(self._path), os.fstat(self._folder))
+        except OSError:
+            return False
+
+    def stay_at_home(self) -> None:
+        """Make the folder and the socket again, should somebody have deleted them; to be called often.
+
+        Until then calls are lost. Where it cannot be done, the next time tries again.
+        """
+        now = time.monotonic()
+        if now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
+        if self._is_at_home():
+            return
+        former = self._folder, self._socket
+        try:
+            self._move_in()
+        except OSError:
+            self._folder, self._socket = former
+            return
+        taking, self._reading_loop = self._reading_loop, None
+        if taking is not None:
+            taking.remove_reader(former[1].fileno())
+            self.take_calls(True)
+        former[1].close()
+        os.close(former[0])
+        self._meet([])
 
     def _address(self, name: str) -> str:
         """Through the folder's descriptor where there is /proc: a socket's path may have about 100 bytes only."""

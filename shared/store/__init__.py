@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from shared.clock import Reading
@@ -74,7 +75,14 @@ class Store(Protocol):
     epoch: str
 
     def listen(self, listener: CommitListener) -> None: ...
-    async def ping(self) -> None: ...
+
+    def beside(self, suffix: str) -> Path:
+        """The path of a file of ours beside the database."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises Unavailable when a table cannot be read, or it is known that nothing can be written."""
+        ...
 
     # Tasks. UserGone: the account does not exist any more.
     def write(
@@ -144,7 +152,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     Raises:
         Unavailable: the database cannot be opened.
     """
-    from shared.store.sqlite import open_sqlite
+    from shared.store.opening import open_sqlite
 
     async with open_sqlite(settings.sqlite_path) as store:
         yield store

@@ -11,13 +11,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from shared.errors import TaskbeamError, Unavailable
+from shared.errors import FilesChanged, TaskbeamError, Unavailable
 from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.known_feeds import KnownFeeds
-from shared.store.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll_back
+from shared.store.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll_back, translated
+from shared.store.meta import stamp
+from shared.store.open_files import OpenFiles
 from shared.store.unit_of_work import BatchRequest, Request, UnitOfWork, WriteRequest
 
 LOCK_TIMEOUT: Final = 5.0
+_START_TIMEOUT: Final = 30.0  # another process may be in a long migration
+_ABANDON_TIMEOUT: Final = 2.0
 _HERE_MAX: Final = 256  # operations: bounds how long the loop is held up
 
 
@@ -46,6 +50,9 @@ class WriteLock:
                 time.sleep(pause)
                 pause = min(pause * 2, 0.002)
 
+    def fileno(self) -> int:
+        return self._descriptor
+
     def release(self) -> None:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
@@ -65,9 +72,12 @@ class WriteLock:
 class GroupCommit:
     """Runs a group of writes in one transaction, under the write lock, and checkpoints when the log is long."""
 
-    def __init__(self, lock: WriteLock, checkpoints: Checkpoints) -> None:
+    def __init__(self, lock: WriteLock, checkpoints: Checkpoints, files: OpenFiles) -> None:
         self._lock = lock
         self._checkpoints = checkpoints
+        self._files = files
+        self.failure: Unavailable | None = None
+        """Why nothing can be written, as far as the last try tells."""
         self._version: object = None  # of the data, when nothing was written here for a while
         self._known = KnownFeeds()
 
@@ -78,6 +88,7 @@ class GroupCommit:
                 outcomes = self._transact(connection, group)
                 self._checkpoint(connection)
         except Unavailable as error:
+            self.failure = error
             return [error] * len(group)
         return outcomes
 
@@ -136,13 +147,20 @@ class GroupCommit:
         self, connection: sqlite3.Connection, group: Sequence[Work], outcomes: list[Outcome]
     ) -> list[Outcome]:
         try:
+            self._files.before_commit()
             connection.execute("COMMIT")
+            self._files.after_commit()
         except Exception as error:  # noqa: BLE001 - as above
             return self._undo(connection, group, error)
+        self.failure = None
         return outcomes
 
     def _undo(self, connection: sqlite3.Connection, group: Sequence[Work], error: Exception) -> list[Outcome]:
         self._roll_back(connection)
+        if isinstance(error, sqlite3.Error):
+            error = translated(error)
+        if isinstance(error, Unavailable):
+            self.failure = error
         return alone_or_failed(group, error, lambda work: self._transact(connection, [work]))
 
     def _carry_out(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
@@ -165,19 +183,59 @@ class GroupCommit:
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         if self._checkpoints.is_due:
-            self._checkpoints.run(connection)
+            with suppress(Unavailable):  # what was committed before stays committed
+                self._stamp_and_checkpoint(connection)
 
-    def checkpoint_when_quiet(self, connection: sqlite3.Connection) -> None:
-        """Empty the log before it is so long that a writer has to; to be called now and then by who does not write.
+    def _stamp_and_checkpoint(self, connection: sqlite3.Connection) -> None:
+        """Raises Unavailable when the files are not what they have to be, and leaves them alone then."""
+        self._files.before_commit()
+        with suppress(sqlite3.Error):  # a full disk: the checkpoint may make room all the same
+            stamp(connection)
+        self._checkpoints.run(connection)
+        self._files.before_commit()  # what the file contains now is ours
 
-        As long as others do, it would only be in their way.
+    def when_quiet(self, connection: sqlite3.Connection) -> None:
+        """To be called every second in which nothing is written here.
+
+        Raises:
+            FilesChanged: see ``OpenFiles``.
         """
-        with suppress(Unavailable, sqlite3.Error):  # it is tried again in a moment
-            # It changes with the commits of others.
-            version = connection.execute("PRAGMA data_version").fetchone()
-            if version != self._version:
-                self._version = version
-                return
-            with self._lock.held():
-                if self._checkpoints.is_worth_while:
-                    self._checkpoints.run(connection)
+        try:
+            if self._files.look():
+                with self._lock.held():
+                    self._files.before_commit()
+            self._checkpoint_when_quiet(connection)
+        except FilesChanged:
+            raise
+        except (Unavailable, sqlite3.Error):  # it is tried again in a moment
+            pass
+
+    def _checkpoint_when_quiet(self, connection: sqlite3.Connection) -> None:
+        """Empty the log before it is so long that a writer has to.
+
+        As long as others write, it would only be in their way.
+        """
+        version = connection.execute(
+            "PRAGMA data_version"
+        ).fetchone()  # it changes with the commits of others
+        if version != self._version:
+            self._version = version
+            return
+        with self._lock.held():
+            if self._checkpoints.is_worth_while:
+                self._stamp_and_checkpoint(connection)
+
+    def start(self, connection: sqlite3.Connection) -> None:
+        """Learn what the database file contains, before anybody else can change it. Raises Unavailable."""
+        with self._lock.held(_START_TIMEOUT):
+            if self._files.wants_checkpoint:
+                self._stamp_and_checkpoint(connection)
+            self._files.before_commit()
+
+    def abandon(self, connection: sqlite3.Connection) -> None:
+        """See ``OpenFiles.abandon``."""
+        try:
+            with self._lock.held(_ABANDON_TIMEOUT):
+                self._files.abandon(connection, alone=True)
+        except Unavailable:
+            self._files.abandon(connection, alone=False)

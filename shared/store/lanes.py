@@ -71,7 +71,8 @@ class Lane:
         connection: an open aiosqlite connection in autocommit mode.
         run_group: runs on the connection's thread; returns one outcome for each piece of work.
         begin_here: may do a part on the event loop, which never waits there; what is left for the thread is returned.
-        on_group: called on the event loop with the outcomes, before any caller gets its own.
+        on_group: called on the event loop with the outcomes, before any caller gets its own; should it raise, nobody
+            does, and the lane ends.
         on_idle: runs on the connection's thread whenever nothing has come for a second.
         reunite: whether a group is dear enough to wait for those who were answered a moment ago, see ``_reunite``.
     """
@@ -178,7 +179,7 @@ class Lane:
         if all(isinstance(outcome, Unavailable) for outcome in outcomes):
             # What has come meanwhile would wait as long for the same answer.
             waiting, self._waiting = self._waiting, deque()
-            group = [*group, *waiting]
+            group = self._group = [*group, *waiting]
             outcomes = [*outcomes, *[outcomes[0]] * len(waiting)]
         if self._on_group is not None:
             self._on_group(outcomes)
@@ -215,11 +216,10 @@ class HereLane:
         return future
 
     def close(self) -> None:
-        """Answer what waits, and close the connection."""
+        """Answer what waits, and refuse what comes. The connection stays open."""
         self._closed = True
         while self._waiting:
             self._answer()
-        self._connection.close()
 
     def _answer(self) -> None:
         group, self._waiting = self._waiting[:_GROUP_MAX], self._waiting[_GROUP_MAX:]

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import aiosqlite
 
 from shared.clock import Reading
-from shared.errors import (
-    Unavailable,
-)
+from shared.errors import FilesChanged, Unavailable
 from shared.models import (
     Change,
     ChangePage,
@@ -28,7 +23,6 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.search_terms import has_all
 from shared.store import (
     CommitListener,
     LoginRecord,
@@ -37,122 +31,22 @@ from shared.store import (
     Tail,
     accounts_sql,
     change_log,
+    meta,
     sessions_sql,
     tasks_sql,
 )
-from shared.store.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
-from shared.store.group_commit import GroupCommit, WriteLock
-from shared.store.lanes import HereLane, Lane, Outcome, on_thread, read_group
-from shared.store.migrate import migrate
+from shared.store.database_path import DatabasePath
+from shared.store.group_commit import GroupCommit
+from shared.store.lanes import HereLane, Lane, Outcome, read_group
+from shared.store.open_files import OpenFiles
 from shared.store.pages import Pages
+from shared.store.readiness import Readiness
 from shared.store.unit_of_work import BatchRequest, WriteRequest, Writes
 from shared.tokens import Token
 
 T = TypeVar("T")
 
-_MINIMUM_VERSION: Final = (3, 37, 0)  # STRICT tables, RETURNING
-
-log = logging.getLogger(__name__)
-
-
-def has_wal_reset_race(version: tuple[int, int, int]) -> bool:
-    """SQLite 3.7.0 to 3.51.2, less the releases that the fix was carried back to (sqlite.org/wal.html)."""
-    if version[:2] == (3, 50):
-        return version < (3, 50, 7)
-    if version[:2] == (3, 44):
-        return version < (3, 44, 6)
-    return (3, 7, 0) <= version < (3, 51, 3)
-
-
-@asynccontextmanager
-async def open_sqlite(path: Path) -> AsyncIterator[SqliteStore]:
-    """Open or make the file, bring its schema up to date, and serve it until the body ends.
-
-    Raises:
-        Unavailable: the file cannot be opened, is no database of ours, or is of a newer version.
-    """
-    if sqlite3.sqlite_version_info < _MINIMUM_VERSION:
-        raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old, 3.37 or newer is needed")
-    if has_wal_reset_race(sqlite3.sqlite_version_info):
-        log.warning(
-            "SQLite %s has the WAL-reset race (fixed in 3.51.3): Taskbeam's write lock keeps it away, "
-            "but do not let other programs write to the database while it runs",
-            sqlite3.sqlite_version,
-        )
-    try:
-        _make_private_file(path)
-        lock = WriteLock(path.with_name(path.name + "-lock"))
-    except OSError as error:
-        raise Unavailable(f"cannot open {path}: {error.strerror}") from error
-    async with AsyncExitStack() as stack:
-        stack.callback(lock.close)
-        writer = await _connect(stack, path, lambda connection: _prepare_writer(connection, lock))
-        points, scans = [await _connect(stack, path, _prepare_reader) for _ in range(2)]
-        here = stack.enter_context(closing(HereLane(_connect_here(path))))
-        checkpoints = Checkpoints(path.with_name(path.name + "-wal"))
-        stack.callback(checkpoints.close)
-        store = SqliteStore(writer, points, scans, here, GroupCommit(lock, checkpoints))
-        async with asyncio.TaskGroup() as tasks:
-            for lane in store.lanes:
-                tasks.create_task(lane.serve())
-            try:
-                store.epoch = await store.read_epoch()
-                yield store
-            finally:
-                for lane in store.lanes:
-                    lane.close()
-
-
-async def _connect(
-    stack: AsyncExitStack, path: Path, prepare: Callable[[sqlite3.Connection], None]
-) -> aiosqlite.Connection:
-    try:
-        connection = await stack.enter_async_context(
-            aiosqlite.connect(path, isolation_level=None, cached_statements=256, check_same_thread=False)
-        )
-        await on_thread(connection, prepare)
-    except sqlite3.Error as error:
-        raise Unavailable(f"cannot open {path}: {error}") from error
-    return connection
-
-
-def _connect_here(path: Path) -> sqlite3.Connection:
-    """A reader for the event loop's own thread, which never waits for a lock."""
-    connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-    _prepare_reader(connection)
-    connection.execute("PRAGMA busy_timeout = 0")
-    return connection
-
-
-def _make_private_file(path: Path) -> None:
-    """Folders 0700 and the file 0600; SQLite gives its side files the mode of the file."""
-    for folder in reversed(path.absolute().parents):
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-def _prepare_writer(connection: sqlite3.Connection, lock: WriteLock) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    with lock.held(timeout=30):  # another process may be in a long migration
-        connection.execute("PRAGMA journal_mode = WAL")
-        _set_pragmas(connection)
-        migrate(connection)
-
-
-def _prepare_reader(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    _set_pragmas(connection)
-    connection.execute("PRAGMA query_only = ON")
-    connection.create_function("has_all", 3, has_all, deterministic=True)
-
-
-def _set_pragmas(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power loss
-    connection.execute("PRAGMA wal_autocheckpoint = 0")  # see WriteLock
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -16000")
+_LOOK_SECONDS: Final = 1.0
 
 
 class SqliteStore:
@@ -162,6 +56,7 @@ class SqliteStore:
 
     def __init__(
         self,
+        path: DatabasePath,
         writer: aiosqlite.Connection,
         points: aiosqlite.Connection,
         scans: aiosqlite.Connection,
@@ -173,23 +68,50 @@ class SqliteStore:
             group_commit.run,
             group_commit.begin_here,
             self._committed,
-            group_commit.checkpoint_when_quiet,
+            group_commit.when_quiet,
             reunite=True,
         )
         self._points = Lane(points, read_group)  # single rows: never behind a long list
         self._scans = Lane(scans, read_group)
         self._here = here
         self._pages = Pages()
+        self._path = path
+        self._readiness = Readiness(path.real.parent, self._points, self._writer, group_commit)
         self.lanes = (self._writer, self._points, self._scans)
         self._listeners: list[CommitListener] = []
 
     def listen(self, listener: CommitListener) -> None:
         self._listeners.append(listener)
 
+    def beside(self, suffix: str) -> Path:
+        return self._path.beside(suffix)
+
+    async def watch(self, files: OpenFiles) -> None:
+        """Look at the files every second until cancelled; to be run as one supervised task.
+
+        Raises:
+            FilesChanged: they are not those that are open.
+        """
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                files.look()
+            except FilesChanged:
+                raise
+            except Unavailable:  # the next look tells
+                pass
+
+    def close(self) -> None:
+        """Refuse new work, and let the lanes end with what they have."""
+        for lane in self.lanes:
+            lane.close()
+
     def _committed(self, outcomes: list[Outcome]) -> None:
         changes: list[Change] = []
         others = False
         for outcome in outcomes:
+            if isinstance(outcome, FilesChanged):
+                raise outcome
             if isinstance(outcome, Written):
                 if outcome.change is not None:
                     changes.append(outcome.change)
@@ -202,12 +124,10 @@ class SqliteStore:
                 listener(changes, others)
 
     async def read_epoch(self) -> str:
-        rows = await self._points.run(_rows("SELECT value FROM meta WHERE key = 'epoch'"))
-        epoch: str = rows[0][0]
-        return epoch
+        return await self._points.run(meta.read_epoch)
 
     async def ping(self) -> None:
-        await self._points.run(_rows("SELECT 1"))
+        await self._readiness.check()
 
     def write(
         self, user_id: int, operation: Write, *, now: int, max_tasks: int, origin: int | None = None
@@ -299,7 +219,3 @@ class SqliteStore:
 
     async def end_family(self, token: Token, new_sid: str, at: Reading) -> None:
         await self._writer.run(lambda unit: sessions_sql.end_family(unit.connection, token, new_sid, at))
-
-
-def _rows(sql: str, *parameters: object) -> Callable[[sqlite3.Connection], list[Any]]:
-    return lambda connection: connection.execute(sql, parameters).fetchall()

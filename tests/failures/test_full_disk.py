@@ -16,7 +16,10 @@ from tests.failures.ledger import Ledger
 from tests.failures.writers import RestPen, Writer, WsPen
 from tests.support.clients import PASSWORD, Account, new_account
 from tests.support.lines import HttpLine, Json, WsLine
+from tests.support.processes import System
+from tests.support.waiting import until
 
+_RECOVERY_SECONDS: Final = 10.0  # without a write but the probes' own
 _FILLING_MAX: Final = 2000  # writes, of each writer
 _NEW: Final[Json] = {"task": "One more", "description": "x" * 9000}
 
@@ -52,10 +55,13 @@ async def test_full_disk(disk: Disk) -> None:
     for answer in await asyncio.gather(*(line.ask({"mode": "create", "data": _NEW}) for line in crowd)):
         assert answer.get("code") == "unavailable", answer
     await _assert_reading_goes_on(ws.line, rest.line, len(before))
+    assert await _readiness(system) == [503, 503]
     audit.check()
     assert audit.changes == before
 
     disk.make_room()
+    for process in system.processes:
+        await until(lambda p=process: p.readiness() == 200, _RECOVERY_SECONDS, "ready again")  # type: ignore[misc]
     refused = ledger.unavailable
     for writer in writers:
         for _ in range(10):
@@ -69,6 +75,11 @@ async def test_full_disk(disk: Disk) -> None:
         assert pong["seq"] == audit.seqs[account.id]
         await line.close()
     await rest.close()
+
+
+async def _readiness(system: System) -> list[int]:
+    """What the probes of both processes answer."""
+    return [await asyncio.to_thread(process.readiness) for process in system.processes]
 
 
 async def _write_until_refused(writer: Writer, ledger: Ledger) -> None:
@@ -127,4 +138,3 @@ async def _assert_reading_goes_on(ws: WsLine, rest: HttpLine, seq: int) -> None:
     epoch = (await rest.ask("GET", "/")).headers["x-taskbeam-epoch"]
     assert (await ws.ask({"mode": "sync", "epoch": epoch, "since": seq}))["changes"] == []
     assert (await rest.ask("GET", f"/changes/?epoch={epoch}&since={seq - 1}")).body["seq"] == seq
-    assert (await rest.ask("GET", "/readyz")).status == 200

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NoReturn
@@ -215,3 +217,69 @@ async def test_folder_that_was_removed_does_no_harm(tmp_path: Path) -> None:
             os.unlink(folder / name)
         os.rmdir(folder)
         caller.call()
+
+
+def _remove_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def _empty_folder(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
+def _move_folder(folder: Path) -> None:
+    folder.rename(folder.with_name("away"))
+
+
+def _put_another_folder(folder: Path) -> None:
+    _move_folder(folder)
+    folder.mkdir()
+
+
+@pytest.mark.parametrize("deed", [_remove_folder, _empty_folder, _move_folder, _put_another_folder])
+async def test_folder_that_was_deleted_is_made_again_and_calls_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(wake, "_LOOK_SECONDS", 0)
+    folder, sleeper = tmp_path / "wake", Sleeper()
+    async with (
+        open_wake(folder, "test", sleeper) as sleeping,
+        open_wake(folder, "test", Sleeper()) as caller,
+    ):
+        for _ in range(2):
+            caller.call()
+            await sleeper.wait()
+            deed(folder)
+            shutil.rmtree(folder.with_name("away"), ignore_errors=True)
+            for one in (caller, sleeping):
+                one.stay_at_home()
+            caller.call()
+            await sleeper.wait()
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700 or deed is _put_another_folder
+        assert len(list(folder.iterdir())) == 2
+    assert list(folder.iterdir()) == []
+
+
+async def test_folder_that_cannot_be_made_again_is_tried_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake, "_LOOK_SECONDS", 0)
+    folder, sleeper = tmp_path / "wake", Sleeper()
+    async with (
+        open_wake(folder, "test", sleeper) as sleeping,
+        open_wake(folder, "test", Sleeper()) as caller,
+    ):
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
+        descriptors = len(os.listdir("/dev/fd"))
+        for _ in range(3):
+            caller.stay_at_home()
+            sleeping.stay_at_home()
+            caller.call()
+        assert len(os.listdir("/dev/fd")) == descriptors
+        folder.unlink()
+        sleeping.stay_at_home()
+        caller.stay_at_home()
+        caller.call()
+        await sleeper.wait()

@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,10 +62,18 @@ class Process:
         if b"listening on" not in self.log.read_bytes()[self.log_start :]:
             return False  # another worker of the same port may answer already
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as response:
-                return bool(response.status == 200)
+            return self.readiness() == 200
         except OSError:
             return False
+
+    def readiness(self) -> int:
+        """The status that the probe is answered with. Raises OSError when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as response:
+                status: int = response.status
+                return status
+        except urllib.error.HTTPError as error:
+            return error.code
 
     def kill(self) -> None:
         """SIGKILL: as by the kernel, without a goodbye."""

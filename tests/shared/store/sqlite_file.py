@@ -13,6 +13,7 @@ from shared.store.lanes import Lane
 from shared.store.sqlite import SqliteStore
 from tests.support.change_chain import assert_chain
 from tests.support.task_places import assert_places
+from tests.support.waiting import until
 
 T = TypeVar("T")
 
@@ -63,6 +64,22 @@ class Statements:
 
     def count(self, statement: str) -> int:
         return self.seen.count(statement)
+
+
+async def quiet_moments(store: Store, count: int) -> None:
+    """Wait until the writer has had nothing to do so many times, and has looked after the log and the files."""
+    writer, had = lanes_of(store)[0], 0
+    on_idle = writer._on_idle
+    assert on_idle is not None
+
+    def counted(connection: sqlite3.Connection) -> None:
+        nonlocal had
+        on_idle(connection)
+        had += 1
+
+    writer._on_idle = counted
+    await until(lambda: had >= count, 10, f"{count} quiet moments")
+    writer._on_idle = on_idle
 
 
 @contextmanager

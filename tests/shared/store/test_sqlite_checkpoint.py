@@ -21,7 +21,13 @@ from shared.store import lanes as lanes_module
 from tests.shared.store.children import child
 from tests.shared.store.engines import engine_settings
 from tests.shared.store.owner import Owner, new_owner
-from tests.shared.store.sqlite_file import Statements, assert_sound, looking_at, on_writer_connection
+from tests.shared.store.sqlite_file import (
+    Statements,
+    assert_sound,
+    looking_at,
+    on_writer_connection,
+    quiet_moments,
+)
 from tests.support.waiting import until
 
 BOUND = 1024 * 1024
@@ -85,21 +91,6 @@ def _has_all_pages(path: Path) -> bool:
     return path.stat().st_size == whole
 
 
-async def _quiet_moments(store: Store, count: int) -> None:
-    """Wait until the writer has had nothing to do so many times, and has looked after the log."""
-    writer, had = cast("Any", store)._writer, 0
-    on_idle = writer._on_idle
-
-    def counted(connection: sqlite3.Connection) -> None:
-        nonlocal had
-        on_idle(connection)
-        had += 1
-
-    writer._on_idle = counted
-    await until(lambda: had >= count, 10, f"{count} quiet moments")
-    writer._on_idle = on_idle
-
-
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A reader in a transaction, as a backup or somebody's shell is for minutes."""
@@ -148,7 +139,7 @@ async def test_short_log_is_left_alone(owner: Owner, path: Path) -> None:
     await statements.watch_writer(owner.store)
     await _write(owner, 2 * len(BIG))
     assert 0 < _size(path) < QUIET_BOUND
-    await _quiet_moments(owner.store, 3)
+    await quiet_moments(owner.store, 3)
     assert statements.count(CHECKPOINT) == 0
 
 
@@ -200,10 +191,11 @@ async def test_log_is_emptied_in_a_quiet_moment_and_then_left_alone(owner: Owner
     statements = Statements()
     await statements.watch_writer(owner.store)
     uuids = [written.task.uuid for written in await owner.write(*[CreateTask(None, "a", BIG)] * 20)]
-    size, salts = _size(path), _salts(path)
-    assert QUIET_BOUND < size < BOUND
+    salts = _salts(path)
+    assert QUIET_BOUND < _size(path) < BOUND
     await until(lambda: _has_all_pages(path), 10, "the log is emptied")
-    await _quiet_moments(owner.store, 3)
+    await quiet_moments(owner.store, 3)
+    size = _size(path)
     assert statements.count(CHECKPOINT) == 1
     uuids += await _write(owner, len(BIG))
     assert (_salts(path) != salts, _size(path)) == (True, size)

@@ -15,7 +15,7 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.store import open_store
-from shared.store.sqlite import has_wal_reset_race
+from shared.store.opening import has_wal_reset_race
 from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.programs import settings_of

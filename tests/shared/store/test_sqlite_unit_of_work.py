@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +23,7 @@ from shared.store.checkpoints import Checkpoints
 from shared.store.group_commit import GroupCommit, WriteLock
 from shared.store.lanes import Outcome, Work
 from shared.store.migrate import migrate
+from shared.store.open_files import OpenFiles
 from shared.store.unit_of_work import UNSETTLED_MAX, BatchRequest, WriteRequest
 from tests.shared.store.engines import engine_settings
 from tests.shared.store.owner import MISSING, NOW, READING, SECOND, Owner, listed, new_owner, user_of
@@ -459,12 +460,19 @@ pieces = st.one_of(
 Piece = tuple[int, list[Write] | str]
 
 
+class NoFiles:
+    """A database in memory has none."""
+
+    def before_commit(self) -> None: ...
+    def after_commit(self) -> None: ...
+
+
 class Database:
     """A database of its own, through the same group commit as a store's."""
 
     def __init__(self, folder: Path) -> None:
         self._lock = WriteLock(folder / "lock")
-        self._commit = GroupCommit(self._lock, Checkpoints(folder / "no log"))
+        self._commit = GroupCommit(self._lock, Checkpoints(folder / "no log"), cast("OpenFiles", NoFiles()))
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         self.connection.execute("PRAGMA foreign_keys = ON")
         migrate(self.connection)

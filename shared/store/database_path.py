@@ -1,0 +1,24 @@
+"""Where the database is, and the names of all that stands beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class DatabasePath:
+    """The real file behind the path that was given: a link to it must not give it a second set of side files.
+
+    ``given`` may be a link; ``real`` is absolute, and no part of it is one.
+    """
+
+    def __init__(self, given: Path) -> None:
+        self.given = given
+        self.real = Path(os.path.realpath(given))
+        self.wal = self.beside("-wal")
+        self.shm = self.beside("-shm")
+        self.lock = self.beside("-lock")
+
+    def beside(self, suffix: str) -> Path:
+        """SQLite's way of naming side files, and ours."""
+        return self.real.with_name(self.real.name + suffix)
