@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or later, with its venv module), make and git; everything else goes into .venv/.
-# Another Python: make PYTHON=python3.12 run
+# Another Python: make PYTHON=python3.12 run; beside the first one's environment: make PYTHON=python3.12 VENV=.venv-3.12 test
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean FORCE
+.PHONY: help run test coverage check bench clean FORCE
 # Two pips in one environment would be in each other's way.
 .NOTPARALLEL:
 .SUFFIXES:
@@ -22,6 +22,9 @@ run: $(VENV)/.run ## start both servers in the foreground; WORKERS=4 for four We
 test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/python -m pytest
 
+coverage: $(VENV)/.dev ## run the whole test suite, and measure which branches it takes; fails below the floor in pyproject.toml
+	$(BIN)/python -m pytest --cov
+
 check: $(VENV)/.dev ## lint, formatting, types, and the tests of the documentation
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -32,7 +35,7 @@ bench: $(VENV)/.bench ## measure beside raw baselines, and write docs/reference/
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
 
 clean: ## remove the environment and all caches; var/, the data, stays
-	rm -rf $(VENV) benchmarks/.venv-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* benchmarks/.venv-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 	find . \( -path ./.git -o -path ./var \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # The environment holds absolute paths and links to one Python. What it was made for is written into it last, so one that
@@ -59,14 +62,15 @@ $(VENV)/.base: FORCE
 	echo "taskbeam: making the environment $(VENV)/"; \
 	base="$$($(PYTHON) -c '$(BASE_PYTHON)')" && rm -rf $(VENV) && "$$base" -m venv $(VENV) && echo "$$identity" >$@
 
-# Each stamp is the pyproject.toml that was installed: compared by content, since a checkout gives files any time.
+# Versions are those of constraints.txt, which says how it is made.
+# Each stamp is what was installed, pyproject.toml and constraints.txt: compared by content, since a checkout gives files any time.
 # pip may take a package for whole that it was cut off in the middle of: .unfinished stays behind, and the next run makes
 # the environment anew. pip 25.1 is the first that knows dependency groups.
 define install
-@cmp -s pyproject.toml $@ || { \
+@cat pyproject.toml constraints.txt | cmp -s - $@ || { \
     echo "taskbeam: installing into $(VENV)/" && touch $(VENV)/.unfinished \
-    && $(PIP) install --quiet 'pip>=25.1' && $(PIP) install --quiet $(1) \
-    && cp pyproject.toml $@ && rm $(VENV)/.unfinished; }
+    && $(PIP) install --quiet 'pip>=25.1' && $(PIP) install --quiet --constraint constraints.txt $(1) \
+    && cat pyproject.toml constraints.txt >$@ && rm $(VENV)/.unfinished; }
 endef
 
 $(VENV)/.run: $(VENV)/.base FORCE

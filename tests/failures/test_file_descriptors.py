@@ -14,6 +14,7 @@ from typing import Final
 import psutil
 import pytest
 
+from tests.support.loops import plain_asyncio
 from tests.support.processes import Process, System
 from tests.support.raw_http import ask
 from tests.support.waiting import wait_until
@@ -78,9 +79,7 @@ def loop_environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, st
     """Settings of processes that run on one of the two event loops."""
     if request.param == "uvloop":
         return {}
-    (tmp_path / "no_uvloop").mkdir()
-    (tmp_path / "no_uvloop" / "uvloop.py").write_text("raise ImportError")
-    return {"PYTHONPATH": str(tmp_path / "no_uvloop")}
+    return plain_asyncio(tmp_path)
 
 
 @pytest.fixture(params=["ws_server", "rest_gateway"])

@@ -55,6 +55,7 @@ def test_help_is_the_default(checkout: Path) -> None:
         "help",
         "run",
         "test",
+        "coverage",
         "check",
         "bench",
         "clean",

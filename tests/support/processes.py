@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.support.loops import chosen_loop
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -112,6 +113,7 @@ class System:
             "TASKBEAM_WS_PORT": str(ws_port),
             "TASKBEAM_REST_PORT": str(rest_port),
             "TASKBEAM_LOGIN_ATTEMPTS_PER_MINUTE": "0",
+            **chosen_loop(self.folder),
             **self.environ,
         }
         self.gateway = Process("rest_gateway", rest_port, self.environ, self.folder / "rest_gateway.log")
