@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Final
 
 from shared.clock import Reading
 from shared.errors import UserGone
@@ -11,6 +12,11 @@ from shared.store import Standing, accounts_sql
 from shared.store.aging import age_out
 from shared.store.change_log import append_revocation
 from shared.tokens import Token
+
+LONG_AGO: Final = Reading(0, 0, "")
+_EXCHANGES_KEPT: Final = 256  # of a family, beside those of the last minute
+_SUMMED_UP_AT_ONCE: Final = 64
+_SUMMED_UP_AFTER_SECONDS: Final = 60
 
 
 def read_standing(connection: sqlite3.Connection, token: Token) -> Standing | None:
@@ -24,8 +30,7 @@ def read_standing(connection: sqlite3.Connection, token: Token) -> Standing | No
     revoked_until, seq = rows[0][5:]
     sid, exchanged = token.sid, None
     if token.token_type == "refresh":
-        family, exchanged = _read_exchange(connection, token.jti)
-        sid = sid or family
+        sid, exchanged = _read_exchange(connection, token)
     expires = 0
     if sid is None:
         revoked = revoked_until > 0 and token.iat <= revoked_until
@@ -75,33 +80,28 @@ def exchange_token(
     patience: int,
 ) -> str | None:
     age_out(connection, at, patience)
-    sid = token.sid
-    family, exchanged = _read_exchange(connection, token.jti)
-    if exchanged is None:
-        if sid is None:
-            standing = read_standing(connection, token)
-            if standing is None or standing.revoked or not standing.user.is_active:
-                return None
-            sid = new_sid
-            _insert_session(connection, sid, token.user_id, expires)
-        elif not extend_session(connection, sid, expires):
+    sid, exchanged = _read_exchange(connection, token)
+    if sid is None:
+        standing = read_standing(connection, token)
+        if standing is None or standing.revoked or not standing.user.is_active:
             return None
-        _insert_exchange(connection, token, sid, at)
-        return sid
-    sid = sid or family
-    assert sid is not None, "an exchanged token has a family"
-    if at.seconds_since(exchanged) > grace:
+        _begin_with(connection, token, new_sid, expires, at)
+        return new_sid
+    if exchanged is not None and at.seconds_since(exchanged) > grace:
         revoke_session(connection, sid, at)
         return None
-    return sid if extend_session(connection, sid, expires) else None
+    if not extend_session(connection, sid, expires):
+        return None
+    if exchanged is None:
+        _insert_exchange(connection, token, sid, at, _next_turn(connection, sid, at, grace))
+    return sid
 
 
 def end_family(connection: sqlite3.Connection, token: Token, new_sid: str, at: Reading) -> None:
-    sid = token.sid or _read_exchange(connection, token.jti)[0]
+    sid, _ = _read_exchange(connection, token)
     if sid is None:  # one of simplejwt's: it ends as the only one of a family
         sid = new_sid
-        _insert_session(connection, sid, token.user_id, token.exp)
-        _insert_exchange(connection, token, sid, at)
+        _begin_with(connection, token, sid, token.exp, at)
     revoke_session(connection, sid, at)
 
 
@@ -119,16 +119,55 @@ def _insert_session(connection: sqlite3.Connection, sid: str, user_id: int, expi
     )
 
 
-def _read_exchange(connection: sqlite3.Connection, jti: str) -> tuple[str | None, Reading | None]:
-    """The family of a refresh token that was exchanged or ended, and when."""
+def _begin_with(connection: sqlite3.Connection, token: Token, sid: str, expires: int, at: Reading) -> None:
+    """A family that begins with the exchange, or the end, of a token that named none."""
+    _insert_session(connection, sid, token.user_id, expires)
+    _insert_exchange(connection, token, sid, at, None)
+
+
+def _read_exchange(connection: sqlite3.Connection, token: Token) -> tuple[str | None, Reading | None]:
+    """The family of a refresh token, and when it was exchanged, if it was."""
     rows = connection.execute(
-        "SELECT sid, time, uptime, boot FROM rotated_tokens WHERE jti = ?", (jti,)
+        "SELECT sid, time, uptime, boot FROM rotated_tokens WHERE jti = ?", (token.jti,)
     ).fetchall()
-    return (rows[0][0], Reading(*rows[0][1:])) if rows else (None, None)
+    if rows:
+        return token.sid or rows[0][0], Reading(*rows[0][1:])
+    if (
+        token.sid is not None
+        and connection.execute(
+            "SELECT 1 FROM sessions WHERE sid = ? AND exchanged_until >= ?", (token.sid, token.iat)
+        ).fetchall()
+    ):
+        return token.sid, LONG_AGO
+    return token.sid, None
 
 
-def _insert_exchange(connection: sqlite3.Connection, token: Token, sid: str, at: Reading) -> None:
+def _insert_exchange(
+    connection: sqlite3.Connection, token: Token, sid: str, at: Reading, turn: int | None
+) -> None:
     connection.execute(
-        "INSERT INTO rotated_tokens (jti, sid, time, uptime, boot, expires) VALUES (?, ?, ?, ?, ?, ?)",
-        (token.jti, sid, at.time, at.uptime, at.boot, token.exp),
+        "INSERT INTO rotated_tokens (jti, sid, time, uptime, boot, issued, expires, turn) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (token.jti, sid, at.time, at.uptime, at.boot, token.iat, token.exp, turn),
     )
+
+
+def _next_turn(connection: sqlite3.Connection, sid: str, at: Reading, grace: int) -> int:
+    """The number of an exchange. Now and then the oldest ones are summed up, so that their number is bounded.
+
+    A client that is that many exchanges behind is no honest one. What may still be in its grace stays.
+    """
+    [(turn,)] = connection.execute(
+        "UPDATE sessions SET exchanges = exchanges + 1 WHERE sid = ? RETURNING exchanges", (sid,)
+    ).fetchall()
+    if turn % _SUMMED_UP_AT_ONCE == 0:
+        issued = connection.execute(
+            "DELETE FROM rotated_tokens WHERE sid = ? AND turn <= ? AND (boot <> ? OR uptime < ?) RETURNING issued",
+            (sid, turn - _EXCHANGES_KEPT, at.boot, at.uptime - grace - _SUMMED_UP_AFTER_SECONDS),
+        ).fetchall()
+        if issued:
+            connection.execute(
+                "UPDATE sessions SET exchanged_until = max(exchanged_until, ?) WHERE sid = ?",
+                (max(issued)[0], sid),
+            )
+    return int(turn)

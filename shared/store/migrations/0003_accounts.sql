@@ -23,16 +23,22 @@ CREATE TABLE rotated_tokens (
     time    INTEGER NOT NULL,
     uptime  REAL NOT NULL,
     boot    TEXT NOT NULL,
-    expires INTEGER NOT NULL
+    issued  INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    turn    INTEGER             -- the exchanges of the family in their order; null: this one began it
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO rotated_tokens (jti, sid, time, uptime, boot, expires)
-SELECT jti, sid, time, 0, '', expires FROM old_rotated_tokens JOIN sessions USING (sid);
+INSERT INTO rotated_tokens (jti, sid, time, uptime, boot, issued, expires)
+SELECT jti, sid, time, 0, '', 0, expires FROM old_rotated_tokens JOIN sessions USING (sid);
 
 DROP TABLE old_rotated_tokens;
 
-CREATE INDEX rotated_tokens_of_session ON rotated_tokens (sid);
+CREATE INDEX rotated_tokens_of_session ON rotated_tokens (sid, turn);
 CREATE INDEX rotated_tokens_by_expiry ON rotated_tokens (expires);
+
+-- A family keeps its latest exchanged tokens only: those that were issued up to then count as exchanged long ago.
+ALTER TABLE sessions ADD COLUMN exchanges INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN exchanged_until INTEGER NOT NULL DEFAULT 0;
 
 -- Since when the clock goes evenly, beside the seconds since the machine's start: rows are deleted by no other.
 CREATE TABLE even_clock (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
+import msgspec
 import pytest
 
 from shared.clock import Reading
 from shared.store import Store
+from shared.tokens import Token
 from tests.shared.store.owner import LATER, PATIENCE, READING, Owner, new_owner, refresh_token
 from tests.shared.store.sqlite_file import as_writer
 
@@ -99,3 +101,34 @@ async def test_many_rows_go_in_several_steps(owner: Owner, monkeypatch: pytest.M
     for step, left in enumerate((4, 1, 0, 0)):
         await owner.begin(f"step {step}", at=_at(200 + step))
         assert sum(len(sid) == 1 for sid in await _kept(owner.store)) == left
+
+
+async def test_a_family_that_is_exchanged_without_end_keeps_its_latest_tokens(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.store.sessions_sql._EXCHANGES_KEPT", 10)
+    monkeypatch.setattr("shared.store.sessions_sql._SUMMED_UP_AT_ONCE", 5)
+    store = owner.store
+    first = refresh_token(owner.id, None, "of simplejwt's")
+    assert await store.exchange_token(first, "one", LATER, READING, 30, PATIENCE) == "one"
+
+    def nth(number: int) -> Token:
+        token = refresh_token(owner.id, "one", f"jti {number}")
+        return msgspec.structs.replace(token, iat=READING.time + number)
+
+    for number in range(1, 201):
+        assert await store.exchange_token(nth(number), "new", LATER, _at(number), 30, PATIENCE) == "one"
+    kept = [jti for jti in await _kept(store) if jti.startswith("jti")]
+    assert 91 <= len(kept) <= 100, "those of the grace and a minute more"
+    assert "of simplejwt's" in await _kept(store)
+    for token in (nth(1), nth(100), nth(150)):
+        standing = await store.standing(token)
+        assert standing is not None
+        assert standing.exchanged is not None
+        assert _at(200).seconds_since(standing.exchanged) > 30
+    standing = await store.standing(nth(201))
+    assert standing is not None
+    assert standing.exchanged is None
+    assert await store.exchange_token(nth(190), "new", LATER, _at(200), 30, PATIENCE) == "one", "in its grace"
+    assert await store.exchange_token(nth(1), "new", LATER, _at(200), 30, PATIENCE) is None
+    assert await store.exchange_token(nth(201), "new", LATER, _at(200), 30, PATIENCE) is None, "it was reused"
