@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
+from shared.signing_keys import KEY_RULE, is_usable
+
 PREFIX: Final = "TASKBEAM_"
-SECRET_KEY_MIN_BYTES: Final = 32  # RFC 7518, section 3.2: as long as the hash of HS256
 
 
 class SettingsError(Exception):
@@ -163,8 +164,8 @@ def _events_url(value: str) -> str:
 
 
 def _secret_key(value: str) -> str:
-    if value and len(value.encode()) < SECRET_KEY_MIN_BYTES:
-        raise ValueError(f"at least {SECRET_KEY_MIN_BYTES} bytes, or empty to have one made")
+    if value and not is_usable(value):
+        raise ValueError(f"{KEY_RULE}; or empty to have a key made")
     return value
 
 
@@ -173,10 +174,10 @@ def _items(value: str) -> list[str]:
 
 
 def _secret_keys(value: str) -> tuple[str, ...]:
-    keys = _items(value)
-    if any(len(key.encode()) < SECRET_KEY_MIN_BYTES for key in keys):
-        raise ValueError(f"comma-separated keys of at least {SECRET_KEY_MIN_BYTES} bytes each")
-    return tuple(keys)
+    keys = tuple(item.strip() for item in value.split(",") if item)
+    if not all(is_usable(key) for key in keys):
+        raise ValueError(f"comma-separated keys, each of {KEY_RULE}")
+    return keys
 
 
 def _origins(value: str) -> tuple[str, ...]:
@@ -237,7 +238,8 @@ VARIABLES: Final = (
         "SECRET_KEY",
         "",
         _secret_key,
-        "JWT key, at least 32 bytes; empty: made once, kept beside the SQLite file",
+        "JWT key, at least 32 bytes, no white space at its ends, not a PEM or SSH key; empty: made once, kept beside the "
+        "SQLite file",
     ),
     _Variable("SECRET_KEYS_OLD", "", _secret_keys, "comma-separated keys still accepted when verifying"),
     _Variable("WS_HOST", "127.0.0.1", _hosts, "address of the WebSocket server, or several: `0.0.0.0,::`"),

@@ -17,6 +17,7 @@ from jwt.algorithms import HMACAlgorithm
 
 from shared.clock import Clock
 from shared.errors import TokenRejected, TokenWithoutUser
+from shared.signing_keys import KEY_RULE, is_usable
 from shared.strict_json import decode
 
 TokenType = Literal["access", "refresh"]
@@ -159,7 +160,7 @@ def load_or_make_key(path: Path) -> str:
 
     Raises:
         OSError: the folder cannot be written.
-        ValueError: the file holds no key.
+        ValueError: the file holds no key that can be used.
     """
     if not path.exists():
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
@@ -172,7 +173,7 @@ def load_or_make_key(path: Path) -> str:
                 os.link(name, path)
         finally:
             os.unlink(name)
-    key = path.read_text().strip()
-    if len(key) < 32:
-        raise ValueError(f"{path} holds no key of at least 32 characters")
+    key = path.read_text("utf-8").removesuffix("\n").removesuffix("\r")  # as an editor leaves it
+    if not is_usable(key):
+        raise ValueError(f"{path} holds none, expected {KEY_RULE}")
     return key

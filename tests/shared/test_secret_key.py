@@ -87,7 +87,10 @@ def test_key_made_by_an_operator_is_taken_without_its_line_break(tmp_path: Path)
     assert load_or_make_key(path) == "k" * 40
 
 
-@pytest.mark.parametrize("content", ["", "short", "k" * 31 + "\n", " " * 100])
+@pytest.mark.parametrize(
+    "content",
+    ["", "short", "k" * 31 + "\n", " " * 100, "k" * 40 + " \n", "\n" + "k" * 40, "ssh-rsa " + "k" * 40],
+)
 def test_file_without_a_key_is_refused_and_left_alone(tmp_path: Path, content: str) -> None:
     path = tmp_path / "key"
     path.write_text(content)
