@@ -58,6 +58,20 @@ def wide_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
+@pytest.fixture(scope="session")
+def system_without_uvloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """As ``system``, on asyncio's own event loop."""
+    with running(tmp_path_factory.mktemp("plain"), uvloop=False, MESSAGES_PER_SECOND="0") as system:
+        yield system
+
+
+@pytest.fixture(params=["system", "system_without_uvloop"], ids=["uvloop", "asyncio"])
+def each_system(request: pytest.FixtureRequest) -> System:
+    """Both, one after the other."""
+    system: System = request.getfixturevalue(request.param)
+    return system
+
+
 @pytest.fixture
 def account(system: System) -> Account:
     return new_account(system)

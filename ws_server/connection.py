@@ -32,13 +32,25 @@ from ws_server import protocol
 from ws_server.commands import COMMANDS
 from ws_server.deadlines import Deadline, Deadlines
 from ws_server.hub import Hub, Push
-from ws_server.protocol import NO_ENVELOPE, Auth, BadRequest, CloseCode, Envelope, Request
+from ws_server.protocol import (
+    NO_ENVELOPE,
+    All,
+    Auth,
+    BadRequest,
+    CloseCode,
+    Envelope,
+    Ping,
+    Read,
+    Request,
+    Sync,
+)
 from ws_server.rate_limit import MessageRate
 from ws_server.transport import Socket
 
 AUTH_MAX_BYTES: Final = 8192  # of a message before authentication
 _STREAM_TIMEOUT: Final = 10.0  # for the feed to bring by what is already committed
 _EXPIRY_NOTICE: Final = 60
+_CHANGE_NOTHING: Final = (All, Ping, Read, Sync)
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -81,6 +93,7 @@ class Connection:
         "_cursor",
         "_deadline",
         "_expected",
+        "_gone",
         "_held",
         "_held_bytes",
         "_leaving",
@@ -113,6 +126,7 @@ class Connection:
         self._busy = False
         self._leaving: tuple[CloseCode, str] | None = None  # once the request in progress is answered
         self._closing = False
+        self._gone = False  # the client hears nothing any more; what it sent before is carried out
 
     def begin(self) -> None:
         """The socket is open: authentication has the rest of its time."""
@@ -148,10 +162,14 @@ class Connection:
             self._keep_to_rate()
             if isinstance(request, Auth):
                 await self._authenticate(request)
+            elif isinstance(request, BadRequest) and request.is_auth:
+                raise request.error
             else:
                 user_id = self._require_authenticated(request.envelope)
                 if isinstance(request, BadRequest):
                     raise request.error
+                if self._gone and isinstance(request, _CHANGE_NOTHING):
+                    raise _Ended
                 answer = await COMMANDS[type(request)](self, user_id, request)
                 if answer is not None:
                     self.send(protocol.with_id(answer, request.envelope.id))
@@ -164,6 +182,21 @@ class Connection:
 
     def on_binary(self) -> None:
         self.start_closing(CloseCode.BINARY, "text frames only")
+
+    def on_control(self) -> None:
+        if self._closing or self._gone:
+            return
+        self._rate.count(time.monotonic())
+        if self._rate.is_ignored:
+            self.start_closing(CloseCode.RATE_LIMIT_IGNORED, "rate limit ignored")
+        elif self._socket.buffered > self._buffer_limit:
+            self.start_closing(CloseCode.TOO_SLOW, "too slow a reader")
+
+    def on_gone(self) -> None:
+        """What waits for its place in the stream need not: nobody will see it."""
+        self._gone = True
+        if self._waiter is not None and not self._waiter[1].done():
+            self._waiter[1].set_result(None)
 
     def on_lost(self) -> None:
         self._closing = True
@@ -185,6 +218,8 @@ class Connection:
             case TaskbeamError():
                 if isinstance(error, Unavailable):
                     log.warning("unavailable: %s", error.reason)
+                    if self._gone:  # what is left would each wait as long as this one did
+                        self.start_closing(CloseCode.RESTARTS, "unavailable")
                 self.send(protocol.error_frame(error, envelope))
             case _:
                 ref = secrets.token_hex(8)
@@ -195,7 +230,7 @@ class Connection:
         """Raises Throttled, or _Ended when the client does not care."""
         wait = self._rate.wait(time.monotonic())
         if wait:
-            if self._rate.ignored:
+            if self._rate.is_ignored:
                 self._end(CloseCode.RATE_LIMIT_IGNORED, "rate limit ignored")
             raise Throttled(math.ceil(wait * 1000) / 1000)  # never a moment too early
 
@@ -361,7 +396,7 @@ class Connection:
 
     async def _stream_reaches(self, seq: int) -> None:
         """Wait until the feed has brought by a change that is known to be committed."""
-        if (self._held[-1].change.seq if self._held else self._cursor) >= seq:
+        if self._gone or (self._held[-1].change.seq if self._held else self._cursor) >= seq:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -382,7 +417,7 @@ class Connection:
 
     def on_change(self, push: Push) -> None:
         """Called by the hub with every change of the user, in order."""
-        if self._closing or push.change.seq <= self._cursor:
+        if self._closing or self._gone or push.change.seq <= self._cursor:
             return
         if self._held is None:
             self._deliver(push)
@@ -408,15 +443,19 @@ class Connection:
         if self._expected is not None and change.origin == self._expected.origin:
             self.send(protocol.with_id(push.frame, self._expected.request_id))
         elif self._push:
-            limit = self.context.settings.max_buffer_bytes + self._answer_bytes
-            if self._socket.buffered > limit:
+            if self._socket.buffered > self._buffer_limit:
                 self.start_closing(CloseCode.TOO_SLOW, "too slow a reader")
             elif not self._closing:
                 self._socket.send_on_the_wire(push.on_the_wire)
 
+    @property
+    def _buffer_limit(self) -> int:
+        """Bytes that may wait to be sent, beside the last answer, which was asked for."""
+        return self.context.settings.max_buffer_bytes + self._answer_bytes
+
     def send(self, frame: bytes) -> None:
         """Send an answer now. What waits is bounded: no request is read before the buffer has drained."""
-        if not self._closing:
+        if not self._closing and not self._gone:
             self._answer_bytes += len(frame)
             self._socket.send(frame)
 
@@ -428,10 +467,10 @@ class Connection:
             self.start_closing(code, reason)
 
     def start_closing(self, code: CloseCode, reason: str) -> None:
-        """Send no more, and close; where that can't be delivered within 10 s the connection is cut."""
+        """Send no more, and close. A peer that takes what waits, however slowly, gets it; one that is too slow has 10 s."""
         if not self._closing:
             self._closing = True
-            self._socket.close(code, reason)
+            self._socket.close(code, reason, patient=code is not CloseCode.TOO_SLOW)
 
     def _end(self, code: CloseCode, reason: str) -> NoReturn:
         """Raises _Ended."""

@@ -15,6 +15,7 @@ try:
 except ImportError:
     from websockets.utils import apply_mask
 
+PONG_BYTE: Final = b"\x8a"  # the first of a pong frame
 _WHOLE_TEXT: Final = 0x81  # the last frame of its message, and the first
 _MASKED: Final = 0x80
 _TWO_BYTES: Final = 126  # say the size, or, one above this, eight

@@ -20,7 +20,8 @@ from websockets.http11 import Request, Response
 
 from ws_server.deadlines import Deadline
 from ws_server.http_answers import refusal
-from ws_server.transport import CLOSE_SECONDS, Listener, Socket
+from ws_server.listener import Listener
+from ws_server.transport import Socket
 
 _HEAD_MAX_BYTES: Final = 16384
 _REQUEST_LINE_MAX_BYTES: Final = 8192
@@ -233,7 +234,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport.resume_reading()
         deadlines = self._port.listener.deadlines
         deadlines.cancel(self._deadline)
-        self._deadline = deadlines.after(CLOSE_SECONDS, self.abort)
+        self._deadline = deadlines.after(self._port.listener.periods.close, self.abort)
 
     def _drop(self, count: int) -> None:
         self._dropped += count

@@ -21,9 +21,10 @@ from ws_server.connection import AUTH_MAX_BYTES, Connection, Context
 from ws_server.deadlines import Deadlines
 from ws_server.http_port import HttpPort
 from ws_server.hub import Hub
+from ws_server.listener import Listener, Rules
 from ws_server.protocol import CloseCode
 from ws_server.routes import Routes
-from ws_server.transport import Listener, Rules, Socket
+from ws_server.transport import Socket
 
 PROCESS: Final = "ws_server"
 _DRAIN_TIMEOUT: Final = 12.0  # supervisord.conf's stopwaitsecs is above it
@@ -72,12 +73,6 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
 async def _drain(acceptor: Acceptor, port: HttpPort, hub: Hub, code: CloseCode) -> None:
     acceptor.close()
     port.stop()
-    listener = port.listener
     hub.close_all(code, "the server is stopping")
-    try:
-        async with asyncio.timeout(_DRAIN_TIMEOUT):
-            await listener.wait_empty()
-    except TimeoutError:
-        log.warning("cut %d connections that did not close in time", len(listener.sockets))
-        for socket in listener.sockets:
-            socket.abort()
+    if cut := await port.listener.drain(_DRAIN_TIMEOUT):
+        log.warning("cut %d connections that did not close in time", cut)

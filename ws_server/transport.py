@@ -1,98 +1,105 @@
 """A WebSocket server connection on the Sans-I/O core of `websockets`, without a task of its own.
 
 The library's own asyncio connection keeps two tasks, several futures and a queue for each socket, idle or
-not. Here an idle socket is the transport, the parser and one small object, and a message becomes a task only
-when its work waits more than once. What the library's server does besides parsing is done here as it does it:
-reassembly, back-pressure both ways, keep-alive, and the closing handshake with its deadline. The opening
-handshake comes before, in ``ws_server.http_port``.
+not. Here an idle socket is the transport, the parser and one small object. What the library's server does besides
+parsing is done here: reassembly, back-pressure both ways, keep-alive, and the closing handshake with its deadline.
+The opening handshake comes before, in ``ws_server.http_port``.
+
+Unlike there, what was received before a close frame, or before the end of the stream, is carried out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import types
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Final, NamedTuple, Protocol, cast
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
-from websockets.protocol import Protocol as Parser
 
-from ws_server.deadlines import Deadline, Deadlines
-from ws_server.frames import size_on_the_wire, sole_text, text_on_the_wire
+from ws_server.deadlines import Deadline
+from ws_server.frames import PONG_BYTE, size_on_the_wire, sole_text, text_on_the_wire
+from ws_server.inbox import AT_ONCE, INBOX_HIGH, INBOX_LOW, Inbox
+from ws_server.keep_alive import Ping, unsent
 
-CLOSE_SECONDS: Final = 10.0  # for the peer to answer a close frame; then the connection is cut
-PING_SECONDS: Final = 20.0  # between two keep-alive pings; the answer must come before the next one
+if TYPE_CHECKING:
+    from ws_server.listener import Listener
+
 WRITE_HIGH_BYTES: Final = 65536  # above this, the next message waits for the reader
-_INBOX_HIGH: Final = 16  # messages that wait, before reading from the network stops
-_INBOX_LOW: Final = 4
-_AT_ONCE: Final = 16  # messages of one socket, before it is another's turn
+_SLICE_BYTES: Final = (
+    2048  # given to the parser at a time: a few hundred frames at most, so a few milliseconds
+)
 _FRAGMENTS_MAX: Final = 4096  # of one message
+_SHORT_FRAGMENT: Final = 16  # bytes; one below this, but for the last of its message, counts as a message
+_CLOSE_FRAME_MAX: Final = 127
+_REST_MAX_BYTES: Final = 65536
+_LEFT_OVER_MAX_BYTES: Final = 4 << 20  # read after our close frame, while the answer to it does not come
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
+_CONTROL: Final = (Opcode.PING, Opcode.PONG)
 
 log = logging.getLogger(__name__)
 
 
-Work = Coroutine[Any, Any, None]
+class _Fragments:
+    """A message of which the end has not come yet."""
+
+    __slots__ = ("count", "data", "opcode")
+
+    def __init__(self, opcode: Opcode) -> None:
+        self.opcode = opcode
+        self.data = bytearray()
+        self.count = 0
 
 
-class Handler(Protocol):
-    """What a socket's messages are for. One message after the other: the work that ``on_message`` returns is
-    done before the next; it returns ``None`` when all is done already.
-
-    Most work waits once, for the store. So it becomes a task only when it waits a second time: before that
-    there is no ``asyncio.current_task()``, which ``asyncio.timeout`` needs.
-    """
-
-    def on_message(self, message: str) -> Work | None: ...
-    def on_binary(self) -> None: ...
-    def on_lost(self) -> None: ...
-
-
-class Rules(NamedTuple):
-    """What all sockets share: ``make_parser`` makes one of an open server connection, ``handler`` begins the life
-    of a socket."""
-
-    make_parser: Callable[[], Parser]
-    handler: Callable[[Socket], Handler]
-
-
-class Socket(asyncio.Protocol):
+class Socket(Inbox, asyncio.Protocol):
     """One connection, after the opening handshake. ``opened`` is the ``loop.time()`` of the TCP connection."""
 
     __slots__ = (
         "_deadline",
-        "_ending",
         "_fragments",
-        "_handler",
-        "_inbox",
+        "_input_ended",
+        "_is_gone",
+        "_is_lost",
+        "_left_over",
         "_listener",
+        "_may_send",
+        "_ping",
         "_pinged",
+        "_pong",
         "_protocol",
+        "_refuses",
+        "_taken",
         "_transport",
+        "_unfed",
         "_unparsed",
-        "_work",
-        "_writing_paused",
+        "_written",
         "opened",
     )
 
     def __init__(self, listener: Listener, transport: asyncio.Transport, opened: float) -> None:
+        super().__init__()
         self._listener = listener
         self._transport = transport
         self._protocol = listener.rules.make_parser()
-        self._handler: Handler | None = None
         self.opened = opened
+        self._unfed: bytes | None = None  # received, and not given to the parser yet
         self._unparsed = 0  # bytes that the parser was given, less those of the frames that it found
-        self._fragments: list[Frame] | None = None
-        self._inbox: deque[str] | None = None  # messages that wait for the one in hand, or for the reader
-        self._work: Work | asyncio.Task[None] | None = None  # of the message in hand
-        self._deadline: Deadline | None = None  # of the closing handshake
-        self._ending = False
-        self._writing_paused = False
-        self._pinged = False
+        self._fragments: _Fragments | None = None
+        self._input_ended = False  # the peer has closed its side of the TCP connection
+        self._may_send = True
+        self._refuses = False  # no further message is carried out: we have ended the connection
+        self._is_gone = False  # the peer has closed the connection; what it sent before is carried out
+        self._is_lost = False  # there is no connection any more
+        self._left_over = 0  # bytes that came after our close frame
+        self._deadline: Deadline | None = None  # of the end
+        self._written = 0  # bytes, since the handshake
+        self._taken = 0  # of these, by the peer, when the end was looked at last
+        self._pinged = False  # and nothing heard since
+        self._ping: Ping | None = None  # the last one
+        self._pong: bytes | None = None  # the answer to the latest ping, while the reader is slow
 
     # What the handler uses
 
@@ -102,8 +109,9 @@ class Socket(asyncio.Protocol):
         return self._transport.get_write_buffer_size()
 
     @property
-    def is_open(self) -> bool:
-        return self._protocol.state is OPEN
+    def is_ending(self) -> bool:
+        """Nothing more will be sent."""
+        return not self._may_send
 
     def allow_message_bytes(self, size: int) -> None:
         """The largest message from now on; a larger one ends the connection (1009)."""
@@ -111,33 +119,48 @@ class Socket(asyncio.Protocol):
 
     def send(self, text: bytes) -> None:
         """Send a text message, now; does nothing once the connection is closing."""
-        if self._protocol.state is OPEN:
-            self._transport.write(text_on_the_wire(text))
+        self.send_on_the_wire(text_on_the_wire(text))
 
     def send_on_the_wire(self, data: bytes) -> None:
         """As ``send``, with the bytes that ``text_on_the_wire`` made."""
-        if self._protocol.state is OPEN:
+        if self._may_send and not self._transport.is_closing():
+            self._written += len(data)
             self._transport.write(data)
 
-    def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake, behind what waits to be sent."""
-        if self._protocol.state is OPEN:
+    def close(self, code: int, reason: str, *, patient: bool = True) -> None:
+        """Begin the closing handshake, behind what waits to be sent, and carry out no further message.
+
+        Args:
+            patient: a peer that takes what waits, however slowly, gets it.
+        """
+        self._refuse()
+        if self._may_send:
             self._protocol.send_close(code, reason)
             self._flush()
-            self._expect_end()
+            self._may_send = False
+            self._expect_end(patient=patient)
+            if self._input_ended:
+                self._transport.close()  # once all is sent
 
     def keep_alive(self) -> None:
-        """Send a ping; a peer that has not answered the last one is given up (1011)."""
-        if self._protocol.state is not OPEN:
+        """Send a ping; a peer that neither answers nor reads is given up (1011)."""
+        if not self._may_send or self._deadline is not None:
             return
-        if self._pinged:
-            self._protocol.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
-            self._flush()
-            self._expect_end()
-        else:
-            self._pinged = True
+        waiting = unsent(self._transport)
+        if not self._pinged or self._ping is None:
+            answered = 0 if self._ping is None else self._ping.end
+            taken = self._written - waiting
             self._protocol.send_ping(b"")
             self._flush()
+            self._pinged = True
+            self._ping = Ping(self._written, taken if waiting else self._written, answered)
+        elif not self._ping.look(self._written - waiting):
+            log.info(
+                "gave up a connection of %s: nothing was heard of it; %d bytes were waiting",
+                self._transport.get_extra_info("peername"),
+                waiting,
+            )
+            self._fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -154,227 +177,266 @@ class Socket(asyncio.Protocol):
     # asyncio.Protocol
 
     def data_received(self, data: bytes) -> None:
-        if self._unparsed == 0 and self._fragments is None:
+        if self._unparsed == 0 and self._fragments is None and self._unfed is None and not self._is_gone:
             text = sole_text(data, self._protocol.max_message_size)
             if text is not None:
                 self._pinged = False
                 self._on_message(_TEXT, text, at_once=True)
                 return
-        self._unparsed += len(data)
-        self._protocol.receive_data(data)
-        self._received()
+        if self._refuses:
+            self._left_over += len(data)
+            if self._left_over > _LEFT_OVER_MAX_BYTES:
+                self.abort()
+                return
+        if self._unfed is None:
+            self._feed(data)
+        else:
+            self._unfed += data
 
-    def eof_received(self) -> None:
-        self._protocol.receive_eof()
-        self._received()
+    def eof_received(self) -> bool:
+        """Keep our side open: what was received is carried out, and answered to a peer that still reads."""
+        if not self._may_send:
+            return False
+        self._input_ended = True
+        self._expect_end()
+        self.on_idle()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._protocol.receive_eof()  # idempotent; afterwards the state is CLOSED
+        self._is_lost = True
+        self._may_send = False
+        if exc is not None and not self._input_ended and not self._is_gone and not self._refuses:
+            self._receive_rest()
+        self._input_ended = True
         self._set_deadline(None)
-        self.resume_writing()
-        self._listener.sockets.discard(self)
-        if self._handler is not None:
-            self._handler.on_lost()
-        self._listener.socket_lost()
+        self._peer_is_gone()
+        if self._unfed is not None or not self.is_idle:
+            self._set_deadline(self._listener.deadlines.after(self._listener.periods.work, self._give_up))
+        self.on_idle()
+
+    def _receive_rest(self) -> None:
+        """Where sending failed, the transport has not read what the kernel had received before."""
+        socket = self._transport.get_extra_info("socket")
+        with suppress(OSError):
+            if rest := os.read(socket.fileno(), _REST_MAX_BYTES):
+                self.data_received(rest)
 
     def pause_writing(self) -> None:
-        self._writing_paused = True
+        if not self._is_gone:
+            self.hold()
 
     def resume_writing(self) -> None:
-        self._writing_paused = False
-        if self._inbox:
-            self._listener.loop.call_soon(self._work_off)
+        if self._pong is not None and self._may_send:
+            self._write(self._pong)
+        self._pong = None
+        self.release()
 
     # Input
 
-    def _received(self) -> None:
-        events = self._protocol.events_received()
-        self._flush()  # pongs, the echo of a close frame
-        for number, event in enumerate(events):
-            frame = cast(Frame, event)
+    def _feed(self, data: bytes) -> None:
+        """Give what was received to the parser, until it is another's turn or too many messages wait."""
+        frames = 0
+        for start in range(0, len(data), _SLICE_BYTES):
+            if frames >= AT_ONCE or self.is_full:
+                self._unfed = data[start:]
+                self._transport.pause_reading()
+                if not self.is_full:
+                    self._listener.loop.call_soon(self._feed_on)
+                return
+            frames += self._parse(data[start : start + _SLICE_BYTES])
+
+    def _feed_on(self) -> None:
+        data, self._unfed = self._unfed, None
+        if data is not None:
+            self._feed(data)
+        self._read_on()
+        self.on_idle()
+
+    def _read_on(self) -> None:
+        if (
+            self._unfed is None
+            and (self._waiting is None or len(self._waiting) <= INBOX_LOW)
+            and not self._input_ended
+            and not self._transport.is_closing()
+            and not self._transport.is_reading()
+        ):
+            self._transport.resume_reading()
+
+    def _parse(self, data: bytes) -> int:
+        """Deal with the frames that are complete; returns their number."""
+        protocol = self._protocol
+        self._unparsed += len(data)
+        protocol.receive_data(data)
+        frames = cast(list[Frame], protocol.events_received())
+        if protocol.state is not OPEN:
+            self._may_send = False
+        self._flush()  # a pong, the echo of a close frame
+        if protocol.parser_exc is not None:
+            self._refuse()
+        for number, frame in enumerate(frames):
             self._unparsed -= size_on_the_wire(frame)
-            self._on_frame(frame, at_once=number < _AT_ONCE)
-        if self._protocol.close_expected():
+            self._on_frame(frame, at_once=number < AT_ONCE)
+        if protocol.close_expected():
             self._expect_end()
+        return len(frames)
 
     def _on_frame(self, frame: Frame, *, at_once: bool) -> None:
         self._pinged = False  # whatever came, the peer is alive
-        if frame.opcode is _TEXT or frame.opcode is _BINARY:
+        opcode, fragments = frame.opcode, self._fragments
+        if opcode is _TEXT or opcode is _BINARY:
             if frame.fin:
-                self._on_message(frame.opcode, frame.data, at_once)
-                frame.data = b""  # the parser keeps the last frame as long as the connection is silent
+                self._on_message(opcode, frame.data, at_once)
             else:
-                self._fragments = [frame]
-        elif frame.opcode is Opcode.CONT and self._fragments is not None:
-            self._fragments.append(frame)
-            if frame.fin:
-                fragments, self._fragments = self._fragments, None
-                self._on_message(
-                    fragments[0].opcode, b"".join(fragment.data for fragment in fragments), at_once
-                )
-                frame.data = b""
-            elif len(self._fragments) >= _FRAGMENTS_MAX:
-                self._fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+                fragments = self._fragments = _Fragments(opcode)
+                self._on_fragment(fragments, frame, at_once)
+            frame.data = b""  # the parser keeps the last frame as long as the connection is silent
+        elif opcode is Opcode.CONT and fragments is not None:
+            self._on_fragment(fragments, frame, at_once)
+            frame.data = b""
+        elif opcode is Opcode.CLOSE:
+            self._peer_is_gone()
+            self.on_idle()
+        elif opcode in _CONTROL and self._handler is not None:
+            self._handler.on_control()
+
+    def _on_fragment(self, fragments: _Fragments, frame: Frame, at_once: bool) -> None:
+        fragments.data += frame.data
+        fragments.count += 1
+        if frame.fin:
+            self._fragments = None
+            self._on_message(fragments.opcode, fragments.data, at_once)
+        elif fragments.count >= _FRAGMENTS_MAX:
+            self._fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
+        elif len(frame.data) < _SHORT_FRAGMENT and self._handler is not None:
+            self._handler.on_control()
 
     def _on_message(self, opcode: Opcode, data: bytes | bytearray | memoryview, at_once: bool) -> None:
-        if self._handler is None or self._protocol.state is not OPEN:
+        handler = self._handler
+        if handler is None or self._refuses:
             return
         if opcode is _BINARY:
-            self._handler.on_binary()
+            handler.on_binary()
             return
         try:
             message = str(data, "utf-8")
         except UnicodeDecodeError as error:
             self._fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
             return
-        if self._inbox is not None:
-            self._inbox.append(message)
-            if len(self._inbox) == _INBOX_HIGH:
-                self._transport.pause_reading()
-        elif self._work is None and at_once and not self._writing_paused:
-            self._take_up(self._handler, message)
+        self.put(handler, message, at_once)
+        if self._waiting is not None and len(self._waiting) == INBOX_HIGH:
+            self._transport.pause_reading()
+
+    # The inbox
+
+    def on_room(self) -> None:
+        if self._unfed is None:
+            self._read_on()
         else:
-            self._inbox = deque([message])
-            if not at_once:
-                self._listener.loop.call_soon(self._work_off)
+            self._listener.loop.call_soon(self._feed_on)
 
-    def _take_up(self, handler: Handler, message: str) -> None:
-        """Do the message's work up to where it waits, if it does."""
-        try:
-            work = handler.on_message(message)
-            if work is None:
-                return
-            awaited = work.send(None)
-        except StopIteration:
-            return
-        except Exception:  # noqa: BLE001 - the log has it
-            self._on_defect()
-            return
-        if isinstance(awaited, asyncio.Future):
-            self._work = work
-            awaited.add_done_callback(self._go_on)
-        else:
-            self._work = self._listener.loop.create_task(self._end_as_task(_rest_of(work, awaited)))
-
-    def _go_on(self, awaited: asyncio.Future[Any]) -> None:
-        """What the work waited for is there."""
-        work = cast(Work, self._work)
-        try:
-            next_awaited = work.send(None)
-        except StopIteration:
-            self._work_done()
-        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - as above
-            self._on_defect()
-            self._work_done()
-        else:
-            self._work = self._listener.loop.create_task(self._end_as_task(_rest_of(work, next_awaited)))
-
-    async def _end_as_task(self, rest: Awaitable[None]) -> None:
-        try:
-            await rest
-        except Exception:  # noqa: BLE001 - the log has it
-            self._on_defect()
-        finally:
-            self._work_done()
-
-    def _work_done(self) -> None:
-        self._work = None
-        if self._inbox is not None:
-            self._work_off()
-
-    def _work_off(self) -> None:
-        """Take up one message after the other until one waits, or the reader is too slow, or none is left."""
-        for _ in range(_AT_ONCE):
-            if self._work is not None or self._writing_paused or self._inbox is None:
-                return
-            if not self._inbox or self._handler is None or self._protocol.state is not OPEN:
-                self._inbox = None
-                if not self._transport.is_closing() and not self._transport.is_reading():
-                    self._transport.resume_reading()  # for the answer to a close frame
-                return
-            message = self._inbox.popleft()
-            if len(self._inbox) == _INBOX_LOW and not self._transport.is_reading():
-                self._transport.resume_reading()
-            self._take_up(self._handler, message)
-        self._listener.loop.call_soon(self._work_off)  # now it is the other sockets' turn
-
-    def _on_defect(self) -> None:
-        log.exception("a connection's handler failed")
+    def on_defect(self) -> None:
         self._fail(CloseCode.INTERNAL_ERROR, "")
+
+    def on_idle(self) -> None:
+        if not self._input_ended and not self._is_gone:
+            return
+        if self._unfed is not None or not self.is_idle:
+            return
+        if self._is_lost:
+            self._free()
+        elif self._is_gone:
+            self._leave()
+        else:
+            self._may_send = False
+            self._peer_is_gone()
+            self._leave()
+            self._transport.close()  # once all is sent
 
     # Output
 
+    def _write(self, data: bytes) -> None:
+        self._written += len(data)
+        self._transport.write(data)
+
     def _flush(self) -> None:
+        """Send what the parser wants sent. Of its pongs only the latest is needed (RFC 6455, 5.5.3)."""
+        pong: bytes | None = None
         for data in self._protocol.data_to_send():
-            if data:
-                self._transport.write(data)
+            if self._is_lost:
+                continue
+            if data.startswith(PONG_BYTE):
+                pong = data
+            elif data:
+                self._write(data)
             elif self._transport.can_write_eof():
                 try:
                     self._transport.write_eof()
                 except (OSError, RuntimeError):  # the peer was faster
                     self._transport.abort()
+        if pong is not None and self._may_send:
+            if self._held:
+                self._pong = pong
+            else:
+                self._write(pong)
+
+    # The end
 
     def _fail(self, code: CloseCode, reason: str) -> None:
-        self._protocol.fail(code, reason)
-        self._flush()
-        self._expect_end()
+        self._refuse()
+        if self._may_send:
+            self._protocol.fail(code, reason)
+            self._flush()
+            self._may_send = False
+            self._expect_end()
 
-    def _expect_end(self) -> None:
-        """The peer has its time to end the connection, whatever it still sends."""
-        if not self._ending:
-            self._ending = True
-            self._set_deadline(self._listener.deadlines.after(CLOSE_SECONDS, self.abort))
+    def _refuse(self) -> None:
+        """Carry out no further message; whatever comes is read for the answer to the close frame alone."""
+        self._refuses = True
+        self.drop_waiting()
+        self._listener.loop.call_soon(self._feed_on)
+
+    def _give_up(self) -> None:
+        log.info("a client had left; the rest of what it had sent took too long, and is dropped")
+        self._refuse()
+
+    def _peer_is_gone(self) -> None:
+        """It has closed the connection, or was cut off: nobody hears the answers to what it sent before."""
+        if not self._is_gone:
+            self._is_gone = True
+            if self._handler is not None:
+                self._handler.on_gone()
+            self._pong = None
+            self.release()
+
+    def _expect_end(self, *, patient: bool = True) -> None:
+        """The peer has its time to end the connection, whatever it still sends, from when it has had all frames."""
+        if self._deadline is None:
+            waiting = unsent(self._transport)
+            self._taken = self._written - (waiting if waiting > _CLOSE_FRAME_MAX else 0)
+            look = self._look_at_end if patient else self.abort
+            self._set_deadline(self._listener.deadlines.after(self._listener.periods.close, look))
+
+    def _look_at_end(self) -> None:
+        """Cut the connection, unless bytes still leave, or an answer is still being made."""
+        taken = self._written - unsent(self._transport)
+        if taken > self._taken or (self._may_send and not self.is_idle and not self.buffered):
+            self._taken = taken
+            self._deadline = self._listener.deadlines.after(self._listener.periods.close, self._look_at_end)
+        else:
+            self.abort()
 
     def _set_deadline(self, deadline: Deadline | None) -> None:
         self._listener.deadlines.cancel(self._deadline)
         self._deadline = deadline
 
+    def _leave(self) -> None:
+        if self._handler is not None:
+            self._handler.on_lost()
+            self._handler = None
 
-@types.coroutine
-def _rest_of(work: Work, awaited: object) -> Generator[Any, Any, None]:
-    """What is left of work that was begun by hand and has come to wait for something."""
-    while True:
-        error: BaseException | None = None
-        try:
-            yield awaited
-        except GeneratorExit:
-            work.close()
-            raise
-        except BaseException as failure:  # noqa: BLE001 - of what it waits for: that is for the work to deal with
-            error = failure
-        try:
-            awaited = work.send(None) if error is None else work.throw(error)
-        except StopIteration:
-            return
-
-
-class Listener:
-    """All open sockets of a server, and their keep-alive."""
-
-    def __init__(self, rules: Rules, deadlines: Deadlines) -> None:
-        self.rules = rules
-        self.deadlines = deadlines
-        self.loop = asyncio.get_running_loop()
-        self.sockets: set[Socket] = set()
-        self._empty: asyncio.Future[None] | None = None
-
-    async def keep_alive(self) -> None:
-        """Ping every socket once in ``PING_SECONDS``, evenly spread; to be run as one supervised task."""
-        while True:
-            sockets = list(self.sockets)
-            share = max(1, len(sockets) // 200)
-            pause = PING_SECONDS * share / max(share, len(sockets))
-            for start in range(0, max(1, len(sockets)), share):
-                for socket in sockets[start : start + share]:
-                    socket.keep_alive()
-                await asyncio.sleep(pause)
-
-    def socket_lost(self) -> None:
-        if self._empty is not None and not self.sockets and not self._empty.done():
-            self._empty.set_result(None)
-
-    async def wait_empty(self) -> None:
-        """Wait until the last socket has ended."""
-        if self.sockets:
-            self._empty = self.loop.create_future()
-            await self._empty
+    def _free(self) -> None:
+        """Cut the circles of references, so that the memory is free at once: the collector seldom comes by."""
+        self._leave()
+        self._set_deadline(None)
+        vars(self._protocol).clear()  # its parser, a generator, refers to it
+        self._listener.remove(self)

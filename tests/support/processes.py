@@ -97,13 +97,16 @@ class Process:
 
 @dataclass
 class System:
-    """One gateway and some WebSocket workers on one database."""
+    """One gateway and some WebSocket workers on one database; without ``uvloop`` on asyncio's own loop."""
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
     workers: int = 1
+    uvloop: bool = True
 
     def __post_init__(self) -> None:
+        if not self.uvloop:
+            self.environ = {**self.environ, "PYTHONPATH": str(_hide_uvloop(self.folder))}
         ws_port, rest_port = free_port(), free_port()
         self.environ = {
             **os.environ,
@@ -137,13 +140,21 @@ class System:
         return "".join(f"--- {process.log.name}\n{process.log.read_text()}" for process in self.processes)
 
 
+def _hide_uvloop(folder: Path) -> Path:
+    """A folder for PYTHONPATH with which the processes find none: it is used wherever it is installed."""
+    path = folder / "without_uvloop"
+    path.mkdir(exist_ok=True)
+    (path / "uvloop.py").write_text("raise ImportError('hidden by a test')\n")
+    return path
+
+
 @contextmanager
-def running(folder: Path, workers: int = 1, **environ: str) -> Iterator[System]:
+def running(folder: Path, workers: int = 1, *, uvloop: bool = True, **environ: str) -> Iterator[System]:
     """A system that runs; at the end every process must still be there and stop with status 0.
 
     Keyword arguments are settings without their prefix: ``MESSAGES_PER_SECOND="0"``.
     """
-    system = System(folder, {f"TASKBEAM_{name}": value for name, value in environ.items()}, workers)
+    system = System(folder, {f"TASKBEAM_{name}": value for name, value in environ.items()}, workers, uvloop)
     try:
         for process in system.processes:  # at once, as under supervisord
             process.start(ready=False)

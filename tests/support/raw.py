@@ -21,6 +21,20 @@ PONG: Final = 0xA
 CONTINUATION: Final = 0x0
 
 
+def client_frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
+    """The bytes of a masked frame."""
+    mask = os.urandom(4)
+    if len(payload) < 126:
+        length = struct.pack("!B", 0x80 | len(payload))
+    elif len(payload) < 2**16:
+        length = struct.pack("!BH", 0x80 | 126, len(payload))
+    else:
+        length = struct.pack("!BQ", 0x80 | 127, len(payload))
+    repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
+    masked = (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(len(payload), "big")
+    return bytes([0x80 * final | opcode]) + length + mask + masked
+
+
 class RawSocket:
     """One TCP connection to the first WebSocket port; every wait is bounded by ``timeout``."""
 
@@ -54,18 +68,7 @@ class RawSocket:
         return int(head.split()[1])
 
     def send_frame(self, opcode: int, payload: bytes, *, final: bool = True) -> None:
-        mask = os.urandom(4)
-        if len(payload) < 126:
-            length = struct.pack("!B", 0x80 | len(payload))
-        elif len(payload) < 2**16:
-            length = struct.pack("!BH", 0x80 | 126, len(payload))
-        else:
-            length = struct.pack("!BQ", 0x80 | 127, len(payload))
-        repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
-        masked = (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(
-            len(payload), "big"
-        )
-        self.send(bytes([0x80 * final | opcode]) + length + mask + masked)
+        self.send(client_frame(opcode, payload, final=final))
 
     def send_json(self, message: object) -> None:
         self.send_frame(TEXT, json.dumps(message).encode())

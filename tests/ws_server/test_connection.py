@@ -9,9 +9,12 @@ import msgspec
 import pytest
 
 from shared.accounts import Identity
-from shared.models import Change, TaskPage, TaskQuery, User
+from shared.errors import TokenRejected, Unavailable
+from shared.models import Change, StoredTask, TaskPage, TaskQuery, User, Written
 from shared.settings import load_settings
-from shared.tokens import Token
+from shared.store import Revocation
+from shared.tokens import BLACKLISTED, Token
+from tests.support.waiting import until
 from ws_server.connection import Connection, Context
 from ws_server.deadlines import Deadlines
 from ws_server.hub import Hub
@@ -25,6 +28,9 @@ class Backend:
 
     buffered = 0
     epoch = "e"
+    is_revoked = False
+    unavailable = False
+    writes = 0
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
@@ -38,7 +44,7 @@ class Backend:
     def send_on_the_wire(self, data: bytes) -> None:
         self.send(data[data.index(b"{") :])
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, *, patient: bool = True) -> None:
         self.closed_with.append(code)
 
     def allow_message_bytes(self, size: int) -> None: ...
@@ -49,7 +55,18 @@ class Backend:
         return Token("access", USER, "j", 0, 4_000_000_000, None)
 
     async def identify(self, token: Token) -> Identity:
+        if self.is_revoked:
+            raise TokenRejected(BLACKLISTED)
         return Identity(User(USER, "u", "", True, ""), await self._answered())
+
+    async def create(self, user_id: int, data: dict[str, object], *, origin: int) -> Written:
+        self.writes += 1
+        if self.unavailable:
+            raise Unavailable("the disk is full")
+        seq = await self._answered()
+        return Written(StoredTask("id", b"{}"), Change(seq, user_id, seq, "create", "id", b"{}", origin))
+
+    def look(self) -> None: ...
 
     async def find(self, user_id: int, query: TaskQuery) -> TaskPage:
         return TaskPage(b"[]", 0, await self._answered())
@@ -139,3 +156,80 @@ async def test_more_news_than_may_wait_ends_the_connection(client: Client) -> No
     client.backend.answer.set_result(111)
     await listing
     assert client.seqs == [100], "nothing after the close"
+
+
+async def test_token_that_is_revoked_while_it_is_authenticated_ends_the_session(client: Client) -> None:
+    auth = client.asks('{"type":"auth","token":"t"}')
+    await asyncio.sleep(0)
+    client.hub.on_revocations([Revocation(USER, None)])
+    client.backend.is_revoked = True  # what the store had said before was older
+    client.backend.answer.set_result(1)
+    await auth
+    await until(lambda: client.backend.closed_with == [4403], 5, "the session ends")
+
+
+async def test_revocation_before_the_authentication_began_does_not_concern_it(client: Client) -> None:
+    await client.authenticate(1)
+    client.backend.is_revoked = True
+    client.hub.on_revocations([Revocation(USER + 1, None)])
+    await asyncio.sleep(0.02)
+    assert client.backend.closed_with == []
+
+
+CREATE = '{"mode":"create","data":{"task":"x"}}'
+
+
+async def test_write_of_a_client_that_has_gone_does_not_wait_for_its_place_in_the_stream(
+    client: Client,
+) -> None:
+    await client.authenticate(0)
+    for goes_before in (False, True):
+        client.connection._gone = False
+        writing = client.asks(CREATE)
+        await asyncio.sleep(0)
+        if goes_before:
+            client.connection.on_gone()
+        client.backend.answer.set_result(1)
+        await asyncio.sleep(0)
+        if not goes_before:
+            assert not writing.done()
+            client.connection.on_gone()
+        await asyncio.wait_for(writing, 1)
+    assert client.backend.writes == 2
+    assert len(client.backend.frames) == 1, "nothing is sent to one who has gone"
+
+
+async def test_requests_that_change_nothing_are_not_carried_out_for_who_has_gone(client: Client) -> None:
+    await client.authenticate(1)
+    client.connection.on_gone()
+    for mode in ("all", "ping", "read", "sync"):
+        await client.asks(f'{{"mode":"{mode}","task_id":"x","epoch":"e","since":0}}')
+    assert len(client.backend.frames) == 1
+
+
+async def test_revocation_ends_the_work_of_a_client_that_has_gone(client: Client) -> None:
+    await client.authenticate(1)
+    client.connection.on_gone()
+    client.backend.is_revoked = True
+    client.hub.on_revocations([Revocation(USER, None)])
+    await until(lambda: client.backend.closed_with == [4403], 5, "the session ends")
+    assert client.connection.on_message(CREATE) is None
+
+
+async def test_store_that_is_away_ends_the_work_of_a_client_that_has_gone(client: Client) -> None:
+    """Each of its writes would wait as long as the first one did."""
+    await client.authenticate(1)
+    client.connection.on_gone()
+    client.backend.unavailable = True
+    await client.asks(CREATE)
+    assert client.connection.on_message(CREATE) is None
+    assert client.backend.writes == 1
+
+
+async def test_who_has_gone_hears_no_changes(client: Client) -> None:
+    await client.authenticate(1)
+    client.connection.on_gone()
+    client.hears(2, 3)
+    assert client.seqs == [1]
+    client.connection.on_lost()
+    assert client.hub.connections_of(USER) == len(client.hub) == 0

@@ -17,7 +17,8 @@ from ws_server import transport
 from ws_server.deadlines import Deadlines
 from ws_server.frames import size_on_the_wire, sole_text, text_on_the_wire
 from ws_server.http_port import HttpPort
-from ws_server.transport import Listener, Rules, Socket
+from ws_server.listener import Listener, Rules
+from ws_server.transport import Socket
 
 SIZES = [0, 1, 125, 126, 127, 65_535, 65_536, 65_537]
 HANDSHAKE = (
@@ -90,6 +91,12 @@ class Heard:
     def on_binary(self) -> None:
         self.messages.append("binary")
 
+    def on_control(self) -> None:
+        pass
+
+    def on_gone(self) -> None:
+        pass
+
     def on_lost(self) -> None:
         pass
 
@@ -109,6 +116,12 @@ class Wire:
 
     def set_write_buffer_limits(self, high: int) -> None:
         pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def get_extra_info(self, name: str) -> None:
+        return None
 
     def can_write_eof(self) -> bool:
         return False

@@ -6,12 +6,14 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 
+import psutil
+import pytest
 import websockets
 
 from tests.support.clients import Socket, connected, new_account
-from tests.support.frames import create
+from tests.support.frames import Frame, create
 from tests.support.processes import System
-from tests.support.raw import TEXT, raw_socket
+from tests.support.raw import CONTINUATION, PING, PONG, TEXT, raw_socket
 
 BURST = 10  # twice MESSAGES_PER_SECOND
 
@@ -28,8 +30,10 @@ async def test_too_many_messages_are_refused_with_the_time_to_wait(small_system:
         assert BURST - 1 <= len(answered) <= BURST + 2  # the auth message counts too
         assert list(refused[0]) == ["type", "message", "code", "mode", "retry_after", "id"]
         assert {(frame["code"], frame["mode"]) for frame in refused} == {("rate_limited", "ping")}
-        assert all(0 < frame["retry_after"] <= 0.2 for frame in refused)
-        await asyncio.sleep(refused[-1]["retry_after"])
+        waits = [frame["retry_after"] for frame in refused]
+        assert 0 < waits[0] <= 0.2
+        assert waits == sorted(waits), "each has a time of its own"
+        await asyncio.sleep(waits[0])
         assert (await socket.ask({"mode": "ping"}))["type"] == "pong"
 
 
@@ -52,6 +56,81 @@ def test_who_goes_on_sending_is_closed(small_system: System) -> None:
         for _ in range(1000 + 3 * BURST):
             raw.send_frame(TEXT, b'{"mode":"ping"}')
         assert raw.close_code() == 4029
+
+
+async def test_who_waits_as_told_is_not_closed(small_system: System) -> None:
+    """Eight loops on one connection, together refused more often than could be ignored at the same pace."""
+    account = new_account(small_system)
+    async with connected(small_system, account.access) as socket:
+        answers: dict[int, asyncio.Future[Frame]] = {}
+
+        async def loop(number: int) -> int:
+            refused = 0
+            for _ in range(4):
+                while True:
+                    answers[number] = asyncio.get_running_loop().create_future()
+                    await socket.send({"mode": "ping", "id": number})
+                    answer = await answers[number]
+                    if answer["type"] == "pong":
+                        break
+                    refused += 1
+                    await asyncio.sleep(answer["retry_after"])
+            return refused
+
+        async def listen() -> None:
+            while True:
+                frame = await socket.receive()
+                answers[frame["id"]].set_result(frame)
+
+        listening = asyncio.create_task(listen())
+        refusals = await asyncio.gather(*map(loop, range(8)))
+        listening.cancel()
+    assert 0 < sum(refusals) <= 40, "who waits as told is hardly refused again"
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG])
+@pytest.mark.parametrize("authenticated", [True, False], ids=["after auth", "before auth"])
+def test_control_frames_count_as_messages(small_system: System, opcode: int, authenticated: bool) -> None:
+    account = new_account(small_system)
+    with raw_socket(small_system, account.access if authenticated else None) as raw:
+        for _ in range(1000 + 3 * BURST):
+            raw.send_frame(opcode, b"x" * 125)
+        assert raw.close_code() == 4029
+
+
+def test_fragments_of_nothing_count_as_messages(small_system: System) -> None:
+    with raw_socket(small_system) as raw:
+        raw.send_frame(TEXT, b"", final=False)
+        for _ in range(1000 + 3 * BURST):
+            raw.send_frame(CONTINUATION, b"", final=False)
+        assert raw.close_code() == 4029
+
+
+def test_pings_leave_fewer_messages(small_system: System) -> None:
+    account = new_account(small_system)
+    with raw_socket(small_system, account.access) as raw:
+        for _ in range(2 * BURST):
+            raw.send_frame(PING, b"")
+        raw.send_json({"mode": "ping"})
+        while (frame := raw.receive_frame())[0] == PONG:
+            pass
+    assert b"rate_limited" in frame[1]
+
+
+def test_pings_of_a_client_that_does_not_read_take_no_memory(system: System) -> None:
+    """Of those that wait to be answered the latest alone is: some 30 MB of pings here."""
+    before = psutil.Process(system.ws.pid).memory_info().rss
+    with raw_socket(system, receive_buffer=4096) as raw:
+        block = (b"\x89\xfd\0\0\0\0" + b"p" * 125) * 1000
+        for _ in range(230):
+            raw.send(block)
+        grown = psutil.Process(system.ws.pid).memory_info().rss - before
+        raw.send_frame(PING, b"the last one")
+        pongs = 1
+        while raw.receive_frame() != (PONG, b"the last one"):
+            pongs += 1
+    assert grown < 8_000_000
+    assert pongs < 230_000
 
 
 async def test_a_user_may_have_so_many_connections(small_system: System) -> None:

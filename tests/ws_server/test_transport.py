@@ -7,58 +7,15 @@ import gc
 import itertools
 import logging
 import types
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.protocol import SERVER, Protocol
-from websockets.server import ServerProtocol
 
-from ws_server import transport
-from ws_server.deadlines import Deadlines
+from tests.ws_server.open_sockets import Work, client_of, served, streams_of
 from ws_server.frames import text_on_the_wire
-from ws_server.http_port import HttpPort
-from ws_server.transport import Listener, Rules, Socket
-
-Work = Coroutine[Any, Any, None]
-
-
-class Scripted:
-    """A handler whose messages say what happens to them."""
-
-    def __init__(self, socket: Socket, on_message: Callable[[Socket, str], Work | None]) -> None:
-        self.socket = socket
-        self._on_message = on_message
-
-    def on_message(self, message: str) -> Work | None:
-        return self._on_message(self.socket, message)
-
-    def on_binary(self) -> None:
-        self.socket.close(1003, "")
-
-    def on_lost(self) -> None:
-        pass
-
-
-@asynccontextmanager
-async def served(on_message: Callable[[Socket, str], Work | None]) -> AsyncIterator[tuple[Listener, int]]:
-    rules = Rules(lambda: Protocol(SERVER), lambda socket: Scripted(socket, on_message))
-    listener = Listener(rules, Deadlines())
-    port = HttpPort(listener, ServerProtocol().accept, 5.0)
-    server = await asyncio.get_running_loop().create_server(port, "127.0.0.1", 0)
-    try:
-        yield listener, server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-
-
-@asynccontextmanager
-async def client_of(port: int) -> AsyncIterator[ClientConnection]:
-    async with connect(f"ws://127.0.0.1:{port}/", compression=None, close_timeout=2) as client:
-        yield client
+from ws_server.listener import Periods
+from ws_server.transport import Socket
 
 
 async def _waits(times: int) -> None:
@@ -90,7 +47,7 @@ async def test_one_message_after_the_other_however_often_each_waits() -> None:
             return None
         return work()
 
-    async with served(on_message) as (_, port), client_of(port) as client:
+    async with served(on_message) as listener, client_of(listener) as client:
         for number in range(300):
             await client.send(str(number))
         assert [await client.recv() for _ in range(300)] == [str(number) for number in range(300)]
@@ -109,7 +66,7 @@ async def test_a_defect_ends_its_own_connection_only(waits: int, caplog: pytest.
             raise LookupError("deliberate")
         return work()
 
-    async with served(on_message) as (_, port), client_of(port) as other, client_of(port) as client:
+    async with served(on_message) as listener, client_of(listener) as other, client_of(listener) as client:
         await client.send("defect")
         with pytest.raises(websockets.ConnectionClosedError) as closed:
             await client.recv()
@@ -145,7 +102,7 @@ async def test_failure_of_what_was_waited_for_is_the_works_to_deal_with(
 
         return work()
 
-    async with served(on_message) as (_, port), client_of(port) as client:
+    async with served(on_message) as listener, client_of(listener) as client:
         for _ in range(2):
             await client.send("x")
             assert await client.recv() == str(fail)
@@ -160,7 +117,7 @@ async def test_what_was_waited_for_may_be_cancelled(caplog: pytest.LogCaptureFix
 
         return work()
 
-    async with served(on_message) as (_, port), client_of(port) as client:
+    async with served(on_message) as listener, client_of(listener) as client:
         await client.send("x")
         with pytest.raises(websockets.ConnectionClosedError):
             await client.recv()
@@ -171,7 +128,7 @@ async def test_messages_wait_in_order_while_the_reader_is_slow() -> None:
     def on_message(socket: Socket, message: str) -> None:
         socket.send(message.encode() + b" " * 100_000)
 
-    async with served(on_message) as (_, port), client_of(port) as client:
+    async with served(on_message) as listener, client_of(listener) as client:
         sending = asyncio.create_task(_send_all(client, 200))
         await asyncio.sleep(0.1)  # by now 20 MB would have been answered
         received = [str(await client.recv()).strip() for _ in range(200)]
@@ -192,8 +149,8 @@ async def test_a_silent_socket_keeps_nothing_of_what_its_client_sent() -> None:
         socket.send(b"done")
 
     async with (
-        served(on_message) as (listener, port),
-        connect(f"ws://127.0.0.1:{port}/", additional_headers={"X-Secret": secret}) as client,
+        served(on_message) as listener,
+        connect(f"ws://127.0.0.1:{listener.port}/", additional_headers={"X-Secret": secret}) as client,
     ):
         await client.send(secret)
         await client.recv()
@@ -224,26 +181,18 @@ def _texts_kept_by(root: object) -> list[str]:
     return found
 
 
-async def test_who_goes_on_sending_after_the_close_frame_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "CLOSE_SECONDS", 0.3)
-
+async def test_who_goes_on_sending_after_the_close_frame_is_cut() -> None:
     def on_message(socket: Socket, message: str) -> None:
         socket.close(4000, "enough")
 
-    async with served(on_message) as (listener, port):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(
-            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
-        await reader.readuntil(b"\r\n\r\n")
+    periods = Periods(close=0.3)
+    async with served(on_message, periods) as listener, streams_of(listener) as (reader, writer):
         writer.write(b"\x81\x81\0\0\0\0x")
         assert (await reader.read(100))[0] == 0x88
         async with asyncio.timeout(3):
             while listener.sockets:
                 writer.write(b"\x89\x80\0\0\0\0")  # a ping instead of the answer
                 await asyncio.sleep(0.05)
-        writer.close()
 
 
 async def test_a_text_is_the_same_for_every_socket_on_the_wire() -> None:
@@ -254,7 +203,7 @@ async def test_a_text_is_the_same_for_every_socket_on_the_wire() -> None:
         socket.close(4000, "")
         socket.send_on_the_wire(data)  # nothing follows a close frame
 
-    async with served(on_message) as (listener, port), client_of(port) as first, client_of(port) as second:
+    async with served(on_message) as listener, client_of(listener) as first, client_of(listener) as second:
         await first.send("ä")
         assert await first.recv() == await second.recv() == "ä" * 100_000
         with pytest.raises(websockets.ConnectionClosedError):
