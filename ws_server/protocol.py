@@ -107,12 +107,14 @@ Request = Auth | Command
 
 
 class BadRequest(Exception):
-    """A JSON document that is no request; ``envelope`` is what could be read of it."""
+    """A JSON document that is no request; ``envelope`` is what could be read of it. ``is_auth``: it is meant as an
+    auth message."""
 
-    def __init__(self, error: InvalidRequest, envelope: Envelope) -> None:
+    def __init__(self, error: InvalidRequest, envelope: Envelope, *, is_auth: bool = False) -> None:
         super().__init__(error.detail)
         self.error = error
         self.envelope = envelope
+        self.is_auth = is_auth
 
 
 def parse(text: str) -> Request:
@@ -139,7 +141,7 @@ def parse(text: str) -> Request:
             raise InvalidRequest(f"Must be one of {', '.join(_PARSERS)}.", key="mode")
         return parser(document, envelope)
     except InvalidRequest as error:
-        raise BadRequest(error, envelope) from None
+        raise BadRequest(error, envelope, is_auth=document.get("type") == "auth") from None
 
 
 def _request_id(request_id: object) -> bytes:

@@ -117,6 +117,33 @@ async def test_without_a_token_the_socket_stays_open_for_another_try(
 
 
 @pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("push", "yes"),
+        ("push", None),
+        ("push", 1),
+        ("id", {}),
+        ("id", 1.5),
+        ("id", True),
+        ("id", "x" * 65),
+        ("id", 2**64),
+    ],
+    ids=str,
+)
+async def test_a_malformed_push_or_id_is_named_and_the_socket_stays_open(
+    system: System, account: Account, key: str, value: object
+) -> None:
+    """A client that is told to log in again would do so for ever."""
+    async with connected(system) as socket:
+        for token in ({"token": account.access}, {"token": "garbage"}, {}):
+            frame = await socket.ask({"type": "auth", **token, key: value})
+            assert key in frame.pop("detail")
+            assert frame == {"type": "error", "message": "Invalid JSON DATA", "code": "invalid_request"}
+        answer = await socket.ask({"type": "auth", "token": account.access})
+        assert answer["type"] == "auth"
+
+
+@pytest.mark.parametrize(
     "message",
     [
         {"mode": "all"},
