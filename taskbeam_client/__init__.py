@@ -1,8 +1,10 @@
 """A client of Taskbeam's WebSocket server that is never out of step: see ``TaskbeamClient``."""
 
 from taskbeam_client.backoff import Backoff
-from taskbeam_client.client import TaskbeamClient, TokenProvider
+from taskbeam_client.client import TaskbeamClient
+from taskbeam_client.connection_loop import TokenProvider
 from taskbeam_client.errors import (
+    AccountChanged,
     ClientClosed,
     ClientDefect,
     Conflict,
@@ -14,6 +16,7 @@ from taskbeam_client.errors import (
     QueueFull,
     Refused,
     TaskbeamClientError,
+    Unreachable,
     WriteFailed,
 )
 from taskbeam_client.models import Change, Event, Snapshot, Task
@@ -22,6 +25,7 @@ from taskbeam_client.state import Statistics
 from taskbeam_client.stream import ChangeStream
 
 __all__ = [
+    "AccountChanged",
     "Backoff",
     "Change",
     "ChangeStream",
@@ -43,5 +47,6 @@ __all__ = [
     "TaskbeamClient",
     "TaskbeamClientError",
     "TokenProvider",
+    "Unreachable",
     "WriteFailed",
 ]

@@ -21,5 +21,11 @@ class Backoff:
         self._ceiling = min(self._most, self._ceiling * 2)
         return delay
 
+    def lasted(self, seconds: float) -> None:
+        """What was tried has worked for so long. Begin anew, if that is longer than the wait for it was, at most: where
+        it ends as soon as it has begun, going on as before would be a loop."""
+        if seconds >= self._ceiling:
+            self.reset()
+
     def reset(self) -> None:
         self._ceiling = min(self._first, self._most)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 from taskbeam_client.errors import ClientDefect, Conflict, Invalid, NotFound, Refused, WriteFailed
-from taskbeam_client.link import Frame, Link, Lost, until_one_fails
+from taskbeam_client.link import Frame, Link, Lost, not_understood, until_one_fails
 from taskbeam_client.models import Task
+from taskbeam_client.pace import Pace
 from taskbeam_client.state import State
 from taskbeam_client.writes import Outcome, Write
 
@@ -33,26 +36,42 @@ class Conversation:
         self._state = state
         self._renew = renew
         self._on_ready = on_ready
+        self._pace = Pace()
 
     async def run(self, token: str) -> None:
         self._state.expiring.clear()
-        await until_one_fails(self._link.read(), self._speak(token))
+        try:
+            await until_one_fails(self._link.run(), self._speak(token))
+        finally:
+            if (write := self._state.queue.first()) is not None and write.sent:
+                write.uncertain = True
 
     async def _speak(self, token: str) -> None:
         await self._authenticate(token)
-        await self._catch_up()
-        self._on_ready()
         await until_one_fails(self._work(), self._keep_authenticated())
 
+    async def _ask(self, message: Frame) -> Frame:
+        if delay := self._pace.next(time.monotonic()):
+            await asyncio.sleep(delay)
+        return await self._link.ask(message)
+
     async def _authenticate(self, token: str) -> None:
-        answer = await self._link.ask({"type": "auth", "token": token})
-        if answer["type"] == "auth":
-            return
-        if answer["code"] == "token_not_valid":  # the close frame is on its way, and says the same
+        while True:
+            answer = await self._ask({"type": "auth", "token": token})
+            with _understood(answer):
+                if answer["type"] == "auth":
+                    return
+                code = answer["code"]
+                if code != "rate_limited":
+                    break
+                await self._wait_to_retry(answer)
+        if code == "token_not_valid":  # the close frame is on its way, and says the same
             raise Lost("the token was refused", NOT_AUTHENTICATED)
-        if answer["code"] in _NOT_DONE_YET:
-            raise Lost(f"no authentication now: {answer['code']}")
-        raise ClientDefect(f"authentication was refused: {answer['code']}")
+        if code == "user_mismatch":
+            raise Lost("the new token is another user's")  # the next connection begins with it
+        if code in _NOT_DONE_YET:
+            raise Lost(f"no authentication now: {code}")
+        raise ClientDefect(f"authentication was refused: {code}")
 
     async def _keep_authenticated(self) -> NoReturn:
         """Where no token is to be had in time, the server closes the connection, and the next one tries again."""
@@ -72,74 +91,96 @@ class Conversation:
 
     async def _catch_up(self) -> None:
         """Until nothing is missing. What the answers bring is in the copy before they are seen here."""
-        replica = self._state.replica
         while self._state.behind:
-            if replica.epoch is None:
-                answer = await self._link.ask({"mode": "all"})
-            else:
-                self._state.statistics.syncs += 1
-                answer = await self._link.ask({"mode": "sync", "epoch": replica.epoch, "since": replica.seq})
-                if answer["type"] == "sync" and not answer["recovered"]:
-                    answer = await self._link.ask({"mode": "all"})
-            if answer["type"] == "error":
-                await self._wait_to_retry(answer)
+            request, asked = self._state.missing_request(), time.monotonic()
+            answer = await self._ask(request)
+            with _understood(answer):
+                if answer["type"] == "error":
+                    await self._wait_to_retry(answer)
+                elif (answer["type"], answer.get("mode")) not in (("sync", None), ("task.update", "all")):
+                    raise ValueError("it answers a request for the tasks")
+                elif self._state.listing is not None and request["mode"] == "all":
+                    self._state.listing.took(time.monotonic() - asked)
 
     async def _wait_to_retry(self, answer: Frame) -> None:
         if answer["code"] not in _NOT_DONE_YET:
             raise ClientDefect(f"the server refuses to send the tasks: {answer['code']}")
-        seconds = min(float(answer.get("retry_after", 1.0)), _RETRY_AFTER_MOST)
-        await asyncio.sleep(seconds * random.uniform(1.0, 1.5))
+        seconds = min(max(float(answer.get("retry_after", 1.0)), 0.0), _RETRY_AFTER_MOST)
+        if answer["code"] == "rate_limited":
+            self._pace.refused(time.monotonic(), seconds)
+        else:
+            await asyncio.sleep(seconds * random.uniform(1.0, 1.5))
 
     # The writes
 
     async def _work(self) -> NoReturn:
         state = self._state
+        await self._catch_up()
+        self._on_ready()
         while True:
             if state.behind:
                 await self._catch_up()
-            elif (write := state.queue.first()) is not None:
-                outcome = await self._outcome(write)
-                if outcome is not None:
-                    state.queue.finish(outcome)
-            else:
+            elif state.queue.first() is None:
                 state.news.clear()
                 await state.news.wait()
+            elif delay := self._pace.next(time.monotonic()):
+                await asyncio.sleep(delay)
+                await self._do_next()
+            else:
+                await self._do_next()
+
+    async def _do_next(self) -> None:
+        """What is the next write may have changed meanwhile: a write that waits can be withdrawn."""
+        write = self._state.queue.first()
+        if write is None or self._state.behind:
+            return
+        outcome = await self._outcome(write)
+        if outcome is not None and self._state.queue.first() is write:
+            self._state.queue.finish(outcome)
 
     async def _outcome(self, write: Write) -> Outcome | None:
         """One sending; ``None`` when there has to be another. The copy is up to date before and after."""
-        if write.sent:  # no answer came to the last sending
-            write.uncertain = True
-            if write.evidence is not None:
-                return write.evidence
+        if write.uncertain and write.evidence is not None:
+            return write.evidence
         was_sent, write.sent = write.sent, True
         answer = await self._link.ask(write.request())
-        if answer["type"] != "error":
-            if answer.get("replayed"):
+        with _understood(answer):
+            if answer["type"] != "error":
+                if answer.get("replayed"):
+                    await self._look_again()
+                return Outcome(None if answer["mode"] == "delete" else Task.from_json(answer["task"]))
+            code = answer["code"]
+            if code == "rate_limited":
+                if not was_sent:
+                    self._state.queue.put_back()
+                await self._wait_to_retry(answer)
+                return None
+            if code in _NOT_DONE_YET:  # or perhaps it is done: the log knows
+                write.uncertain = True
+                await self._wait_to_retry(answer)
                 await self._look_again()
-            return Outcome(None if answer["mode"] == "delete" else Task.from_json(answer["task"]))
-        code = answer["code"]
-        if code == "rate_limited":
-            write.sent = was_sent
-            if not was_sent:
-                write.evidence = None
-            await self._wait_to_retry(answer)
-            return None
-        if code in _NOT_DONE_YET:  # or perhaps it is done: the log knows
-            await self._wait_to_retry(answer)
-            await self._look_again()
-            if code == "internal" and write.evidence is None:
-                return Outcome(error=Refused(answer))
-            return write.evidence
-        if code in ("conflict", "not_found"):
-            await self._look_again()
-            if write.uncertain and write.evidence is not None:
+                if code == "internal" and write.evidence is None:
+                    return Outcome(error=Refused(answer))
                 return write.evidence
-        return Outcome(error=_failure(write, answer))
+            if code in ("conflict", "not_found"):
+                await self._look_again()
+                if write.uncertain and write.evidence is not None:
+                    return write.evidence
+            return Outcome(error=_failure(write, answer))
 
     async def _look_again(self) -> None:
         """See what the answer was based on, before the caller does."""
         self._state.behind = True
         await self._catch_up()
+
+
+@contextmanager
+def _understood(answer: Frame) -> Iterator[None]:
+    """Raises ClientDefect where the answer is not what the contract says."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise not_understood(answer, error) from error
 
 
 def _failure(write: Write, answer: Frame) -> WriteFailed:
@@ -149,5 +190,6 @@ def _failure(write: Write, answer: Frame) -> WriteFailed:
         case "not_found":
             return NotFound(write.task_id)
         case "validation":
-            return Invalid(answer["errors"])
+            errors = dict(answer["errors"])
+            return Invalid({str(field): [str(text) for text in texts] for field, texts in errors.items()})
     return Refused(answer)

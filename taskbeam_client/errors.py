@@ -3,6 +3,7 @@
 ``TaskbeamClientError``
 ├── ``LoggedOut``           the session is over; only a person, or a stored password, can begin another
 ├── ``ClientDefect``        the server refuses to speak with this client: going on would change nothing
+├── ``Unreachable``         no gateway answers there now; an ``OSError``. The client goes on trying
 ├── ``ClientClosed``        the client was left before the write was done
 ├── ``QueueFull``           too many writes are waiting
 ├── ``ObserverTooSlow``     a stream of changes was not read fast enough
@@ -11,18 +12,22 @@
     ├── ``NotFound``            there is no such task
     ├── ``Invalid``             a field is bad; ``errors`` says which
     ├── ``Refused``             any other reason; ``code`` is the contract's
-    └── ``EarlierWriteFailed``  it was made on top of a write that failed
+    ├── ``EarlierWriteFailed``  it was made on top of a write that failed
+    └── ``AccountChanged``      it was made while another user was logged in
 
-Being offline is no error: the client goes on trying, and writes wait.
+Being offline is no error: the client goes on trying, and writes wait. All of them can be copied and pickled.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from taskbeam_client.models import Task
+
+# Each keeps its arguments as they are (``args``), by which exceptions are copied and pickled, and says them as a text.
 
 
 class TaskbeamClientError(Exception):
@@ -34,11 +39,23 @@ class LoggedOut(TaskbeamClientError):
 
 
 class ClientDefect(TaskbeamClientError):
-    """``close_code`` is the one that the server closed with, if it did."""
+    """``close_code`` is the one that the server closed with, if it did; ``__cause__`` what was not understood."""
 
     def __init__(self, reason: str, close_code: int | None = None) -> None:
-        super().__init__(reason if close_code is None else f"{reason} (close code {close_code})")
+        super().__init__(reason, close_code)
+        self.reason = reason
         self.close_code = close_code
+
+    def __str__(self) -> str:
+        return self.reason if self.close_code is None else f"{self.reason} (close code {self.close_code})"
+
+
+class Unreachable(TaskbeamClientError, OSError):
+    """The network, or whatever answers in the gateway's place. ``perhaps_done``: the request may have arrived."""
+
+    def __init__(self, reason: str, *, perhaps_done: bool = False) -> None:
+        super().__init__(reason)
+        self.perhaps_done = perhaps_done
 
 
 class ClientClosed(TaskbeamClientError):
@@ -61,32 +78,61 @@ class Conflict(WriteFailed):
     """``task`` is the current task; ``None`` where the server's history was replaced and it has none."""
 
     def __init__(self, task: Task | None) -> None:
-        super().__init__("The task has moved on.")
+        super().__init__(task)
         self.task = task
+
+    def __str__(self) -> str:
+        return "The task has moved on."
 
 
 class NotFound(WriteFailed):
+    """This user has no task with ``task_id``."""
+
     def __init__(self, task_id: str) -> None:
-        super().__init__(f"There is no task {task_id}.")
+        super().__init__(task_id)
         self.task_id = task_id
+
+    def __str__(self) -> str:
+        return f"There is no task {self.task_id}."
 
 
 class Invalid(WriteFailed):
     """``errors`` has a list of texts for each bad field."""
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
-        super().__init__("; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items()))
+        super().__init__(errors)
         self.errors = errors
+
+    def __str__(self) -> str:
+        return "; ".join(f"{field}: {' '.join(texts)}" for field, texts in self.errors.items())
 
 
 class Refused(WriteFailed):
-    """``frame`` is the server's error frame."""
+    """``frame`` is the server's error frame, ``code`` the contract's word for the reason."""
 
     def __init__(self, frame: Mapping[str, Any]) -> None:
-        super().__init__(f"{frame.get('code')}: {frame.get('message')}")
+        super().__init__(frame)
         self.code = str(frame.get("code"))
         self.frame = frame
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.frame.get('message')}"
 
 
 class EarlierWriteFailed(WriteFailed):
     """``__cause__`` is the error of the earlier one. Nothing was sent."""
+
+
+class AccountChanged(WriteFailed):
+    """The token provider began to give tokens of another user. Whether the server has done the write is not known if
+    it was on its way, else it has not."""
+
+
+def raised_anew(error: Exception) -> Exception:
+    """A copy, to be raised: an exception that is raised again and again collects the frames of each time."""
+    try:
+        again = copy.copy(error)
+    except Exception:  # noqa: BLE001 - a token provider's own error, which may not be made to be copied
+        return error.with_traceback(None)
+    again.__cause__ = error.__cause__
+    return again

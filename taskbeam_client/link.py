@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
+
+from taskbeam_client.errors import ClientDefect
+from taskbeam_client.line import Line
+
+_QUIET_SECONDS: Final = 20.0  # until a ping is sent, and again until the line is given up
 
 Frame = dict[str, Any]
 
@@ -24,46 +29,94 @@ class Lost(Exception):
 
 
 class Link:
-    """Args: ``on_frame`` is called for each frame, before whoever asked for it goes on."""
+    """Args:
+    on_frame: called for each frame, before whoever asked for it goes on.
+    timeout: seconds in which the answer to a request must come, or at least go on coming.
+    """
 
-    def __init__(self, socket: ClientConnection, on_frame: Callable[[Frame], None], timeout: float) -> None:
-        self._socket = socket
+    def __init__(self, line: Line, on_frame: Callable[[Frame], None], timeout: float) -> None:
+        self._line = line
         self._on_frame = on_frame
         self._timeout = timeout
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
 
-    async def read(self) -> NoReturn:
-        """To be run as long as the link is in use. Raises Lost."""
+    async def run(self) -> None:
+        """To be run as long as the link is in use. Raises Lost, and ClientDefect for a frame that is not understood."""
+        await until_one_fails(self._read(), self._keep_alive())
+
+    async def _read(self) -> NoReturn:
         try:
             while True:
-                frame: Frame = json.loads(await self._socket.recv())
-                self._on_frame(frame)
-                waiter = self._waiting.pop(frame.get("id", 0), None)
+                message = await self._line.recv()
+                try:
+                    frame: Frame = json.loads(message)
+                    self._on_frame(frame)
+                    waiter = self._waiting.pop(frame.get("id", 0), None)
+                except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+                    raise not_understood(message, error) from error
                 if waiter is not None and not waiter.done():
                     waiter.set_result(frame)
         except ConnectionClosed as closed:
             raise _lost(closed) from None
 
+    async def _keep_alive(self) -> NoReturn:
+        """Ask for a sign of life when there was none, and end the link when none comes."""
+        while True:
+            quiet = time.monotonic() - self._line.heard
+            if quiet >= 2 * _QUIET_SECONDS:
+                raise Lost(f"nothing was heard for {quiet:.0f} s")
+            if quiet >= _QUIET_SECONDS:
+                try:
+                    async with asyncio.timeout(_QUIET_SECONDS):
+                        await self._line.ping()
+                except TimeoutError:
+                    continue
+                except ConnectionClosed as closed:
+                    raise _lost(closed) from None
+            await asyncio.sleep(_QUIET_SECONDS - quiet % _QUIET_SECONDS)
+
     async def ask(self, message: Frame) -> Frame:
         """Send a request and wait for its answer, which may be an error frame. Raises Lost."""
         request_id = next(self._ids)
-        waiter: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Frame] = loop.create_future()
+        asked = time.monotonic()
+        clock: asyncio.TimerHandle
+
+        def look_later(seconds: float) -> None:
+            nonlocal clock
+            clock = loop.call_later(seconds, look)
+
+        def look() -> None:
+            left = max(asked, self._line.progressed) + self._timeout - time.monotonic()
+            if left > 0:  # it is slow, but it comes
+                look_later(left)
+            elif not waiter.done():
+                waiter.set_exception(Lost("no answer in time"))
+
+        look_later(self._timeout)
         self._waiting[request_id] = waiter
         try:
             async with asyncio.timeout(self._timeout):
-                await self._socket.send(json.dumps({**message, "id": request_id}))
-                return await waiter
+                await self._line.send(json.dumps({**message, "id": request_id}))
+            return await waiter
         except TimeoutError:
-            raise Lost("no answer in time") from None
+            raise Lost("a request cannot be sent") from None
         except ConnectionClosed as closed:
             raise _lost(closed) from None
         finally:
             self._waiting.pop(request_id, None)
+            clock.cancel()
 
     def drop(self) -> None:
         """Cut the connection without a word, as a network does."""
-        self._socket.transport.abort()
+        self._line.transport.abort()
+
+
+def not_understood(frame: object, error: Exception) -> ClientDefect:
+    """To be raised from the error that a frame has led to."""
+    return ClientDefect(f"a frame is not understood ({error!r}): {str(frame)[:200]}")
 
 
 def _lost(closed: ConnectionClosed) -> Lost:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +40,46 @@ class Task:
         return self.task, self.description, self.completed
 
 
+class History(NamedTuple):
+    """What a ``seq`` counts in: one user's changes in one life of the database."""
+
+    epoch: str
+    user_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One step of the user's log. ``task`` is the task after it, ``None`` when it was deleted."""
+    """One step of the user's log.
+
+    Attributes:
+        mode: ``create``, ``update`` or ``delete``.
+        task: the task after it, ``None`` when it was deleted.
+        own: this client has made it, and not another device, or another run of this program. (Where another device made
+            the same change to the same revision while the answer to this client's was lost, the two cannot be told
+            apart.) Says something of who reads it; two changes that differ in this alone are equal.
+    """
 
     seq: int
     mode: str
     task_id: str
     task: Task | None
+    own: bool = field(default=False, compare=False)
 
     @classmethod
     def from_json(cls, json: Mapping[str, Any]) -> Change:
         """From a task frame, or from an entry of ``sync``: they differ in what a delete has for a task."""
-        deleted = json["mode"] == "delete"
-        return cls(
-            json["seq"], json["mode"], json["task_id"], None if deleted else Task.from_json(json["task"])
-        )
+        task = None if json["mode"] == "delete" else Task.from_json(json["task"])
+        return cls(json["seq"], json["mode"], json["task_id"], task, own="id" in json)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All tasks at ``seq``, in order of creation."""
+    """All tasks of a user at ``seq``, in order of creation."""
 
     epoch: str
     seq: int
     tasks: tuple[Task, ...]
+    user_id: int = 0
 
 
 Event = Change | Snapshot

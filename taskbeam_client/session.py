@@ -1,76 +1,154 @@
 """Access tokens over REST, with nothing but the standard library.
 
 Any async callable that returns a fresh access token serves the client as well; this is the usual one.
+
+A server may rotate refresh tokens: then each refresh replaces the one that it was asked with, and the old one is taken
+for ``REFRESH_GRACE_SECONDS`` (30) more. So a refresh whose answer was lost is urgent: without its successor in that
+time the session is over. Such a refresh is tried again here until it succeeds, or the time is over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import urllib.error
-import urllib.request
-from typing import Any
+import math
+import random
+import ssl as tls
+import time
+from typing import Any, Final
 
-from taskbeam_client.errors import LoggedOut, TaskbeamClientError
+from taskbeam_client.errors import LoggedOut, TaskbeamClientError, Unreachable
+from taskbeam_client.rest import Answer, base_url, post
 
-_TIMEOUT = 10.0
+_RESCUE_SECONDS: Final = 20.0  # of the 30 of the grace; a try may take 8 more
+_FRESH_SECONDS: Final = 30.0  # an access token that came after its caller had gone
+_FIELDS: Final = frozenset({"username", "password", "refresh", "non_field_errors"})
 
 
 class Session:
     """A login. Keeps the refresh token and not the password: when that one is over, so is the session.
 
-    ``await session()`` is a fresh access token. Raises LoggedOut; OSError while the server is away.
+    ``await session()`` is a fresh access token. Concurrent calls share one request, and one that was begun is finished
+    though its caller was cancelled. For one event loop.
+
+    Args:
+        url: the REST gateway's address, ``http://…`` or ``https://…``.
+        refresh: a refresh token.
+        access: an access token that was not used before, if there is one: it is the first that is returned.
+        ssl: how to check an ``https`` gateway's certificate, where it is not as the system does.
+
+    Raises:
+        ValueError: ``url`` is no such address.
+        LoggedOut: from a call: the gateway says that the session is over.
+        Unreachable: from a call; an ``OSError``: no gateway answers there now, or something else does. Try later.
     """
 
-    def __init__(self, url: str, refresh: str, access: str | None = None) -> None:
-        self._url = url.rstrip("/")
+    def __init__(
+        self, url: str, refresh: str, access: str | None = None, *, ssl: tls.SSLContext | None = None
+    ) -> None:
+        self._url = base_url(url)
+        self._ssl = ssl
         self._refresh = refresh
-        self._unused = access
+        self._refreshed = 0  # times
+        self._unused = None if access is None else (access, math.inf)  # and until when it counts as fresh
+        self._attempt: asyncio.Task[str] | None = None
+        self._rescue: asyncio.Task[None] | None = None
 
     @classmethod
-    async def login(cls, url: str, username: str, password: str) -> Session:
-        """Args: ``url`` is the REST gateway's. Raises LoggedOut where the credentials are wrong."""
-        url = url.rstrip("/")
-        tokens = await _post(f"{url}/login/", {"username": username, "password": password})
-        return cls(url, tokens["refresh"], tokens["access"])
+    async def login(
+        cls, url: str, username: str, password: str, *, ssl: tls.SSLContext | None = None
+    ) -> Session:
+        """A new session of this user.
+
+        Raises:
+            LoggedOut: the credentials are wrong.
+            Unreachable: no gateway answers there now, or something else does.
+            TaskbeamClientError: the gateway says that the request is bad.
+        """
+        url = base_url(url)
+        path = f"{url}/login/"
+        answer = await post(path, {"username": username, "password": password}, ssl=ssl)
+        body = _require_success(path, answer, "refresh", "access")
+        return cls(url, body["refresh"], body["access"], ssl=ssl)
 
     async def __call__(self) -> str:
         if self._unused is not None:
-            access, self._unused = self._unused, None
-            return access
-        tokens = await _post(f"{self._url}/token-refresh/", {"refresh": self._refresh})
-        self._refresh = tokens.get("refresh", self._refresh)  # a server may rotate them
-        fresh: str = tokens["access"]
-        return fresh
+            (access, fresh_until), self._unused = self._unused, None
+            if time.monotonic() < fresh_until:
+                return access
+        access = await self._refresh_once()
+        self._unused = None
+        return access
 
     async def logout(self) -> None:
-        """End the session, and with it every connection that it opened."""
-        await _post(f"{self._url}/logout/", {"refresh": self._refresh})
+        """End the session, and with it every connection that it opened. Raises as a call does."""
+        if self._rescue is not None:
+            self._rescue.cancel()
+        if self._attempt is not None:  # the refresh token that it brings is the one to end
+            await asyncio.wait([self._attempt])
+        path = f"{self._url}/logout/"
+        _require_success(path, await post(path, {"refresh": self._refresh}, ssl=self._ssl))
+
+    async def _refresh_once(self) -> str:
+        """The outcome of the request that is under way, or else of a new one."""
+        if self._attempt is None or self._attempt.done():
+            self._attempt = asyncio.create_task(self._refresh_now())
+        return await asyncio.shield(self._attempt)
+
+    async def _refresh_now(self) -> str:
+        path = f"{self._url}/token-refresh/"
+        try:
+            answer = await post(path, {"refresh": self._refresh}, ssl=self._ssl)
+            tokens = _require_success(path, answer, "access")
+        except Unreachable as error:
+            if error.perhaps_done and (self._rescue is None or self._rescue.done()):
+                self._rescue = asyncio.create_task(self._try_again(self._refreshed))
+            raise
+        refresh = tokens.get("refresh")
+        if isinstance(refresh, str) and refresh:
+            self._refresh = refresh
+        access: str = tokens["access"]
+        self._refreshed += 1
+        self._unused = access, time.monotonic() + _FRESH_SECONDS
+        return access
+
+    async def _try_again(self, refreshed: int) -> None:
+        """Until there are new tokens, whoever got them, or it is too late, or the session is over."""
+        until = time.monotonic() + _RESCUE_SECONDS
+        while time.monotonic() < until:
+            await asyncio.sleep(random.uniform(0.5, 1.5))
+            if self._refreshed > refreshed:
+                return
+            try:
+                await self._refresh_once()
+            except Unreachable:
+                continue
+            except TaskbeamClientError:  # whoever calls next is told
+                return
 
 
-async def _post(url: str, body: dict[str, str]) -> dict[str, Any]:
-    return await asyncio.to_thread(_post_now, url, body)
+def _require_success(path: str, answer: Answer, *keys: str) -> dict[str, Any]:
+    """The body of a success, which has texts at these keys. Raises as ``Session`` does.
 
-
-def _post_now(url: str, body: dict[str, str]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json", "Accept": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except urllib.error.HTTPError as error:  # an OSError; 429 and 5xx stay one: the client tries again later
-        if error.code == 401:
-            raise LoggedOut(_detail(error)) from None
-        if error.code != 429 and error.code < 500:
-            raise TaskbeamClientError(f"{url} answered {error.code}: {_detail(error)}") from None
-        raise
-
-
-def _detail(error: urllib.error.HTTPError) -> str:
-    text = error.read().decode(errors="replace")
-    try:
-        return str(json.loads(text)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return text[:200]
+    Only what a gateway of Taskbeam's says is final. Anything else (a captive portal, a proxy whose gateway is being
+    deployed, a page of somebody else's) says nothing about the session.
+    """
+    status, body, location = answer
+    is_object = isinstance(body, dict)
+    if status == 200 and is_object and all(isinstance(body.get(key), str) and body[key] for key in keys):
+        return dict(body)
+    detail = body.get("detail") if is_object else None
+    if status == 401 and isinstance(detail, str):
+        raise LoggedOut(detail)
+    if status == 400 and is_object and _FIELDS & body.keys():
+        raise TaskbeamClientError(f"{path} answered 400: {body}")
+    if 300 <= status < 400 and location:
+        there = location.removesuffix(path[path.rindex("/", 0, -1) :])
+        raise Unreachable(
+            f"{path} redirects to {location}: if that is the gateway, give its address, {there}",
+            perhaps_done=False,
+        )
+    if status == 200:
+        reason = f"{path} answered 200, but not as a gateway of Taskbeam does"
+    else:
+        reason = f"{path} answered {status}" + (f": {detail}" if isinstance(detail, str) else "")
+    raise Unreachable(reason, perhaps_done=status == 200 or status >= 500)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from taskbeam_client.errors import TaskbeamClientError
 from taskbeam_client.link import Frame
-from taskbeam_client.models import Change, Event, Snapshot, Task
+from taskbeam_client.listing import Listing
+from taskbeam_client.models import Change, Event, History, Snapshot, Task
+from taskbeam_client.preview import Preview
 from taskbeam_client.replica import Replica
 from taskbeam_client.stream import ChangeStream
-from taskbeam_client.writes import WriteQueue
+from taskbeam_client.write_queue import WriteQueue
 
 _CHANGES = frozenset({"create", "update", "delete"})
 
@@ -31,20 +34,25 @@ class State:
     """The copy, the writes that wait, those who watch.
 
     Attributes:
-        behind: changes are missing, and only ``sync`` or ``all`` will bring them.
+        behind: the copy is not up to date: ``missing_request()`` asks for what it lacks.
+        listing: a list that is being got, for a copy that does not exist yet, or whose history is gone. The changes that
+            come meanwhile are its.
         news: there is something to do: writes wait, or the copy is behind.
         expires_in: the server has said that the token ends in so many seconds; ``expiring`` is set then.
     """
 
     def __init__(self, queue_limit: int) -> None:
         self.replica = Replica()
+        self.listing: Listing | None = None
         self.queue = WriteQueue(queue_limit)
         self.statistics = Statistics()
         self.behind = True
-        self.server_epoch = ""
         self.news = asyncio.Event()
         self.expires_in = 0.0
         self.expiring = asyncio.Event()
+        self._history = History("", 0)  # the server's, of the connection that there is
+        self._writer: int | None = None  # the user whose writes wait
+        self._preview: tuple[Mapping[str, Task], int, Preview] | None = None
         self._streams: weakref.WeakSet[ChangeStream] = weakref.WeakSet()
 
     def on_frame(self, frame: Frame) -> None:
@@ -53,48 +61,107 @@ class State:
         if kind == "task.update" and mode in _CHANGES and "seq" in frame:
             self._on_change(Change.from_json(frame))
         elif kind == "task.update" and mode == "all":
-            tasks = tuple(Task.from_json(task) for task in frame["task"])
-            self._on_snapshot(Snapshot(self.server_epoch, frame["seq"], tasks))
+            self._on_page(frame)
         elif kind == "sync":
             self._on_sync(frame)
         elif kind == "auth":
-            self.server_epoch = frame["epoch"]
-            self.behind = (self.replica.epoch, self.replica.seq) != (frame["epoch"], frame["seq"])
+            self._on_auth(History(frame["epoch"], frame["user_id"]), frame["seq"])
         elif kind == "auth.expiring":
             self.expires_in = float(frame["in"])
             self.expiring.set()
 
+    def _on_auth(self, history: History, seq: int) -> None:
+        self._history = history
+        if self._writer is None:
+            self._writer = history.user_id
+        if self.listing is not None and self.listing.history != history:
+            self.listing = None
+        if self.listing is not None:
+            self.listing.missing = self.listing.seq not in (None, seq)
+        elif self.replica.history == history:
+            self.behind = self.replica.seq != seq
+        else:
+            self._list_anew()
+
+    def _list_anew(self) -> None:
+        self.listing = Listing(self._history)
+        self.behind = True
+
+    def missing_request(self) -> Frame:
+        """The message that asks for the next part of what the copy lacks."""
+        if self.listing is None and self.replica.history is None:
+            self._list_anew()
+        if self.listing is None:
+            since = self.replica.seq
+        elif self.listing.missing and self.listing.seq is not None:
+            since = self.listing.seq
+        else:
+            return self.listing.request()
+        self.statistics.syncs += 1
+        return {"mode": "sync", "epoch": self._history.epoch, "since": since}
+
     def _on_change(self, change: Change) -> None:
-        expected = self.replica.seq + 1
-        if self.replica.epoch != self.server_epoch:
-            return  # of a history that the copy does not belong to; the snapshot that is under way has it
-        if change.seq == expected:
+        if self.listing is not None:
+            self._on_change_of_listing(self.listing, change)
+        elif self.replica.history != self._history:
+            return
+        elif change.seq == self.replica.seq + 1:
             self._take(change)
-        elif change.seq < expected:
+        elif change.seq <= self.replica.seq:
             self.statistics.duplicates += 1
         elif not self.behind:  # else the sync that is under way will bring it
             self.statistics.gaps += 1
             self.fall_behind()
 
+    def _on_change_of_listing(self, listing: Listing, change: Change) -> None:
+        if listing.seq is None or listing.missing:  # the page or the sync that is under way will bring it
+            return
+        if change.seq == listing.seq + 1:
+            listing.apply(change)
+        elif change.seq <= listing.seq:
+            self.statistics.duplicates += 1
+        else:
+            self.statistics.gaps += 1
+            listing.missing = True
+
     def _on_sync(self, frame: Frame) -> None:
         if not frame["recovered"]:
-            self.server_epoch = frame["epoch"]
+            self._history = self._history._replace(epoch=frame["epoch"])
+            self._list_anew()
             return
-        for entry in frame["changes"]:
-            if entry["seq"] > self.replica.seq:
-                self._take(Change.from_json(entry))
+        changes = [Change.from_json(entry) for entry in frame["changes"]]
+        if (listing := self.listing) is not None:
+            for change in changes:
+                if listing.seq is not None and change.seq == listing.seq + 1:
+                    listing.apply(change)
+            listing.missing = frame["more"]
+            return
+        for change in changes:
+            if change.seq > self.replica.seq:
+                self._take(change)
         self.behind = frame["more"]
 
     def _take(self, change: Change) -> None:
         before = self.replica.apply(change)
-        if (write := self.queue.first()) is not None:
-            write.observe(change, before)
+        write = self.queue.first()
+        if write is not None and write.observe(change, before) and not change.own:
+            change = replace(change, own=True)
         self._publish(change)
 
+    def _on_page(self, frame: Frame) -> None:
+        page = [Task.from_json(task) for task in frame["task"]]
+        listing = self.listing or Listing(self._history)
+        if listing.add(page, frame["seq"], frame.get("count")):
+            epoch, user_id = listing.history
+            self._on_snapshot(Snapshot(epoch, frame["seq"], listing.tasks, user_id))
+
     def _on_snapshot(self, snapshot: Snapshot) -> None:
-        new_history = self.replica.epoch not in (None, snapshot.epoch)
+        before, self.listing = self.replica.history, None
         self.replica.load(snapshot)
-        if new_history:
+        if self._writer != snapshot.user_id:
+            self._writer = snapshot.user_id
+            self.queue.fail_on_new_account()
+        elif before is not None and before.epoch != snapshot.epoch:
             self.queue.fail_on_new_history(self.replica.tasks)
         elif (write := self.queue.first()) is not None:
             write.observe_state(self.replica.tasks.get(write.task_id))
@@ -105,6 +172,15 @@ class State:
     def fall_behind(self) -> None:
         self.behind = True
         self.news.set()
+
+    @property
+    def preview(self) -> Preview:
+        """The tasks of this moment as they will be; the same object until something changes."""
+        tasks, version = self.replica.copy(), self.queue.version
+        if self._preview is None or self._preview[0] is not tasks or self._preview[1] != version:
+            foreseen = {uuid: self.queue.foresee(uuid, tasks.get(uuid)) for uuid in self.queue.task_ids()}
+            self._preview = tasks, version, Preview(tasks, foreseen)
+        return self._preview[2]
 
     # Those who watch
 
@@ -120,8 +196,9 @@ class State:
         for stream in self._streams:
             stream.put(event)
 
-    def end(self, pending: TaskbeamClientError, reason: Exception | None) -> None:
-        """The client is over: ``pending`` is what writes that still wait are told, ``reason`` what watchers are."""
-        self.queue.fail_all(pending)
+    def end(self, pending: TaskbeamClientError, reason: Exception | None) -> int:
+        """The client is over: ``pending`` is what writes that still wait are told, ``reason`` what watchers are.
+        Returns how many writes waited."""
         for stream in self._streams:
             stream.end(reason)
+        return self.queue.fail_all(pending)

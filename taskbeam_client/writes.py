@@ -20,19 +20,11 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from taskbeam_client.errors import (
-    Conflict,
-    EarlierWriteFailed,
-    NotFound,
-    QueueFull,
-    TaskbeamClientError,
-    WriteFailed,
-)
+from taskbeam_client.errors import Conflict, NotFound, WriteFailed
 from taskbeam_client.models import Change, Task
 
 
@@ -59,10 +51,18 @@ class Write(ABC):
         self.uncertain = False
         self.evidence: Outcome | None = None
 
-    def observe(self, change: Change, before: Task | None) -> None:
-        """A change has come, of a task that was ``before``."""
-        if self.sent and self.evidence is None and change.task_id == self.task_id:
-            self.evidence = self._judge_change(change, before)
+    @property
+    def withdrawn(self) -> bool:
+        """Its caller has cancelled it before it was sent."""
+        return not self.sent and self.future.cancelled()
+
+    def observe(self, change: Change, before: Task | None) -> bool:
+        """A change has come, of a task that was ``before``. Returns whether it is taken for what a lost sending of this
+        write has done; the answer to a sending says itself that it is one."""
+        if not self.sent or self.evidence is not None or change.task_id != self.task_id:
+            return False
+        self.evidence = self._judge_change(change, before)
+        return self.uncertain and self.evidence is not None and self.evidence.error is None
 
     def observe_state(self, task: Task | None) -> None:
         """Changes were missed for good; ``task`` is what there is now."""
@@ -106,12 +106,37 @@ class Create(Write):
         return None if task is None else Outcome(task)
 
 
-class _OnRevision(Write):
-    """A write to the task as it was at ``rev``."""
+class OnRevision(Write):
+    """A write to the task as it was at ``rev``.
 
-    def __init__(self, task_id: str, rev: int, future: asyncio.Future[Any]) -> None:
+    Args:
+        base: what the task will be when this write has its turn, as far as it is known.
+        named: its caller has named another revision than that.
+    """
+
+    def __init__(
+        self,
+        task_id: str,
+        rev: int,
+        future: asyncio.Future[Any],
+        *,
+        base: Task | None = None,
+        named: bool = False,
+    ) -> None:
         super().__init__(task_id, future)
         self.rev = rev
+        self.base = base
+        self._named = named
+
+    def rebase(self, base: Task) -> None:
+        """An update before it was withdrawn: the task will be at one revision less, and this, if nobody else wrote."""
+        if self._named:
+            return
+        self.rev -= 1
+        if base.rev == self.rev:
+            self.base = base
+        elif self.base is not None:
+            self.base = replace(self.base, rev=self.rev)
 
     def _judge_change(self, change: Change, before: Task | None) -> Outcome | None:
         if before is None or before.rev != self.rev:
@@ -122,12 +147,13 @@ class _OnRevision(Write):
         return Outcome(error=NotFound(self.task_id) if change.task is None else Conflict(change.task))
 
 
-class Update(_OnRevision):
+class Update(OnRevision):
     """``fields`` are task, description, completed, those that are to change; ``base`` is what it was made on."""
 
-    def __init__(self, base: Task, fields: Mapping[str, Any], future: asyncio.Future[Any]) -> None:
-        super().__init__(base.uuid, base.rev, future)
-        self._base = base
+    def __init__(
+        self, base: Task, fields: Mapping[str, Any], future: asyncio.Future[Any], *, named: bool = False
+    ) -> None:
+        super().__init__(base.uuid, base.rev, future, base=base, named=named)
         self._fields = fields
 
     def request(self) -> dict[str, Any]:
@@ -141,13 +167,13 @@ class Update(_OnRevision):
             return Outcome(error=NotFound(self.task_id))
         if task.rev <= self.rev:
             return None
-        wanted = self.foresee(self._base)
+        wanted = self.foresee(self.base)
         if wanted is not None and (task.rev, task.content) == (wanted.rev, wanted.content):
             return Outcome(task)
         return Outcome(error=Conflict(task))
 
 
-class Delete(_OnRevision):
+class Delete(OnRevision):
     def request(self) -> dict[str, Any]:
         return {"mode": "delete", "task_id": self.task_id, "rev": self.rev}
 
@@ -158,74 +184,3 @@ class Delete(_OnRevision):
         if task is None:
             return Outcome()
         return None if task.rev <= self.rev else Outcome(error=Conflict(task))
-
-
-class WriteQueue:
-    """The writes in the order in which they were made; the first one is the one on its way."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._writes: deque[Write] = deque()
-
-    def __len__(self) -> int:
-        return len(self._writes)
-
-    def require_room(self) -> None:
-        """Raises QueueFull."""
-        if len(self._writes) >= self._limit:
-            raise QueueFull(f"{self._limit} writes are waiting")
-
-    def add(self, write: Write) -> None:
-        self._writes.append(write)
-
-    def first(self) -> Write | None:
-        """The next to be done. One whose caller was cancelled before it was sent is withdrawn."""
-        while self._writes and self._writes[0].future.cancelled() and not self._writes[0].sent:
-            self.finish(Outcome(error=WriteFailed("The write was withdrawn.")))
-        return self._writes[0] if self._writes else None
-
-    def finish(self, outcome: Outcome) -> None:
-        """Settle the first write; one that failed takes along those that were made on top of it."""
-        write = self._writes.popleft()
-        if outcome.error is None:
-            if not write.future.done():
-                write.future.set_result(outcome.task)
-            return
-        _fail(write, outcome.error)
-        followers = [other for other in self._writes if other.task_id == write.task_id]
-        for follower in followers:
-            self._writes.remove(follower)
-            error = EarlierWriteFailed("A write before it, to the same task, failed.")
-            error.__cause__ = outcome.error
-            _fail(follower, error)
-
-    def fail_all(self, error: TaskbeamClientError) -> None:
-        while self._writes:
-            _fail(self._writes.popleft(), error)
-
-    def fail_on_new_history(self, tasks: Mapping[str, Task]) -> None:
-        """The server was restored from a backup: revisions mean nothing any more, uuids still do."""
-        kept: deque[Write] = deque()
-        for write in self._writes:
-            if isinstance(write, Create):
-                write.evidence = None
-                write.observe_state(tasks.get(write.task_id))
-                kept.append(write)
-            else:
-                _fail(write, Conflict(tasks.get(write.task_id)))
-        self._writes = kept
-
-    def foresee(self, task_id: str, task: Task | None) -> Task | None:
-        """What a task will be, when all that waits is done."""
-        for write in self._writes:
-            if write.task_id == task_id and write.evidence is None:
-                task = write.foresee(task)
-        return task
-
-    def task_ids(self) -> list[str]:
-        return [write.task_id for write in self._writes]
-
-
-def _fail(write: Write, error: Exception) -> None:
-    if not write.future.done():
-        write.future.set_exception(error)

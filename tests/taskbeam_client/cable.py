@@ -13,6 +13,11 @@ class Cable:
     """Attributes:
     deaf: nothing that the client sends gets through any more, on the connections there are.
     mute: nothing that the server sends gets through any more.
+    foreign: what somebody else answers to each new connection.
+    bytes_per_second: of what the server sends; 0 is no limit.
+    instead: what the client gets every 0.1 s, in place of all that the server sends.
+    connections: how many there were.
+    carried: bytes that have come from the server.
     """
 
     def __init__(self, port: int) -> None:
@@ -21,9 +26,20 @@ class Cable:
         self.url = ""
         self.deaf = False
         self.mute = False
+        self.foreign: bytes | None = None
+        self.bytes_per_second = 0
+        self.instead: bytes | None = None
+        self.connections = 0
+        self.carried = 0
         self.swallowed = asyncio.Event()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        if self.foreign is not None:
+            await reader.read(2**16)
+            writer.write(self.foreign)
+            writer.close()
+            return
         try:
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
         except OSError:
@@ -44,17 +60,24 @@ class Cable:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, from_client: bool
     ) -> None:
         with suppress(OSError):
-            while data := await reader.read(2**16):
+            while data := await reader.read(2**10 if self.bytes_per_second else 2**16):
+                while self.instead is not None and not from_client and not writer.is_closing():
+                    writer.write(self.instead)
+                    await asyncio.sleep(0.1)
                 if self.deaf if from_client else self.mute:
                     self.swallowed.set()
                 else:
                     writer.write(data)
                     await writer.drain()
+                    self.carried += 0 if from_client else len(data)
+                    if self.bytes_per_second and not from_client:
+                        await asyncio.sleep(len(data) / self.bytes_per_second)
         writer.close()
 
     def cut(self) -> None:
         """End all connections; the next ones work."""
         self.deaf = self.mute = False
+        self.instead = None
         self.swallowed.clear()
         for end in self._sockets:
             end.transport.abort()

@@ -96,7 +96,7 @@ async def test_resumes_after_a_restart_of_the_server(
 
 async def test_a_write_that_was_on_its_way_is_done_once(own_system: System, own_account: Account) -> None:
     """The connection is cut right after the request has left: at some cuts it is done, at others not."""
-    async with new_client(own_system, own_account) as client:
+    async with new_client(own_system, own_account, backoff=Backoff(0.05, 0.1)) as client:
         made = await client.create("A task")
         expected = client.seq
         for number in range(12):

@@ -204,11 +204,14 @@ async def test_errors_of_the_provider_and_of_the_body_come_out_as_they_are(
         await body()
 
 
-async def test_another_path_is_a_defect(system: System, account: Account) -> None:
+async def test_another_path_is_a_defect(
+    system: System, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taskbeam_client.connector._PATIENCE_SECONDS", 0.0)
     session = Session(system.rest_url, account.refresh)
     with pytest.raises(ClientDefect, match="404"):
         async with TaskbeamClient(
-            system.ws_url + "more/", session, connect_options={"proxy": None}
+            system.ws_url + "more/", session, backoff=Backoff(0.05), connect_options={"proxy": None}
         ) as client:
             await client.ready()
     with pytest.raises(TaskbeamClientError, match="404"):

@@ -11,7 +11,8 @@ import pytest
 
 from taskbeam_client import Conflict, EarlierWriteFailed, NotFound, QueueFull, Refused, Task
 from taskbeam_client.models import Change
-from taskbeam_client.writes import Create, Delete, Outcome, Update, Write, WriteQueue
+from taskbeam_client.write_queue import WriteQueue
+from taskbeam_client.writes import Create, Delete, Outcome, Update, Write
 
 TASK = Task("uuid-1", 1, "2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:00.000000Z", "Milk", "", False, 4)
 WANTED = replace(TASK, completed=True, rev=5)

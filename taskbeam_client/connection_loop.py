@@ -1,0 +1,124 @@
+"""Connects, and connects again, for as long as the client lives; and says when it cannot go on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+from websockets.exceptions import ConnectionClosed
+
+from taskbeam_client.backoff import Backoff
+from taskbeam_client.connector import Connector, NotNow
+from taskbeam_client.conversation import NOT_AUTHENTICATED, Conversation
+from taskbeam_client.errors import ClientDefect, LoggedOut
+from taskbeam_client.link import Link, Lost
+from taskbeam_client.state import State
+
+TokenProvider = Callable[[], Awaitable[str]]
+"""Returns an access token that was not used before. ``LoggedOut`` ends the client, ``OSError`` means try later."""
+
+_TOKEN_EXPIRED: Final = 4401
+_TOKEN_REVOKED: Final = 4403
+_MEND_THE_CLIENT: Final = frozenset({1003, 1007, 1009, 4003, 4029})
+_REFUSED_TOKENS_MOST: Final = 3  # one after another, each of them new
+
+log = logging.getLogger("taskbeam_client")
+
+
+class ConnectionLoop:
+    """Attributes:
+    ready: set while there is a connection on which the copy was caught up; and at the end, for those who wait.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        state: State,
+        token_provider: TokenProvider,
+        backoff: Backoff,
+        timeout: float,
+    ) -> None:
+        self._connector = connector
+        self._state = state
+        self._token_provider = token_provider
+        self._backoff = backoff
+        self._timeout = timeout
+        self._token: str | None = None
+        self._refused_tokens = 0
+        self._link: Link | None = None
+        self._ready_since: float | None = None
+        self._failures = 0  # to connect, one after another
+        self.ready = asyncio.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        return self._link is not None and self.ready.is_set()
+
+    async def run(self) -> NoReturn:
+        """Raises what ends the client."""
+        while True:
+            lost = await self._connect()
+            self.ready.clear()
+            self._note(lost)
+            await asyncio.sleep(self._backoff.next())
+
+    def _note(self, lost: Exception) -> None:
+        address = self._connector.address
+        if self._ready_since is not None:
+            self._backoff.lasted(time.monotonic() - self._ready_since)
+            self._ready_since = None
+            log.info("%s: disconnected: %s", address, lost)
+            return
+        self._failures += 1
+        first = self._failures == 1
+        log.log(
+            logging.WARNING if first else logging.INFO, "%s: no connection, trying again: %s", address, lost
+        )
+
+    async def _connect(self) -> Exception:
+        """One connection, from the token to its end; returns why it ended. Raises what ends the client."""
+        try:
+            token = await self._new_token() if self._token is None else self._token
+            async with self._connector.connection() as line:
+                self._link = Link(line, self._state.on_frame, self._timeout)
+                await Conversation(self._link, self._state, self._new_token, self._on_ready).run(token)
+        except Lost as lost:
+            return self._judge(lost)
+        except (NotNow, OSError, ConnectionClosed) as unreachable:  # TimeoutError is an OSError too
+            return unreachable
+        finally:
+            self._link = None
+        raise AssertionError("a conversation ends with an error")
+
+    def _judge(self, lost: Lost) -> Lost:
+        """Whether to try again, and with which token; as the contract says of each close code."""
+        if lost.code == _TOKEN_REVOKED:
+            raise LoggedOut(lost.reason)
+        if lost.code in _MEND_THE_CLIENT:
+            raise ClientDefect(lost.reason, lost.code)
+        if lost.code in (NOT_AUTHENTICATED, _TOKEN_EXPIRED):
+            self._token = None
+            self._refused_tokens += lost.code == NOT_AUTHENTICATED
+            if self._refused_tokens >= _REFUSED_TOKENS_MOST:
+                raise LoggedOut("new tokens are refused, one after another")
+        return lost
+
+    async def _new_token(self) -> str:
+        async with asyncio.timeout(self._timeout):
+            self._token = await self._token_provider()
+        return self._token
+
+    def _on_ready(self) -> None:
+        self._refused_tokens = 0
+        self._failures = 0
+        self._ready_since = time.monotonic()
+        self._state.statistics.connections += 1
+        self.ready.set()
+
+    def drop(self) -> None:
+        """Cut the connection that there is, if there is one."""
+        if self._link is not None:
+            self._link.drop()

@@ -1,0 +1,120 @@
+"""A list that takes far longer than the time-out, over a network that is slow, and cut, while others write."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from taskbeam_client import Backoff, Session, Snapshot, TaskbeamClient
+from tests.support.clients import Account
+from tests.support.processes import System
+from tests.support.waiting import until
+from tests.taskbeam_client.cable import Cable, cable
+from tests.taskbeam_client.stand_ins import http
+from tests.taskbeam_client.support import as_json, equals_server, rest, server_tasks
+
+TASKS = 400
+TIMEOUT = 0.5
+
+
+@pytest.fixture
+async def long_list(account: Account) -> list[str]:
+    """Some 500 KB; the uuids."""
+    uuids: list[str] = []
+    for _ in range(TASKS // 100):
+        ops = [{"mode": "create", "data": {"task": "A task", "description": "x" * 1000}}] * 100
+        answer = await rest(account, "POST", "/batch/", {"ops": ops})
+        uuids += [result["task_id"] for result in answer["results"]]
+    return uuids
+
+
+@pytest.fixture
+async def relay(system: System) -> AsyncIterator[Cable]:
+    async with cable(system) as relay:
+        yield relay
+
+
+def client_over(relay: Cable, system: System, account: Account) -> TaskbeamClient:
+    return TaskbeamClient(
+        relay.url,
+        Session(system.rest_url, account.refresh),
+        timeout=TIMEOUT,
+        backoff=Backoff(0.05, 0.2),
+        connect_options={"proxy": None},
+    )
+
+
+async def test_bytes_that_come_are_a_sign_of_life(
+    relay: Cable, system: System, account: Account, long_list: list[str]
+) -> None:
+    relay.bytes_per_second = 200_000
+    begin = time.monotonic()
+    async with client_over(relay, system, account) as client:
+        await client.ready()
+        assert time.monotonic() - begin > 2 * TIMEOUT
+        assert (client.statistics.connections, relay.connections) == (1, 1)
+        await equals_server(client, account)
+
+
+async def write_at_random(account: Account, uuids: list[str], stop: asyncio.Event) -> None:
+    """Creates, updates and deletes all over the list."""
+    dice, known = random.Random(1), list(uuids)
+    while not stop.is_set() and len(known) > TASKS // 2:
+        await rest(account, "POST", "/", {"task": "Made meanwhile"})
+        await rest(account, "DELETE", f"/task/{known.pop(dice.randrange(len(known) // 2))}/")
+        await rest(account, "PATCH", f"/task/{dice.choice(known)}/", {"completed": True})
+
+
+async def test_others_write_meanwhile(
+    relay: Cable, system: System, account: Account, long_list: list[str]
+) -> None:
+    relay.bytes_per_second = 400_000
+    stop = asyncio.Event()
+    async with client_over(relay, system, account) as client, asyncio.TaskGroup() as group:
+        stream = client.changes()
+        group.create_task(write_at_random(account, long_list, stop))
+        await client.ready()
+        stop.set()
+        snapshot = await anext(stream)
+        assert isinstance(snapshot, Snapshot)
+        assert snapshot.seq > TASKS
+        assert client.statistics.snapshots == 1
+        assert (client.statistics.gaps, client.statistics.duplicates) == (0, 0)
+    async with client_over(relay, system, account) as client:
+        await client.ready()
+        assert as_json(client) == (await server_tasks(account))[1]
+
+
+async def test_a_cut_costs_a_page_and_not_the_list(
+    relay: Cable, system: System, account: Account, long_list: list[str]
+) -> None:
+    """At each cut a task is deleted and one made, so that the changes that were missed must be brought too."""
+    relay.bytes_per_second = 400_000
+    async with client_over(relay, system, account) as client:
+        for number in range(4):
+            await until(lambda: client.connected or relay.carried > 200_000, 20, "a part has come")
+            relay.carried = 0
+            relay.foreign = http(502)
+            relay.cut()
+            await rest(account, "DELETE", f"/task/{long_list[number]}/")
+            await rest(account, "POST", "/", {"task": "Made meanwhile"})
+            relay.foreign = None
+        await client.ready()
+        assert client.statistics.snapshots == 1
+        assert client.statistics.syncs > 0
+        await equals_server(client, account)
+
+
+async def test_pings_are_no_answer(relay: Cable, system: System, account: Account) -> None:
+    """A server that is alive, and never answers."""
+    async with client_over(relay, system, account) as client:
+        await client.ready()
+        relay.instead = b"\x89\x04ping"
+        future = client.create("A task")
+        await until(lambda: not client.connected, 10, "the connection is given up")
+        relay.cut()
+        assert (await future).rev == 1
