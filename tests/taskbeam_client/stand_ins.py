@@ -27,33 +27,51 @@ class StandIn:
         self.pause = asyncio.Event()
         self.pause.set()
         self.port = 0
+        self._serving: set[asyncio.Task[None]] = set()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            length = int(head.partition("content-length: ")[2].partition("\r")[0] or 0)
-            body = await reader.readexactly(length)
-            self.requests.append(json.loads(body) if body else None)
-            self.asked.set()
-            await self.pause.wait()
-            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-            if callable(answer):
-                await answer(writer)
-            else:
-                writer.write(answer)
-                await writer.drain()
-        writer.close()
+    async def end(self) -> None:
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                await self._answer(reader, writer)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.partition("content-length: ")[2].partition("\r")[0] or 0)
+        body = await reader.readexactly(length)
+        self.requests.append(json.loads(body) if body else None)
+        self.asked.set()
+        await self.pause.wait()
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if callable(answer):
+            await answer(writer)
+        else:
+            writer.write(answer)
+            await writer.drain()
 
 
 @asynccontextmanager
 async def stand_in(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[StandIn]:
     standing = StandIn(list(answers))
-    server = await asyncio.start_server(standing.serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(standing.accept, "127.0.0.1", 0, ssl=tls)
     standing.port = server.sockets[0].getsockname()[1]
     try:
         yield standing
     finally:
         server.close()
+        await standing.end()
 
 
 def http(status: int, body: object = b"", **headers: str) -> bytes:
