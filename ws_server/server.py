@@ -38,8 +38,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     hub = Hub()
     backend.feed.subscribe(hub)
     deadlines = Deadlines()
-    path = settings.sqlite_path
-    listening = await listen(settings.ws_place, PortLocks(path.with_name(path.name + "-ports")))
+    listening = await listen(settings.ws_place, PortLocks(backend.store.beside("-ports")))
     limits = connection_limits(settings.max_connections)
     settings = dataclasses.replace(settings, max_connections=limits.kept)
     context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.accounts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -22,3 +23,14 @@ class DatabasePath:
     def beside(self, suffix: str) -> Path:
         """SQLite's way of naming side files, and ours."""
         return self.real.with_name(self.real.name + suffix)
+
+    def set_log_aside(self) -> Path:
+        """Keep a log that does not belong to the database, under a name that SQLite does not look for."""
+        number = 1
+        while (aside := self.beside(f"-wal.{number}")).exists():
+            number += 1
+        os.rename(self.wal, aside)
+        return aside
+
+    def logs_set_aside(self) -> list[Path]:
+        return list(self.real.parent.glob(glob.escape(self.wal.name) + ".*"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -33,17 +34,19 @@ def try_writing(connection: sqlite3.Connection) -> None:
     connection.execute(_STAMP, (_TRIAL_BYTES,))
 
 
+def immutable_uri(path: Path) -> str:
+    """To read the file by itself: SQLite then takes no lock, and makes no file."""
+    return f"file:{quote(str(path))}?mode=ro&immutable=1"
+
+
 def read_file(path: DatabasePath) -> Content:
     """What the file alone has, without its log. One that is no database, or damaged, has no content.
-
-    As an immutable file: SQLite then takes no lock and makes no file.
 
     Raises:
         sqlite3.Error: it cannot be read now, which says nothing of it.
     """
-    uri = f"file:{quote(str(path.real))}?mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
+        with closing(sqlite3.connect(immutable_uri(path.real), uri=True)) as connection:
             versions = connection.execute(
                 "SELECT user_version, schema_version, page_size FROM"
                 " pragma_user_version, pragma_schema_version, pragma_page_size"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from shared.clock import moment_of
 from shared.errors import Unavailable
@@ -23,12 +24,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         Unavailable: the database is of a newer version than this program.
         sqlite3.Error: from the database.
     """
-    files = sorted(
-        (file for file in resources.files("shared.store").joinpath("migrations").iterdir()),
-        key=lambda file: file.name,
-    )
-    numbered = [(int(file.name.split("_")[0]), file) for file in files if file.name.endswith(".sql")]
-    newest = numbered[-1][0]
+    numbered = _files()
+    newest = newest_version()
     connection.create_function("moment_of", 1, moment_of, deterministic=True)
     for number, file in numbered:
         connection.execute("BEGIN IMMEDIATE")
@@ -45,6 +42,18 @@ def migrate(connection: sqlite3.Connection) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def newest_version() -> int:
+    """The schema's, as this program has it."""
+    return _files()[-1][0]
+
+
+def _files() -> list[tuple[int, Traversable]]:
+    """In order, with their numbers."""
+    files = resources.files("shared.store").joinpath("migrations").iterdir()
+    numbered = [(int(file.name.split("_")[0]), file) for file in files if file.name.endswith(".sql")]
+    return sorted(numbered, key=lambda each: each[0])
 
 
 def _statements(script: str) -> Iterator[str]:

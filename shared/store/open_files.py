@@ -9,12 +9,10 @@ ends, to be started on what is there.
 from __future__ import annotations
 
 import enum
-import glob
 import logging
 import os
 import sqlite3
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from shared.errors import FilesChanged, Unavailable
@@ -219,7 +217,7 @@ class OpenFiles:
                 if emptied:
                     os.unlink(self._path.wal)
                 else:
-                    self._set_log_aside()
+                    log.warning("the log of the database that was open is %s now", self._path.set_log_aside())
             if fault not in _HARMLESS and self._is_ours(Fault.INDEX):
                 os.unlink(self._path.shm)
         except OSError as error:
@@ -236,7 +234,7 @@ class OpenFiles:
         if self._path.wal.exists() or not self._is_ours(Fault.DATABASE):
             return False
         ours = os.fstat(self._wal)
-        if any(os.path.samestat(file.stat(), ours) for file in self._set_aside()):
+        if any(os.path.samestat(file.stat(), ours) for file in self._path.logs_set_aside()):
             return False  # by another process, which knew that the database was written over
         state = os.stat(self._path.real)
         if (state.st_mtime_ns, state.st_size) == self._version:
@@ -254,15 +252,6 @@ class OpenFiles:
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return not busy
         return False
-
-    def _set_log_aside(self) -> None:
-        """Keep it, under a name that SQLite does not look for."""
-        aside = self._path.beside(f"-wal.{len(self._set_aside()) + 1}")
-        os.rename(self._path.wal, aside)
-        log.warning("the log of the database that was open is %s now", aside)
-
-    def _set_aside(self) -> list[Path]:
-        return list(self._path.real.parent.glob(glob.escape(self._path.wal.name) + ".*"))
 
 
 def _identity(state: os.stat_result) -> _Identity:

@@ -23,6 +23,7 @@ from shared.store.group_commit import GroupCommit, WriteLock
 from shared.store.lanes import HereLane, on_thread
 from shared.store.migrate import migrate
 from shared.store.open_files import OpenFiles
+from shared.store.ownership import APPLICATION_ID, require_ours
 from shared.store.sqlite import SqliteStore
 
 _MINIMUM_VERSION: Final = (3, 37, 0)  # STRICT tables, RETURNING
@@ -52,22 +53,27 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
     """
     if sqlite3.sqlite_version_info < _MINIMUM_VERSION:
         raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old, 3.37 or newer is needed")
+    path = DatabasePath(given)
+    try:
+        _make_private_file(path.real)
+        require_ours(path)
+        database = os.stat(path.real)
+        lock = WriteLock(path.lock)
+    except OSError as error:
+        raise Unavailable(f"cannot open {given}: {error.strerror}") from error
+    if database.st_nlink > 1:
+        log.warning(
+            "%s has %d names (hard links): opened by two of them, it is lost", path.real, database.st_nlink
+        )
     if has_wal_reset_race(sqlite3.sqlite_version_info):
         log.warning(
             "SQLite %s has the WAL-reset race (fixed in 3.51.3): Taskbeam's write lock keeps it away, "
             "but do not let other programs write to the database while it runs",
             sqlite3.sqlite_version,
         )
-    path = DatabasePath(given)
-    try:
-        _make_private_file(path.real)
-        database = os.stat(path.real)
-        lock = WriteLock(path.lock)
-    except OSError as error:
-        raise Unavailable(f"cannot open {given}: {error.strerror}") from error
     async with AsyncExitStack() as stack:
         stack.callback(lock.close)
-        writer = await _connect(stack, path.real, lambda connection: _prepare_writer(connection, lock))
+        writer = await _connect(stack, path.real, lambda connection: _prepare_writer(connection, path, lock))
         points, scans = [await _connect(stack, path.real, _prepare_reader) for _ in range(2)]
         here = _connect_here(path.real)
         close_here = stack.enter_context(ExitStack())
@@ -141,10 +147,17 @@ def _make_private_file(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def _prepare_writer(connection: sqlite3.Connection, lock: WriteLock) -> None:
+def _prepare_writer(connection: sqlite3.Connection, path: DatabasePath, lock: WriteLock) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     with lock.held(timeout=30):  # another process may be in a long migration
-        connection.execute("PRAGMA journal_mode = WAL")
+        if not path.real.stat().st_size and path.wal.exists() and path.wal.stat().st_size:
+            # SQLite would delete it. Whoever took the database away may put it back.
+            log.warning("the log of a database that is not there any more is %s now", path.set_log_aside())
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise Unavailable(f"cannot open {path.given}: its file system has no shared memory for SQLite")
         _set_pragmas(connection)
         migrate(connection)
 
