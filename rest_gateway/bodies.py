@@ -116,12 +116,18 @@ async def _multipart(request: web.Request) -> Mapping[str, object]:
 
 def require_json_accepted(request: web.Request) -> None:
     """Raises HttpError 406 when the client takes no JSON."""
-    accept = request.headers.get(hdrs.ACCEPT)
-    if accept is not None and not _takes_json(accept):
+    if not accepts(request, "application/json"):
         raise HttpError(406, "Could not satisfy the request Accept header.")
 
 
+def accepts(request: web.Request, media_type: str) -> bool:
+    """Whether the client takes it, as DRF decides: without a look at the weights."""
+    lines = request.headers.getall(hdrs.ACCEPT, None)
+    return lines is None or _is_among(media_type, ",".join(lines))
+
+
 @lru_cache(maxsize=256)
-def _takes_json(accept: str) -> bool:
+def _is_among(media_type: str, accept: str) -> bool:
     ranges = [item.partition(";")[0].strip().lower() for item in accept.split(",")]
-    return any(item in ("*/*", "application/*", "application/json") for item in ranges)
+    group = media_type.partition("/")[0]
+    return any(item in ("*/*", f"{group}/*", media_type) for item in ranges)

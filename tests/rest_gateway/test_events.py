@@ -178,3 +178,17 @@ def test_it_ends_when_the_token_expires(brief_system: System) -> None:
 
 def test_it_needs_a_token(system: System) -> None:
     assert Rest(system)("GET", "/events/").status == 401
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/event-stream", "text/*", "TEXT/Event-Stream;q=0.5, text/html", "*/*", "application/json"]
+)
+def test_whoever_takes_a_stream_gets_one(system: System, account: Account, accept: str) -> None:
+    with event_stream(system, account, Accept=accept) as stream:
+        assert stream.ready.name == "ready"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/plain", "image/*", "xtext/event-stream"])
+def test_whoever_takes_something_else_is_told(account: Account, accept: str) -> None:
+    answer = account.rest("GET", "/events/", Accept=accept)
+    assert (answer.status, answer.body) == (406, {"detail": "Could not satisfy the request Accept header."})
