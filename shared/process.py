@@ -21,6 +21,7 @@ from shared.hash_renewal import HashRenewal
 from shared.listening import check_inherited
 from shared.passwords import PasswordHasher
 from shared.settings import Place, Settings, SettingsError, load_settings
+from shared.startup import wanted_signals
 from shared.store import Store, open_store
 from shared.tasks import TaskService
 from shared.telemetry import configure_logging
@@ -79,7 +80,7 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
 def run(process: str, serve: Serve, environ: Mapping[str, str], place: Callable[[Settings], Place]) -> int:
     """Run a process, which listens at that place, to its end; returns its exit status.
 
-    0 after SIGTERM or SIGINT, 2 for bad settings, 1 for all else, with the reason in the log.
+    0 after a signal that asks for an end (``shared.startup``), 2 for bad settings, 1 for all else, with the reason in the log.
     """
     try:
         settings = load_settings(environ)
@@ -140,8 +141,8 @@ async def _serve_until_signalled(settings: Settings, process: str, serve: Serve)
         if not stop.done():
             stop.set_result(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
+    for number in wanted_signals():
+        loop.add_signal_handler(number, on_signal, signal.Signals(number))
     async with open_backend(settings, process) as backend:
         await serve(settings, backend, stop)
 

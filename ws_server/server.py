@@ -28,6 +28,7 @@ from ws_server.transport import Socket
 
 PROCESS: Final = "ws_server"
 _DRAIN_TIMEOUT: Final = 12.0  # supervisord.conf's stopwaitsecs is above it
+_FROM_THE_KEYBOARD: Final = (signal.SIGINT, signal.SIGQUIT)
 
 log = logging.getLogger(__name__)
 _protocol_log = logging.getLogger("websockets.server")
@@ -63,7 +64,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     async with asyncio.TaskGroup() as tasks:
         keep_alive = tasks.create_task(listener.keep_alive())
         number = await stop
-        code = CloseCode.GOING_AWAY if number == signal.SIGINT else CloseCode.RESTARTS
+        code = CloseCode.GOING_AWAY if number in _FROM_THE_KEYBOARD else CloseCode.RESTARTS
         log.info("stopping with %d connections", len(hub))
         await _drain(acceptor, port, hub, code)
         keep_alive.cancel()

@@ -15,15 +15,24 @@ import websockets
 from tests.support.clients import connected, new_account
 from tests.support.frames import create, receive_until
 from tests.support.locks import writes_held_up
-from tests.support.processes import Process, System, running
-from tests.support.waiting import wait_until
+from tests.support.processes import running
+from tests.support.raw import TEXT, RawSocket, raw_socket
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 1012), (signal.SIGINT, 1001)])
+@pytest.mark.parametrize(
+    ("number", "code", "uvloop"),
+    [
+        (signal.SIGTERM, 1012, True),
+        (signal.SIGTERM, 1012, False),
+        (signal.SIGINT, 1001, True),
+        (signal.SIGQUIT, 1001, False),
+        (signal.SIGHUP, 1012, True),
+    ],
+)
 async def test_a_stop_answers_what_is_in_progress_and_closes_the_rest(
-    tmp_path: Path, number: signal.Signals, code: int
+    tmp_path: Path, number: signal.Signals, code: int, uvloop: bool
 ) -> None:
-    with running(tmp_path) as system:
+    with running(tmp_path, uvloop=uvloop) as system:
         account = new_account(system)
         async with (
             connected(system, account.access) as busy,
@@ -48,19 +57,31 @@ async def test_a_stop_answers_what_is_in_progress_and_closes_the_rest(
         assert [task["task"] for task in account.rest("GET", "/").body] == ["In progress"]
 
 
-@pytest.mark.parametrize("name", ["ws", "gateway"])
-def test_a_stop_during_the_start_is_an_orderly_end(tmp_path: Path, name: str) -> None:
-    process: Process = getattr(System(tmp_path), name)
-    process.start(ready=False)
-    status = Path(f"/proc/{process.pid}/status")
-
-    def catches_sigterm() -> bool:
-        caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
-        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
-
-    wait_until(catches_sigterm, 10, "a handler of SIGTERM")
-    assert process.stop() == 0
-    assert b"listening on" not in process.log.read_bytes()
+@pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
+def test_those_who_do_not_answer_the_close_frame_hold_a_stop_up_for_two_seconds(
+    tmp_path: Path, uvloop: bool
+) -> None:
+    with running(tmp_path, uvloop=uvloop) as system:
+        account = new_account(system)
+        half = RawSocket(system)
+        half.send(b"GET /ws/tasks/ HTTP/1.1\r\nHost: loc")
+        with (
+            closing(half.socket),
+            raw_socket(system) as stranger,
+            raw_socket(system, account.access) as silent,
+            raw_socket(system, account.access) as trickling,
+        ):
+            trickling.send_frame(TEXT, b'{"mode":', final=False)
+            assert system.ws.popen is not None
+            started = time.monotonic()
+            system.ws.popen.terminate()
+            with pytest.raises(ConnectionError):
+                half.receive_frame()
+            assert time.monotonic() - started < 1.5, "a half request is cut at once"
+            assert {raw.close_code() for raw in (stranger, silent, trickling)} == {1012}
+            assert system.ws.popen.wait(8) == 0
+            assert 1.8 < time.monotonic() - started < 5
+        system.ws.start()
 
 
 async def test_a_defect_is_answered_with_a_reference_to_the_log(tmp_path: Path) -> None:
