@@ -87,7 +87,13 @@ def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamRes
         else:
             headers[hdrs.VARY] = "Origin"
             origin = request.headers.get(hdrs.ORIGIN)
-            if origin is None or not policy.allows(origin):
+            if origin is None:
+                return
+            if not policy.allows(origin):
+                if origin.partition("://")[2] != request.headers.get(
+                    hdrs.HOST
+                ):  # pages of our own need no leave
+                    policy.tell_refused(origin)
                 return
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"

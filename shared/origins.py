@@ -2,18 +2,79 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 import re
+from typing import Final
+
+import idna
+
+from shared.telemetry import SeldomEach
+
+ANY: Final = "*"
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^/:*?#@\[\]\s]+))"
+    r"(:(?P<port>[0-9]{1,5}|\*))?"
+)
+_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_SHOWN_MAX: Final = 300
+
+log = logging.getLogger(__name__)
+
+
+def as_browsers_write(origin: str) -> str:
+    """The same origin as a browser sends it (WHATWG URL, "origin" and "host serializing"); its port may be ``*``.
+
+    Host names become lower-case ASCII (UTS 46 and Punycode), IPv6 addresses their short form, default ports go.
+
+    Raises:
+        ValueError: it is no origin.
+    """
+    found = _ORIGIN.fullmatch(origin)
+    if found is None:
+        raise ValueError(f"no origin: {origin}")
+    scheme, port = found["scheme"].lower(), found["port"]
+    host = _name(found["name"]) if found["name"] else f"[{ipaddress.IPv6Address(found['ipv6']).compressed}]"
+    if port not in (None, "*"):
+        if int(port) > 65535:
+            raise ValueError(f"no port: {port}")
+        port = str(int(port))
+    if port is None or port == _DEFAULT_PORTS.get(scheme):
+        return f"{scheme}://{host}"
+    return f"{scheme}://{host}:{port}"
+
+
+def _name(host: str) -> str:
+    # Not idna.encode: browsers take names that could not be registered.
+    labels = idna.uts46_remap(host, std3_rules=False).split(".")
+    name = ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}" for label in labels
+    )
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"no host: {host}")
+    return name
 
 
 class OriginPolicy:
     """Args: ``allowed`` as in the settings: exact origins, ``:*`` for any port or none, ``*`` for any origin."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
-        self.any = "*" in allowed
-        self.patterns = [_pattern(origin) for origin in allowed if origin != "*"]
+        self.any = ANY in allowed
+        self.patterns = [_pattern(origin) for origin in allowed if origin != ANY]
+        self._says = SeldomEach(log)
 
     def allows(self, origin: str) -> bool:
         return self.any or any(pattern.fullmatch(origin) for pattern in self.patterns)
+
+    def tell_refused(self, origin: str) -> None:
+        """Say in the log that pages of an origin get nothing, and which setting would change that."""
+        shown = (
+            origin
+            if len(origin) <= _SHOWN_MAX and (origin == "null" or _ORIGIN.fullmatch(origin))
+            else "(none)"
+        )
+        self._says.warning(shown, "pages of the origin %s are refused: it is not in ALLOWED_ORIGINS", shown)
 
 
 def _pattern(origin: str) -> re.Pattern[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
+from shared.origins import ANY, as_browsers_write
 from shared.signing_keys import KEY_RULE, is_usable
 
 PREFIX: Final = "TASKBEAM_"
@@ -181,15 +182,12 @@ def _secret_keys(value: str) -> tuple[str, ...]:
 
 
 def _origins(value: str) -> tuple[str, ...]:
-    origins = tuple(item.lower() for item in _items(value))
-    for origin in origins:
-        if origin != "*" and not re.fullmatch(
-            r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:]+\]|[^/:*?#@\s]+)(:([0-9]{1,5}|\*))?", origin
-        ):
-            raise ValueError(
-                "comma-separated origins such as https://example.org or http://localhost:*, or *"
-            )
-    return origins
+    try:
+        return tuple(origin if origin == ANY else as_browsers_write(origin) for origin in _items(value))
+    except ValueError:
+        raise ValueError(
+            "comma-separated origins such as https://example.org or http://localhost:*, or *"
+        ) from None
 
 
 def _trusted_proxies(value: str) -> TrustedProxies:

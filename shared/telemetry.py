@@ -15,6 +15,9 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 _SELDOM_SECONDS: Final = 60.0
+_EACH_SECONDS: Final = 3600.0
+_EACH_A_MINUTE: Final = 20
+_EACH_KEPT: Final = 100
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -86,6 +89,30 @@ class Seldom:
         if self._left_out:
             message, args = f"{message} (and %d times more in between)", (*args, self._left_out)
         self._last, self._left_out = now, 0
+        self._logger.warning(message, *args)
+
+
+class SeldomEach:
+    """Warnings about things that strangers name: each thing once an hour, and no more than twenty lines a minute.
+
+    Of what was told, the last hundred things are remembered.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._told: dict[str, float] = {}  # the oldest first
+
+    def warning(self, thing: str, message: str, *args: object) -> None:
+        now = time.monotonic()
+        if now - self._told.get(thing, float("-inf")) < _EACH_SECONDS:
+            return
+        latest = list(self._told.values())[-_EACH_A_MINUTE:]
+        if len(latest) == _EACH_A_MINUTE and now - latest[0] < _SELDOM_SECONDS:
+            return
+        self._told.pop(thing, None)
+        self._told[thing] = now
+        if len(self._told) > _EACH_KEPT:
+            del self._told[next(iter(self._told))]
         self._logger.warning(message, *args)
 
 

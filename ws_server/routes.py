@@ -35,9 +35,10 @@ class Routes:
     def __init__(self, settings: Settings, backend: Backend) -> None:
         self._settings = settings
         self._backend = backend
+        self._policy = OriginPolicy(settings.allowed_origins)
         # Only its ``accept`` is used, which depends on the request alone. To make one for each request would leave
         # a cycle of references for each.
-        self._handshake = ServerProtocol(origins=_origins(OriginPolicy(settings.allowed_origins)))
+        self._handshake = ServerProtocol(origins=_origins(self._policy))
 
     def __call__(self, request: Request) -> Response | Awaitable[Response]:
         try:
@@ -69,6 +70,7 @@ class Routes:
             case HTTPStatus.METHOD_NOT_ALLOWED:
                 return _not_allowed(request.method, "GET")
             case HTTPStatus.FORBIDDEN:
+                self._policy.tell_refused(request.headers["Origin"])
                 return refusal(HTTPStatus.FORBIDDEN, "The Origin is not allowed.")
             case HTTPStatus.UPGRADE_REQUIRED:
                 return refusal(

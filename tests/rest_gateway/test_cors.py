@@ -86,3 +86,17 @@ def test_where_any_origin_may_read_none_sends_credentials(
         answer = Rest(system)("GET", "/healthz", Origin="http://evil.example")
         assert answer.headers[ALLOW_ORIGIN] == "*"
         assert ALLOW_CREDENTIALS not in answer.headers, "browsers refuse the two together"
+
+
+def test_a_refused_origin_is_told_with_the_setting(system: System) -> None:
+    for _ in range(3):
+        _preflight(system, "/", "https://told-once.example")
+    lines = [line for line in system.gateway.log.read_text().splitlines() if "told-once.example" in line]
+    assert len(lines) == 1
+    assert "ALLOWED_ORIGINS" in lines[0]
+
+
+def test_pages_of_the_gateways_own_origin_are_not_complained_of(system: System, account: Account) -> None:
+    host = system.rest_url.removeprefix("http://")
+    assert account.rest("GET", "/", Origin=f"https://{host}").status == 200
+    assert f"https://{host}" not in system.gateway.log.read_text()

@@ -113,3 +113,11 @@ def test_a_client_without_an_origin_is_allowed(system: System) -> None:
 )
 def test_allowed_origins_are_what_the_setting_says(small_system: System, origin: str, status: int) -> None:
     assert _status(small_system, Origin=origin) == status
+
+
+def test_a_refused_origin_is_told_with_the_setting(system: System) -> None:
+    for _ in range(3):
+        assert _status(system, Origin="https://told-once.example") == 403
+    lines = [line for line in system.ws.log.read_text().splitlines() if "told-once.example" in line]
+    assert len(lines) == 1
+    assert "ALLOWED_ORIGINS" in lines[0]
