@@ -50,6 +50,8 @@ class Trouble(Exception):
 
 
 class Server(NamedTuple):
+    """What a server is called, and the address that its settings give it."""
+
     name: str
     scheme: str
     hosts: tuple[str, ...]
@@ -101,6 +103,7 @@ class Server(NamedTuple):
 
 
 def server(name: str, scheme: str, port: int, path: str) -> Server:
+    """The server of this name, by its settings. Raises Trouble for a bad port."""
     hosts = os.environ.get(f"TASKBEAM_{name}_HOST") or "127.0.0.1"
     text = os.environ.get(f"TASKBEAM_{name}_PORT") or str(port)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
@@ -197,6 +200,8 @@ def stop_with_launcher() -> None:
 
 
 class Launcher:
+    """Runs supervisord, says when the servers answer, and sees to an orderly end."""
+
     def __init__(self, servers: tuple[Server, ...]) -> None:
         self.servers = servers
         self.pids: set[int] = set()
@@ -293,6 +298,7 @@ class Launcher:
 
 
 def main() -> int:
+    """The exit status: 0 after an orderly end, 1 after trouble, which is said on standard error."""
     os.umask(0o077)
     try:
         servers = prepare()

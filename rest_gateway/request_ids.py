@@ -13,6 +13,7 @@ _numbers = itertools.count(secrets.randbits(32))
 
 
 def new_request_id() -> str:
+    """One that no other request has, of this process or another."""
     return f"{_PREFIX}{next(_numbers):016x}"
 
 

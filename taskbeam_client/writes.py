@@ -174,6 +174,8 @@ class Update(OnRevision):
 
 
 class Delete(OnRevision):
+    """Take a task away."""
+
     def request(self) -> dict[str, Any]:
         return {"mode": "delete", "task_id": self.task_id, "rev": self.rev}
 

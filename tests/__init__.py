@@ -1,0 +1,1 @@
+"""All tests; CONTRIBUTING says which room is for what."""

@@ -65,16 +65,22 @@ class All(msgspec.Struct, frozen=True):
 
 
 class Create(msgspec.Struct, frozen=True):
+    """``data`` as the client sent it: the service checks it."""
+
     envelope: Envelope
     data: dict[str, object]
 
 
 class Read(msgspec.Struct, frozen=True):
+    """``task_id`` is in its canonical form."""
+
     envelope: Envelope
     task_id: str
 
 
 class Update(msgspec.Struct, frozen=True):
+    """``data`` as the client sent it; ``rev``: only if the task still has this revision."""
+
     envelope: Envelope
     task_id: str
     data: dict[str, object]
@@ -82,23 +88,31 @@ class Update(msgspec.Struct, frozen=True):
 
 
 class Delete(msgspec.Struct, frozen=True):
+    """``rev``: only if the task still has this revision."""
+
     envelope: Envelope
     task_id: str
     rev: int | None
 
 
 class Batch(msgspec.Struct, frozen=True):
+    """All of them or none."""
+
     envelope: Envelope
     operations: list[Operation]
 
 
 class Sync(msgspec.Struct, frozen=True):
+    """The changes after ``since``."""
+
     envelope: Envelope
     epoch: str
     since: int
 
 
 class Ping(msgspec.Struct, frozen=True):
+    """The answer says the user's ``seq``."""
+
     envelope: Envelope
 
 
@@ -226,19 +240,23 @@ def with_id(frame: bytes, request_id: bytes) -> bytes:
 
 
 def read_frame(task: StoredTask) -> bytes:
+    """The answer to a read."""
     return b'{"type":"task.update","mode":"read","task":%b,"task_id":"%b"}' % (task.json, task.uuid.encode())
 
 
 def all_frame(page: TaskPage, paged: bool) -> bytes:
+    """The answer to an ``all``; ``paged``: with the count of matches."""
     count = b',"count":%d' % page.count if paged else b""
     return b'{"type":"task.update","mode":"all","task":%b,"seq":%d%b}' % (page.json, page.seq, count)
 
 
 def batch_frame(written: list[Written]) -> bytes:
+    """The answer to a batch that was carried out."""
     return b'{"type":"batch","results":%b}' % results_json(written)
 
 
 def sync_frame(page: ChangePage, epoch: str) -> bytes:
+    """The answer to a ``sync``."""
     return b'{"type":"sync",%b' % sync_json(page, epoch)[1:]
 
 
@@ -257,14 +275,17 @@ def auth_frame(user_id: int, expires: int, epoch: str, seq: int) -> bytes:
 
 
 def expiring_frame(seconds: int) -> bytes:
+    """The notice that the token ends in so many seconds."""
     return b'{"type":"auth.expiring","in":%d}' % seconds
 
 
 def pong_frame(seq: int) -> bytes:
+    """The answer to a ping."""
     return b'{"type":"pong","seq":%d}' % seq
 
 
 def error_frame(error: TaskbeamError, envelope: Envelope) -> bytes:
+    """What a service refused, in the words of its error."""
     return failure_frame(error.code, error.message, envelope, **error.extra)
 
 

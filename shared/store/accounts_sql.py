@@ -30,11 +30,13 @@ def to_user(row: Sequence[Any]) -> User:
 
 
 def user_by_key(connection: sqlite3.Connection, key: str) -> User | None:
+    """Find a user by the key of their name."""
     rows = connection.execute(f"SELECT {_USER} FROM users WHERE username_key = ?", (key,)).fetchall()
     return to_user(rows[0]) if rows else None
 
 
 def add_user(connection: sqlite3.Connection, username: str, key: str, password: str, now: int) -> User:
+    """Raises ValidationFailed where the name is taken."""
     if connection.execute("SELECT 1 FROM users WHERE username_key = ?", (key,)).fetchall():
         raise ValidationFailed({"username": [USERNAME_TAKEN]})
     rows = connection.execute(
@@ -48,6 +50,7 @@ def add_user(connection: sqlite3.Connection, username: str, key: str, password: 
 
 
 def read_login_record(connection: sqlite3.Connection, key: str, address: str) -> LoginRecord:
+    """What `Store.login_record` says."""
     user = user_by_key(connection, key)
     known = (
         user is not None
@@ -73,6 +76,7 @@ def _read_hash_costs(connection: sqlite3.Connection) -> HashCosts:
 
 
 def add_login_address(connection: sqlite3.Connection, user_id: int, address: str) -> None:
+    """Note an address that the user has logged in from; the newest few are kept."""
     connection.execute(
         "INSERT INTO login_addresses (user_id, address, turn) "
         "SELECT ?1, ?2, coalesce(max(turn), 0) + 1 FROM login_addresses WHERE user_id = ?1 "
@@ -87,6 +91,7 @@ def add_login_address(connection: sqlite3.Connection, user_id: int, address: str
 
 
 def set_password(connection: sqlite3.Connection, user: User, password: str, at: Reading) -> bool:
+    """As `Store.set_password`: False where it is no longer the password that ``user`` has."""
     rows = connection.execute(
         "UPDATE users SET password = ?, revoked_until = max(revoked_until, ?) WHERE id = ? AND password = ? "
         "RETURNING 1",
@@ -100,12 +105,14 @@ def set_password(connection: sqlite3.Connection, user: User, password: str, at: 
 
 
 def renew_hash(connection: sqlite3.Connection, user: User, password: str) -> None:
+    """As `Store.renew_hash`: another hash of the same password."""
     connection.execute(
         "UPDATE users SET password = ? WHERE id = ? AND password = ?", (password, user.id, user.password)
     )
 
 
 def delete_user(connection: sqlite3.Connection, user: User, at: Reading) -> bool:
+    """As `Store.delete_user`: False where the password is no longer the one that ``user`` has."""
     if not connection.execute(
         "SELECT 1 FROM users WHERE id = ? AND password = ?", (user.id, user.password)
     ).fetchall():

@@ -29,6 +29,7 @@ WITH RECURSIVE chain (position, seq, previous) AS (
 def read_changes(
     connection: sqlite3.Connection, user_id: int, same_epoch: bool, since: int, limit: int
 ) -> ChangePage:
+    """A page of a user's changes after ``since``, as `Store.changes` says. Raises UserGone."""
     feed = read_feed(connection, user_id)
     seq = feed.seq
     if not same_epoch:
@@ -88,6 +89,7 @@ def read_position(connection: sqlite3.Connection) -> Position:
 
 
 def read_tail(connection: sqlite3.Connection, after: Position) -> Tail:
+    """All users' changes and revocations after a position, a page of each."""
     changes = [
         Change(*row)
         for row in connection.execute(

@@ -258,6 +258,7 @@ def read_group(connection: sqlite3.Connection, group: Sequence[Work]) -> list[Ou
 
 
 def roll_back(connection: sqlite3.Connection) -> None:
+    """Undo the open transaction, if there is one."""
     if connection.in_transaction:  # some errors, a full disk for one, have rolled back already
         connection.execute("ROLLBACK")
 

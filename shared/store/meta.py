@@ -20,6 +20,7 @@ _TRIAL_BYTES: Final = 32 * 1024
 
 
 def read_epoch(connection: sqlite3.Connection) -> str:
+    """What names this history of changes: another database, or one that was restored, has another."""
     epoch: str = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
     return epoch
 

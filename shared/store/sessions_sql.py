@@ -20,6 +20,7 @@ _SUMMED_UP_AFTER_SECONDS: Final = 60
 
 
 def read_standing(connection: sqlite3.Connection, token: Token) -> Standing | None:
+    """How the bearer of a token stands; ``None``: there is no such user."""
     rows = connection.execute(
         "SELECT id, username, password, is_active, date_joined, revoked_until, feeds.seq "
         "FROM users JOIN feeds ON feeds.user_id = users.id WHERE id = ?",
@@ -52,6 +53,7 @@ def add_session(
     at: Reading,
     patience: int,
 ) -> None:
+    """As `Store.add_session`. Raises UserGone."""
     if not connection.execute(
         "SELECT 1 FROM users WHERE id = ? AND password = ? AND is_active = 1", (user.id, user.password)
     ).fetchall():
@@ -62,6 +64,7 @@ def add_session(
 
 
 def extend_session(connection: sqlite3.Connection, sid: str, expires: int) -> bool:
+    """Move the end of a family's life. False: it is gone or revoked."""
     return bool(
         connection.execute(
             "UPDATE sessions SET expires = max(expires, ?) WHERE sid = ? AND revoked = 0 RETURNING 1",
@@ -79,6 +82,7 @@ def exchange_token(
     grace: int,
     patience: int,
 ) -> str | None:
+    """As `Store.exchange_token`: the family of the refresh token, ``None`` where that is revoked."""
     age_out(connection, at, patience)
     sid, exchanged = _read_exchange(connection, token)
     if sid is None:
@@ -98,6 +102,7 @@ def exchange_token(
 
 
 def end_family(connection: sqlite3.Connection, token: Token, new_sid: str, at: Reading) -> None:
+    """As `Store.end_family`."""
     sid, _ = _read_exchange(connection, token)
     if sid is None:  # one of simplejwt's: it ends as the only one of a family
         sid = new_sid
@@ -106,6 +111,7 @@ def end_family(connection: sqlite3.Connection, token: Token, new_sid: str, at: R
 
 
 def revoke_session(connection: sqlite3.Connection, sid: str, at: Reading) -> None:
+    """End a family, and write that into the log; nothing where it has ended already."""
     rows = connection.execute(
         "UPDATE sessions SET revoked = 1 WHERE sid = ? AND revoked = 0 RETURNING user_id", (sid,)
     ).fetchall()

@@ -44,6 +44,7 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
 
 
 def to_feed(seq: int, tasks: int, last: int, unsettled: str) -> Feed:
+    """A row of ``feeds``."""
     return Feed(seq, tasks, last, _decode_ids(unsettled) if unsettled != "[]" else ())
 
 

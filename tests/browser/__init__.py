@@ -1,0 +1,1 @@
+"""A headless Chromium with the usage document's example, and another origin."""
