@@ -11,6 +11,7 @@ import fcntl
 import logging
 import struct
 import termios
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
@@ -39,12 +40,13 @@ class Connection(RequestHandler):
 
     __slots__ = (
         "_deaf",
-        "_ended",
         "_gone",
         "_server",
         "body",
         "body_since",
         "body_started",
+        "has_ended",
+        "on_leave",
         "place",
         "transport_kept",
     )
@@ -53,8 +55,9 @@ class Connection(RequestHandler):
         super().__init__(server, loop=loop, **kwargs)
         self._server = server
         self._deaf = False
-        self._ended = False
+        self.has_ended = False  # the peer sends no more
         self._gone: asyncio.Event | None = None
+        self.on_leave: Callable[[], None] | None = None  # called where the client leaves a request that waits
         self.place: dict[Connection, float] | None = None
         self.transport_kept: asyncio.Transport | None = None
         self.body: StreamReader | None = None
@@ -81,17 +84,24 @@ class Connection(RequestHandler):
         self.body = None
         if self._gone is not None:
             self._gone.set()
+        if self.on_leave is not None:
+            self.on_leave()
         if self._waiter is not None and self._waiter.done() and self._task_handler is not None:
             self._task_handler.cancel()  # aiohttp 3.14 fails where a request came with the end of its connection
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The peer sends no more: what it has sent whole is carried out and answered, then the connection ends."""
+        """The peer sends no more: what it has sent whole is carried out and answered, then the connection ends.
+
+        A request that waits is not waited for: most of such peers have gone for good.
+        """
         if self._gone is not None:
             self._gone.set()
+        if self.on_leave is not None:
+            return False
         if self._deaf or self.body is not None or not (self._request_in_progress or self._messages):
             return False
-        self._ended = True
+        self.has_ended = True
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -214,7 +224,7 @@ class Connection(RequestHandler):
         finished = await super().finish_response(request, resp, start_time)
         transport = self.transport
         if transport is not None:
-            if self._ended and not self._messages:
+            if self.has_ended and not self._messages:
                 self.close()
             elif self._deaf and not self._messages:
                 await self._linger(transport)

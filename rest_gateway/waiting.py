@@ -13,6 +13,7 @@ from typing import Final, TypeVar, cast
 
 from aiohttp import web
 
+from rest_gateway.connection import Connection
 from rest_gateway.endpoint import ACCOUNTS, TOKEN
 from shared.accounts import AccountService
 from shared.changes import ChangeFeed
@@ -133,57 +134,18 @@ class Waiters:
         if len(waiters) >= self._max_per_user:
             raise Throttled(_RETRY_SECONDS)
         waiters.add(waiter)
-        if self._is_stopping:
+        connection = cast(Connection, request.protocol)
+        connection.on_leave = waiter.end
+        if self._is_stopping or connection.has_ended or request.transport is None:
             waiter.end()
-        watch = _ConnectionWatch(request, waiter)
         try:
             await self._feed.awake()
             yield waiter
         finally:
-            watch.stop()
+            connection.on_leave = None
             waiters.discard(waiter)
             if not waiters:
-                self._by_user.pop(token.user_id, None)
-
-
-class _ConnectionWatch(asyncio.Protocol):
-    """Stands between a connection and aiohttp while a request waits, and ends the waiter when the connection is lost.
-
-    aiohttp 3.14 tells a handler of it by cancelling the task alone (``handler_cancellation``), and that for all
-    handlers: a write would be cancelled too whose client does not wait for the answer.
-    """
-
-    def __init__(self, request: web.Request, waiter: Waiter) -> None:
-        self._waiter = waiter
-        transport = request.transport
-        if transport is None or transport.is_closing():
-            waiter.end()
-            self._transport = None
-            return
-        self._transport = transport
-        self._handler = cast(asyncio.Protocol, transport.get_protocol())
-        transport.set_protocol(self)
-
-    def stop(self) -> None:
-        """Leave the connection to aiohttp again."""
-        if self._transport is not None and self._transport.get_protocol() is self:
-            self._transport.set_protocol(self._handler)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._waiter.end()
-        self._handler.connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        self._handler.data_received(data)
-
-    def eof_received(self) -> bool:
-        return False  # it sends no more: most have gone for good, and nobody else waits
-
-    def pause_writing(self) -> None:
-        self._handler.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._handler.resume_writing()
+                del self._by_user[token.user_id]
 
 
 WAITERS: Final = web.AppKey("waiters", Waiters)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import socket
 import sqlite3
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ import pytest
 from rest_gateway import events
 from rest_gateway.waiting import WAITERS
 from tests.rest_gateway.in_process import Gateway, gateway
-from tests.support.clients import new_account
+from tests.support.clients import PASSWORD, new_account
 from tests.support.processes import System
 from tests.support.waiting import until, wait_until
 
@@ -76,6 +77,27 @@ async def test_nobody_waits_for_a_client_that_has_left(served: Gateway, what: st
     await until(lambda: not waiters.wants_changes(), 10, "nobody waits")
     for line in lines:
         line.writer.close()
+
+
+@pytest.mark.parametrize("what", ["poll", "stream"])
+async def test_who_leaves_right_behind_the_request_is_not_waited_for(served: Gateway, what: str) -> None:
+    """The end has arrived while a request before it is carried out, which takes a while."""
+    login = json.dumps({"username": "ann", "password": PASSWORD}).encode()
+    head = b"POST /login/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: %d\r\n\r\n" % len(login) + login
+    head += _head(served, _poll(served) if what == "poll" else "/events/")
+    lines = [await _Line.open(served) for _ in range(5)]
+    for line in lines:
+        line.writer.write(head)
+        line.writer.write_eof()
+    async with asyncio.timeout(10):
+        for line in lines:
+            assert (await line.reader.read()).count(b"HTTP/1.1 200 OK") == 2
+            await line.leave("close")
+
+
+def _head(served: Gateway, path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.access}\r\n\r\n".encode()
 
 
 def _waiting(served: Gateway) -> int:
