@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from shared.clock import BOOT, Clock, Reading, system_clock, uptime
@@ -243,6 +243,14 @@ class AccountService:
         """The bearer of a verified token, as of now. Raises TokenRejected, UserGone, UserInactive."""
         standing = await self._standing(token)
         return Identity(standing.user, standing.seq)
+
+    async def fallen(self, tokens: Sequence[Token]) -> list[Token]:
+        """Those of the access tokens whose bearers no longer stand, by whatever means. Raises Unavailable."""
+        return await self._store.fallen(tokens)
+
+    async def version(self) -> int:
+        """As long as it is the same, no bearer has fallen. Raises Unavailable."""
+        return await self._store.version()
 
     async def logout(self, encoded: str) -> None:
         """End the refresh token and its family. Raises TokenRejected."""

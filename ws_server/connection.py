@@ -327,6 +327,10 @@ class Connection:
         self.context.deadlines.cancel(self._deadline)
         self._deadline = deadline
 
+    @property
+    def bearer(self) -> Token | None:
+        return None if self._closing else self._token
+
     def on_revocation(self, sid: str | None) -> None:
         """Called by the hub. Asks the accounts: a user who has logged in again since is not concerned."""
         self._recheck = True

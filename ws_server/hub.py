@@ -18,6 +18,7 @@ import msgspec
 
 from shared.models import Change
 from shared.store import Revocation
+from shared.tokens import Token
 from shared.wire import change_frame
 from ws_server.frames import text_on_the_wire
 from ws_server.protocol import CloseCode
@@ -41,7 +42,10 @@ class Push(msgspec.Struct):
 
 
 class Subscriber(Protocol):
-    """What the hub knows of a connection."""
+    """What the hub knows of a connection. ``bearer``: the token of one that is authenticated, or about to be."""
+
+    @property
+    def bearer(self) -> Token | None: ...
 
     def on_change(self, push: Push) -> None: ...
     def on_revocation(self, sid: str | None) -> None: ...
@@ -82,6 +86,10 @@ class Hub:
 
     def connections_of(self, user_id: int) -> int:
         return len(self._by_user.get(user_id, ()))
+
+    def subscribers(self) -> list[Subscriber]:
+        """All, as of now."""
+        return list(self._all)
 
     def wants_changes(self) -> bool:
         return bool(self._by_user)

@@ -17,6 +17,7 @@ from shared.listening import listen
 from shared.port_locks import PortLocks
 from shared.process import Backend
 from shared.settings import Settings
+from ws_server.bearers import watch_bearers
 from ws_server.connection import AUTH_MAX_BYTES, Connection, Context
 from ws_server.deadlines import Deadlines
 from ws_server.http_port import HttpPort
@@ -62,12 +63,16 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     )
     log.info("listening on %s", listening)
     async with asyncio.TaskGroup() as tasks:
-        keep_alive = tasks.create_task(listener.keep_alive())
+        watchers = [
+            tasks.create_task(listener.keep_alive()),
+            tasks.create_task(watch_bearers(hub, backend.accounts)),
+        ]
         number = await stop
         code = CloseCode.GOING_AWAY if number in _FROM_THE_KEYBOARD else CloseCode.RESTARTS
         log.info("stopping with %d connections", len(hub))
         await _drain(acceptor, port, hub, code)
-        keep_alive.cancel()
+        for watcher in watchers:
+            watcher.cancel()
 
 
 async def _drain(acceptor: Acceptor, port: HttpPort, hub: Hub, code: CloseCode) -> None:

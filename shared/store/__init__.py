@@ -114,6 +114,14 @@ class Store(Protocol):
     async def login_record(self, key: str, address: str) -> LoginRecord: ...
     async def standing(self, token: Token) -> Standing | None: ...
 
+    async def fallen(self, tokens: Sequence[Token]) -> list[Token]:
+        """Those of the access tokens of which ``standing`` would say that they are good for nothing any more."""
+        ...
+
+    async def version(self) -> int:
+        """Another number after every commit, whoever made it, also another program."""
+        ...
+
     # These three do nothing, and two of them say False, when the password is no longer as ``user`` has it.
     async def set_password(self, user: User, password: str, at: Reading) -> bool: ...  # ends all its tokens
     async def renew_hash(self, user: User, password: str) -> None: ...  # of the same password

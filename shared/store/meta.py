@@ -25,6 +25,12 @@ def read_epoch(connection: sqlite3.Connection) -> str:
     return epoch
 
 
+def read_version(connection: sqlite3.Connection) -> int:
+    """Changes with every commit of another connection (sqlite.org/pragma.html#pragma_data_version)."""
+    version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+    return version
+
+
 def stamp(connection: sqlite3.Connection) -> None:
     """Every checkpoint brings another stamp into the file."""
     connection.execute(_STAMP, (_STAMP_BYTES,))

@@ -187,6 +187,12 @@ class SqliteStore:
     async def standing(self, token: Token) -> Standing | None:
         return await self._read_row(lambda connection: sessions_sql.read_standing(connection, token))
 
+    async def fallen(self, tokens: Sequence[Token]) -> list[Token]:
+        return await self._points.run(lambda connection: sessions_sql.find_fallen(connection, tokens))
+
+    async def version(self) -> int:
+        return await self._points.run(meta.read_version)
+
     async def set_password(self, user: User, password: str, at: Reading) -> bool:
         return await self._writer.run(
             lambda unit: accounts_sql.set_password(unit.connection, user, password, at)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from shared.clock import Reading, timestamp
 from shared.errors import NotFound, UserGone, ValidationFailed
 from shared.models import User
 from shared.password_hashes import HashCosts
+from shared.settings import Settings
 from shared.store import Standing, Store
 from shared.tokens import Token
 from tests.shared.store.owner import LATER, NOW, PATIENCE, READING, Owner, new_owner, refresh_token
@@ -331,3 +335,48 @@ async def test_dearest_hashes_are_known_without_reading_all(
     for number, encoded in enumerate(hashes):
         await store.add_user(f"{number}", f"{number}", encoded, NOW)
     assert (await store.login_record("nobody", HERE)).dearest == dearest
+
+
+async def test_many_tokens_are_looked_at_together_as_each_by_itself(owner: Owner, settings: Settings) -> None:
+    """Whatever was written by hand, too: in the rows of users and sessions of each kind."""
+    store = owner.store
+    owners = [owner, *[await new_owner(store) for _ in range(5)]]
+    tokens = []
+    for number, other in enumerate(owners):
+        for sid in (f"kept {number}", f"ended {number}"):
+            await store.add_session(sid, other.user, LATER, HERE, READING, PATIENCE)
+        foreign = _access(owners[0], f"kept {number}")
+        tokens += [
+            *[_access(other, sid) for sid in (f"kept {number}", f"ended {number}", "unknown", None)],
+            _access(other, None, SECONDS + 1),
+            foreign,
+        ]
+    tokens.append(Token("access", 999_999, "jti", SECONDS, LATER, None))
+    with closing(sqlite3.connect(settings.sqlite_path, timeout=10)) as database, database:
+        database.execute("UPDATE sessions SET revoked = 1 WHERE sid LIKE 'ended%'")
+        database.execute("UPDATE users SET is_active = 0 WHERE id = ?", (owners[1].id,))
+        database.execute("DELETE FROM users WHERE id = ?", (owners[2].id,))
+        database.execute("UPDATE users SET revoked_until = ? WHERE id = ?", (SECONDS, owners[3].id))
+        database.execute("DELETE FROM sessions WHERE user_id = ?", (owners[4].id,))
+    fallen = []
+    for token in tokens:
+        standing = await store.standing(token)
+        if standing is None or standing.revoked or not standing.user.is_active:
+            fallen.append(token)
+    assert 10 < len(fallen) < len(tokens) - 5
+    assert await store.fallen(tokens) == fallen
+    assert await store.fallen([]) == []
+
+
+async def test_version_changes_with_every_commit_also_of_another_program(
+    owner: Owner, settings: Settings
+) -> None:
+    store = owner.store
+    version = await store.version()
+    assert await store.version() == version
+    await owner.create("A task")
+    after = await store.version()
+    assert after != version
+    with closing(sqlite3.connect(settings.sqlite_path, timeout=10)) as database, database:
+        database.execute("UPDATE users SET is_active = 0")
+    assert await store.version() not in (version, after)
