@@ -19,6 +19,8 @@ TASK_MAX_LENGTH: Final = 255
 DESCRIPTION_MAX_LENGTH: Final = 10_000
 USERNAME_MAX_LENGTH: Final = 150
 PASSWORD_MAX_LENGTH: Final = 128
+# Of what is only compared, one character more than can be right is kept: it waits for its turn in memory.
+_SECRET_MAX_LENGTH: Final = 4096  # passwords of another system's, whose hashes were brought
 USERNAME_TAKEN: Final = "A user with that username already exists."
 BATCH_MAX: Final = 100
 
@@ -155,13 +157,14 @@ def _username(value: object) -> str:
     return _text(unicodedata.normalize("NFKC", _text(value, *checks)), *checks)
 
 
-def _plain(value: object) -> str:
-    return _text(value)
+def _name(value: object) -> str:
+    """A name to be looked up."""
+    return _text(value)[: USERNAME_MAX_LENGTH + 1]
 
 
 def _secret(value: object) -> str:
     """A password as it was typed: never trimmed, because spaces count."""
-    return _text(value, trim=False)
+    return _text(value, trim=False)[: _SECRET_MAX_LENGTH + 1]
 
 
 _Rule = Callable[[object], Any]
@@ -299,7 +302,7 @@ def clean_new_password(data: Mapping[str, object], min_length: int) -> str:
 
 def clean_credentials(data: Mapping[str, object]) -> tuple[str, str]:
     """Username as given and password. Raises ValidationFailed."""
-    cleaned = _clean(data, {"username": _plain, "password": _secret}, ("username", "password"))
+    cleaned = _clean(data, {"username": _name, "password": _secret}, ("username", "password"))
     return cleaned["username"], cleaned["password"]
 
 
@@ -311,5 +314,5 @@ def clean_current_password(data: Mapping[str, object]) -> str:
 
 def clean_token(data: Mapping[str, object], key: str) -> str:
     """The token under ``key``. Raises ValidationFailed."""
-    token: str = _clean(data, {key: _plain}, (key,))[key]
+    token: str = _clean(data, {key: _text}, (key,))[key]
     return token

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,12 +149,20 @@ def _hide_uvloop(folder: Path) -> Path:
 
 
 @contextmanager
-def running(folder: Path, workers: int = 1, *, uvloop: bool = True, **environ: str) -> Iterator[System]:
+def running(
+    folder: Path,
+    workers: int = 1,
+    *,
+    uvloop: bool = True,
+    beside: Mapping[str, str] | None = None,
+    **environ: str,
+) -> Iterator[System]:
     """A system that runs; at the end every process must still be there and stop with status 0.
 
-    Keyword arguments are settings without their prefix: ``MESSAGES_PER_SECOND="0"``.
+    Keyword arguments are settings without their prefix: ``MESSAGES_PER_SECOND="0"``; ``beside`` has other variables.
     """
-    system = System(folder, {f"TASKBEAM_{name}": value for name, value in environ.items()}, workers, uvloop)
+    settings = {f"TASKBEAM_{name}": value for name, value in environ.items()}
+    system = System(folder, {**settings, **(beside or {})}, workers, uvloop)
     try:
         for process in system.processes:  # at once, as under supervisord
             process.start(ready=False)
