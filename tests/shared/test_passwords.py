@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -70,25 +71,30 @@ async def test_loop_goes_on_while_passwords_are_hashed_at_the_default_cost() -> 
     assert latest < took / 4, f"the loop stood still for {latest:.3f} s"
 
 
-async def test_a_mismatch_waits_as_long_as_a_dearer_one_takes() -> None:
-    """The time is that of the check itself, so it holds on a machine that is busy."""
-    hasher = PasswordHasher(6, workers=1)
-    dear = hash_password("right", 9)
+async def test_a_mismatch_waits_as_long_as_a_dearer_one_works(
+    hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the time of the check itself, so it holds on a machine that is busy."""
+    waited: list[float] = []
 
-    async def quickest(encoded: str | None) -> float:
-        taken = []
-        for _ in range(5):
-            started = time.perf_counter()
-            assert not await _check(hasher, "wrong", encoded, dearest=HashCosts(9, 0))
-            taken.append(time.perf_counter() - started)
-        return min(taken)
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
 
-    try:
-        known = await quickest(dear)
-        for other in (None, "!", hash_password("right", 6), hash_password("right", 4)):
-            assert 0.5 < await quickest(other) / known < 2, "without the wait it would be an eighth"
-    finally:
-        hasher.close()
+    moments = itertools.count(0.0, 0.25)
+    monkeypatch.setattr("shared.passwords.time.perf_counter", lambda: next(moments))
+    monkeypatch.setattr("shared.passwords.asyncio.sleep", sleep)
+    monkeypatch.setattr(passwords, "_DELAY_MAX", 1000.0)
+    for encoded in (
+        None,
+        "!",
+        hash_password("right", 4),
+        hash_password("right", 6),
+        hash_password("right", 9),
+    ):
+        assert not await _check(hasher, "wrong", encoded, dearest=HashCosts(9, 0))
+    assert waited == [0.25 * 31, 0.25 * 31, 0.25 * 31, 0.25 * 7]
+    assert await _check(hasher, "right", hash_password("right", 4), dearest=HashCosts(9, 0))
+    assert len(waited) == 4, "a match waits for nothing"
 
 
 async def test_the_wait_is_bounded(hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
