@@ -37,6 +37,7 @@ class WriteQueue:
         self._limit = limit
         self._writes: deque[Write] = deque()
         self._of_task: dict[str, list[Write]] = {}
+        self._foreseen: dict[str, tuple[Task | None, Task | None]] = {}  # what a task is, and what it will be
         self.version = 0  # moves on with everything that may change what is foreseen
 
     def __len__(self) -> int:
@@ -50,6 +51,8 @@ class WriteQueue:
     def add(self, write: Write) -> None:
         self._writes.append(write)
         self._of_task.setdefault(write.task_id, []).append(write)
+        if (known := self._foreseen.get(write.task_id)) is not None:
+            self._foreseen[write.task_id] = known[0], write.foresee(known[1])
         self.version += 1
         if isinstance(write.future, WriteFuture):
             write.future.on_cancel = lambda: self._withdraw(write)
@@ -64,6 +67,7 @@ class WriteQueue:
         """The first one was refused before it was looked at: it is as if it had not been sent."""
         write = self._writes[0]
         write.sent, write.evidence = False, None
+        self._foreseen.pop(write.task_id, None)
         self.version += 1
 
     def _withdraw(self, write: Write) -> None:
@@ -94,25 +98,30 @@ class WriteQueue:
                 write.future.set_result(outcome.task)
             return
         _fail(write, outcome.error)
-        for follower in self._of_task.pop(write.task_id, []):
-            self._writes.remove(follower)
+        for follower in list(self._of_task.get(write.task_id, ())):
+            self._remove(follower)
             error = EarlierWriteFailed("A write before it, to the same task, failed.")
             error.__cause__ = outcome.error
             _fail(follower, error)
 
     def _remove(self, write: Write) -> None:
+        _let_go(write)
         self._writes.remove(write)
         of_task = self._of_task[write.task_id]
         of_task.remove(write)
         if not of_task:
             del self._of_task[write.task_id]
+        self._foreseen.pop(write.task_id, None)
         self.version += 1
 
     def fail_all(self, error: TaskbeamClientError) -> int:
         """Returns how many had no outcome yet. Nobody may ever ask for them: the event loop must not complain of each."""
         writes, self._writes = self._writes, deque()
         self._of_task.clear()
+        self._foreseen.clear()
         self.version += 1
+        for write in writes:
+            _let_go(write)
         waiting = [write for write in writes if not write.future.done()]
         for write in waiting:
             write.future.set_exception(error)
@@ -134,15 +143,28 @@ class WriteQueue:
                 _fail(write, Conflict(tasks.get(write.task_id)))
 
     def foresee(self, task_id: str, task: Task | None) -> Task | None:
-        """What a task will be, when all that waits is done."""
-        for write in self._of_task.get(task_id, ()):
-            if write.evidence is None:
-                task = write.foresee(task)
-        return task
+        """What a task will be, when all that waits is done. What was worked out is kept while the task is what it was."""
+        writes = self._of_task.get(task_id)
+        if writes is None:
+            return task
+        known = self._foreseen.get(task_id)
+        if known is None or known[0] is not task:
+            foreseen = task
+            for write in writes:
+                if write.evidence is None:
+                    foreseen = write.foresee(foreseen)
+            known = self._foreseen[task_id] = task, foreseen
+        return known[1]
 
     def task_ids(self) -> Iterator[str]:
         """Those that are written to, each once, in the order of their first write."""
         return iter(self._of_task)
+
+
+def _let_go(write: Write) -> None:
+    """The future does not hold the queue any more."""
+    if isinstance(write.future, WriteFuture):
+        write.future.on_cancel = None
 
 
 def _fail(write: Write, error: Exception) -> None:
