@@ -18,6 +18,7 @@ class Cable:
     instead: what the client gets every 0.1 s, in place of all that the server sends.
     connections: how many there were.
     carried: bytes that have come from the server.
+    refusals: how often it has said that there were too many messages.
     """
 
     def __init__(self, port: int) -> None:
@@ -31,6 +32,7 @@ class Cable:
         self.instead: bytes | None = None
         self.connections = 0
         self.carried = 0
+        self.refusals = 0
         self.swallowed = asyncio.Event()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -69,7 +71,9 @@ class Cable:
                 else:
                     writer.write(data)
                     await writer.drain()
-                    self.carried += 0 if from_client else len(data)
+                    if not from_client:
+                        self.carried += len(data)
+                        self.refusals += data.count(b'"rate_limited"')
                     if self.bytes_per_second and not from_client:
                         await asyncio.sleep(len(data) / self.bytes_per_second)
         writer.close()
