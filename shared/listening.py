@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, Final
 
-from shared.port_locks import PortLocks
+from shared.port_locks import HeldLock, PortLocks
 from shared.settings import PREFIX, Place, SettingsError
 
 _BACKLOG: Final = 4096  # after a restart all clients come at once
+_NOT_HERE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)  # an address of another machine, or no IPv6
 _FAMILIES: Final = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 
@@ -98,10 +99,10 @@ async def _add_host(listening: Listening, place: Place, host: str, locks: PortLo
         try:
             _add_address(listening, family, address, locks)
         except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL and len(found) > 1:
+            if error.errno in _NOT_HERE and len(found) > 1:
                 continue  # localhost may have an address that is not in use here
             problem = f"cannot listen on {_address(family, address)}: {error.strerror}"
-            if error.errno == errno.EADDRNOTAVAIL:
+            if error.errno in _NOT_HERE:
                 raise SettingsError([f"{PREFIX}{place.name}_HOST: {problem}"]) from None
             raise OSError(error.errno, problem) from None
     if len(listening.sockets) == before:
@@ -109,9 +110,11 @@ async def _add_host(listening: Listening, place: Place, host: str, locks: PortLo
 
 
 def _add_address(listening: Listening, family: int, address: Any, locks: PortLocks | None) -> None:
-    lock = locks.take(_address(family, address)) if locks is not None and address[1] != 0 else None
     one = socket.socket(family, socket.SOCK_STREAM)
+    lock: HeldLock | None = None
     try:
+        if locks is not None and address[1] != 0:
+            lock = locks.take(_address(family, address))
         one.setblocking(False)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended do not count
         if family == socket.AF_INET6:
