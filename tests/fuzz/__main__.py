@@ -12,18 +12,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.fuzz import websocket_port
+from tests.fuzz import gateway, websocket_port
 from tests.fuzz.harness import Failure, Watch, hold, made
 from tests.support.clients import new_account
 from tests.support.processes import running
 
 
 async def _fuzz(seconds: float, seed: int, folder: Path) -> list[Failure]:
+    """Half of the time for each port."""
+    failures: list[Failure] = []
     with running(folder) as system:
-        token, watch = new_account(system).access, Watch(system.ws)
-        failures = await hold(system.ws, made(seed, websocket_port.conversation), token, seconds)
-        print(*failures, sep="\n")
-        watch.check()
+        token = new_account(system).access
+        for process, make in (
+            (system.ws, websocket_port.conversation),
+            (system.gateway, gateway.conversation),
+        ):
+            watch = Watch(process, token)
+            failures += await hold(process, made(seed, make), token, seconds / 2)
+            print(*failures, sep="\n")
+            watch.check()
     return failures
 
 

@@ -32,14 +32,17 @@ def _after_answer(method: str, received: bytes) -> bytes:
     parser.send(h11.Request(method=method, target="/", headers=[("Host", "x"), ("Upgrade", "websocket")]))
     parser.send(h11.EndOfMessage())
     parser.receive_data(received)
-    is_stream = False
+    is_stream, body, head = False, b"", None
     try:
         while True:
             event = parser.next_event()
             if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
                 _check_frames(parser.trailing_data[0])
                 return b""
+            if isinstance(event, h11.Data):
+                body += event.data
             if isinstance(event, h11.Response):
+                head = event
                 is_stream = (b"content-type", b"text/event-stream") in list(event.headers)
                 length = dict(event.headers).get(b"content-length")
                 if (
@@ -49,6 +52,8 @@ def _after_answer(method: str, received: bytes) -> bytes:
                 ):
                     raise Malformed(f"an answer without a length: {received[:200]!r}")
             if isinstance(event, h11.EndOfMessage):
+                assert head is not None
+                _check_answer(head, body, has_body=method != "HEAD")
                 return parser.trailing_data[0]
             if event is h11.NEED_DATA:
                 if is_stream:
@@ -56,6 +61,21 @@ def _after_answer(method: str, received: bytes) -> bytes:
                 raise Malformed(f"an answer that is cut short: {received[:200]!r}")
     except h11.RemoteProtocolError as error:
         raise Malformed(f"{error}: {received[:200]!r}") from None
+
+
+def _check_answer(head: h11.Response, body: bytes, *, has_body: bool) -> None:
+    headers = dict(head.headers)
+    if head.status_code == 500:
+        raise Malformed(f"a defect: {body[:200]!r}")
+    if b"server" in headers or headers.get(b"x-content-type-options") != b"nosniff":
+        raise Malformed(f"headers that should be there or should not: {headers!r}")
+    if head.status_code >= 400 and has_body:
+        if headers.get(b"content-type", b"").partition(b";")[0] != b"application/json":
+            raise Malformed(f"an error that is not JSON: {head.status_code} {body[:200]!r}")
+        try:
+            json.loads(body)
+        except ValueError:
+            raise Malformed(f"an error that is not JSON: {head.status_code} {body[:200]!r}") from None
 
 
 def _check_frames(data: bytes) -> None:

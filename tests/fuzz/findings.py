@@ -18,3 +18,7 @@ WEBSOCKET_PORT: Final = (
         ),
     ),
 )
+
+GATEWAY: Final = (
+    Conversation("host without a port that is one", (b"GET /?limit=1 HTTP/1.1\r\nHost: a:99999\r\n\r\n",)),
+)

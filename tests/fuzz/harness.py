@@ -58,13 +58,12 @@ async def hold(
 
     async def hold_some() -> None:
         while time.monotonic() < deadline and (conversation := next(waiting, None)) is not None:
+            pieces = [piece.replace(b"$TOKEN", token.encode()) for piece in conversation.pieces]
             try:
-                check(
-                    await _exchange(
-                        process.port,
-                        [piece.replace(b"$TOKEN", token.encode()) for piece in conversation.pieces],
-                    )
-                )
+                received = await _exchange(process.port, pieces)
+                check(received)
+                if token.encode() in received:
+                    raise Malformed("the token is repeated")
             except (Malformed, OSError, ValueError, TimeoutError) as error:
                 failures.append(Failure(conversation, f"{type(error).__name__}: {error}"))
 
@@ -106,10 +105,12 @@ async def _exchange(port: int, pieces: list[bytes]) -> bytes:
 
 
 class Watch:
-    """What a process is like before; ``check`` raises AssertionError where it is not so afterwards."""
+    """What a process is like before; ``check`` raises AssertionError where it is not so afterwards, or the token is in
+    the log."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, token: str) -> None:
         self._process = process
+        self._token = token
         self._memory = psutil.Process(process.pid).memory_info().rss
         self._files = self._open_files()
 
@@ -121,6 +122,7 @@ class Watch:
         assert ask(self._process.port, probe).status == 200
         log = self._process.log.read_text(errors="replace")
         assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+        assert self._token not in log
         for level in (" ERROR ", " CRITICAL "):
             assert level not in log, log[log.index(level) - 500 :][:3000]
         growth = psutil.Process(self._process.pid).memory_info().rss - self._memory

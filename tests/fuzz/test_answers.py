@@ -6,13 +6,11 @@ import pytest
 
 from tests.fuzz.answers import Malformed, check
 
-_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
-_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+_OK = b"HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 2\r\n\r\nok"
+_HEAD = b"HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 2\r\n\r\n"
+_CHUNKED = b"HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
 _UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
-_STREAM = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n: \r\n"
-)
+_STREAM = b"HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n: \r\n"
 
 
 def _text(payload: bytes) -> bytes:
@@ -30,6 +28,9 @@ def _text(payload: bytes) -> bytes:
         _HEAD + _OK,
         b"HTTP/1.1 100 Continue\r\n\r\n" + _OK,
         _STREAM,
+        _OK.replace(b"200", b"404")
+        .replace(b"ok", b"[]")
+        .replace(b"X-", b"Content-Type: application/json\r\nX-"),
         _UPGRADE,
         _UPGRADE + _text(b'{"type": "pong"}') + b"\x88\x02\x03\xe8\x8a\x00",
     ],
@@ -45,9 +46,13 @@ def test_well_formed(received: bytes) -> None:
         _OK[:-1],
         _OK + b"x",
         _CHUNKED[:-3],
-        b"HTTP/1.1 200 OK\r\n\r\nno length",
-        b"HTTP/1.1 200 OK\r\nA: b\0\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\n\r\nno length",
+        b"HTTP/1.1 200 OK\r\nX-Content-Type-Options: nosniff\r\nA: b\0\r\nContent-Length: 0\r\n\r\n",
         b"\x8a\x00" + _UPGRADE,
+        _OK.replace(b"X-", b"Y-"),
+        _OK.replace(b"X-", b"Server: x\r\nX-"),
+        _OK.replace(b"200", b"404"),
+        _OK.replace(b"200", b"500"),
         _UPGRADE + _text(b'{"type": "pong"}')[:-1],
         _UPGRADE + _text(b"[]"),
         _UPGRADE + _text(b'{"type": "error", "code": "internal"}'),
