@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 from shared.accounts import AccountService
@@ -18,14 +18,15 @@ from shared.clock import system_clock
 from shared.descriptors import raise_file_limit
 from shared.errors import FilesChanged, Unavailable
 from shared.hash_renewal import HashRenewal
+from shared.key_file import KeyFile, fingerprint
 from shared.listening import check_inherited
 from shared.passwords import PasswordHasher
-from shared.settings import Place, Settings, SettingsError, load_settings
+from shared.settings import PREFIX, Place, Settings, SettingsError, load_settings
 from shared.startup import wanted_signals
 from shared.store import Store, open_store
 from shared.tasks import TaskService
 from shared.telemetry import configure_logging
-from shared.tokens import TokenCodec, load_or_make_key
+from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
 
 EXIT_SETTINGS: Final = 2
@@ -51,11 +52,10 @@ Serve = Callable[[Settings, Backend, asyncio.Future[signal.Signals]], Awaitable[
 async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backend]:
     """Open store, feed and services for a process of that name. Raises Unavailable."""
     async with open_store(settings) as store:
-        try:
-            key = settings.secret_key or load_or_make_key(store.beside(".key"))
-        except (OSError, ValueError) as error:
-            raise Unavailable(f"no secret key: {error}") from error
-        codec = TokenCodec(key, settings.secret_keys_old, system_clock)
+        key_file = None if settings.secret_key else KeyFile(store.beside(".key"))
+        codec = TokenCodec(
+            await _signing_key(settings, store, key_file), settings.secret_keys_old, system_clock
+        )
         hasher = PasswordHasher(settings.bcrypt_rounds)
         renewal = HashRenewal(store, hasher)
         verified = VerifiedTokens(system_clock)
@@ -65,16 +65,45 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
                 asyncio.TaskGroup() as tasks,
             ):
                 feed.subscribe(verified)
-                renewing = tasks.create_task(renewal.serve())
+                helpers = [tasks.create_task(renewal.serve())]
+                if key_file is not None:
+                    helpers.append(tasks.create_task(key_file.watch()))
                 yield Backend(
                     store,
                     feed,
                     TaskService(store, settings.max_tasks_per_user),
                     AccountService(store, hasher, codec, verified, renewal, settings),
                 )
-                renewing.cancel()
+                for helper in helpers:
+                    helper.cancel()
         finally:
             hasher.close()
+
+
+async def _signing_key(settings: Settings, store: Store, key_file: KeyFile | None) -> str:
+    """The key of this process. Says so where it is not the one of those before it, or beside it."""
+    former = await store.signing_key()
+    if key_file is None:
+        key, source = settings.secret_key, f"{PREFIX}SECRET_KEY"
+    else:
+        try:
+            await key_file.open(expected=former.fingerprint is not None and former.has_users)
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"no secret key: {error}") from error
+        key, source = key_file.key, str(key_file.path)
+    if fingerprint(key) == former.fingerprint:
+        return key
+    with suppress(Unavailable):  # a full disk: reading goes on
+        await store.set_signing_key(fingerprint(key))
+    is_new = former.fingerprint is not None or (key_file is not None and key_file.was_made)
+    old = {fingerprint(each) for each in settings.secret_keys_old}
+    if former.has_users and is_new and former.fingerprint not in old:
+        log.warning(
+            "the key in %s is another one than this database's was: tokens that were signed before are refused here, "
+            "and those of this process wherever the other key is still in use",
+            source,
+        )
+    return key
 
 
 def run(process: str, serve: Serve, environ: Mapping[str, str], place: Callable[[Settings], Place]) -> int:

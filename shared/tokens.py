@@ -1,14 +1,10 @@
-"""JSON Web Tokens as djangorestframework-simplejwt writes and checks them (HS256), and the key's home."""
+"""JSON Web Tokens as djangorestframework-simplejwt writes and checks them (HS256)."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
 import secrets
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import jwt
@@ -17,7 +13,6 @@ from jwt.algorithms import HMACAlgorithm
 
 from shared.clock import Clock
 from shared.errors import TokenRejected, TokenWithoutUser
-from shared.signing_keys import KEY_RULE, is_usable
 from shared.strict_json import decode
 
 TokenType = Literal["access", "refresh"]
@@ -150,30 +145,3 @@ def _typed(claims: dict[str, Any]) -> Token:
     ):
         raise TokenRejected(INVALID)
     return Token(token_type, user_id, jti, int(claims.get("iat", 0)), int(claims["exp"]), sid)
-
-
-def load_or_make_key(path: Path) -> str:
-    """The key kept in ``path``; the first process makes it, whichever that is.
-
-    The file appears with its whole content at once (a hard link either succeeds or finds the other
-    process's file), so that two processes that start together agree.
-
-    Raises:
-        OSError: the folder cannot be written.
-        ValueError: the file holds no key that can be used.
-    """
-    if not path.exists():
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(48))
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(name, path)
-        finally:
-            os.unlink(name)
-    key = path.read_text("utf-8").removesuffix("\n").removesuffix("\r")  # as an editor leaves it
-    if not is_usable(key):
-        raise ValueError(f"{path} holds none, expected {KEY_RULE}")
-    return key

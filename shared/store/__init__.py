@@ -64,6 +64,13 @@ class LoginRecord(NamedTuple):
     dearest: HashCosts
 
 
+class SigningKey(NamedTuple):
+    """Which key signed last, ``None`` where it is not known, and whether there is anybody who may have such tokens."""
+
+    fingerprint: str | None
+    has_users: bool
+
+
 CommitListener = Callable[[list[Change], bool], None]
 """Called on the event loop after a commit of this process, before its callers are answered:
 the changes in order, and whether anything else was written too."""
@@ -105,6 +112,10 @@ class Store(Protocol):
     async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage: ...  # UserGone
     async def position(self) -> Position: ...
     async def tail(self, after: Position) -> Tail: ...
+
+    # The key that signs tokens, as a fingerprint
+    async def signing_key(self) -> SigningKey: ...
+    async def set_signing_key(self, fingerprint: str) -> None: ...
 
     # Accounts
     async def add_user(

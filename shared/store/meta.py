@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from shared.store import SigningKey
 from shared.store.database_path import DatabasePath
 
 Content = tuple[object, ...]
@@ -29,6 +30,18 @@ def read_version(connection: sqlite3.Connection) -> int:
     """Changes with every commit of another connection (sqlite.org/pragma.html#pragma_data_version)."""
     version: int = connection.execute("PRAGMA data_version").fetchone()[0]
     return version
+
+
+def read_signing_key(connection: sqlite3.Connection) -> SigningKey:
+    """Which key signed last, and whether there is anybody who has tokens."""
+    rows = connection.execute("SELECT value FROM meta WHERE key = 'signing_key'").fetchall()
+    has_users = connection.execute("SELECT EXISTS (SELECT 1 FROM users)").fetchone()[0]
+    return SigningKey(rows[0][0] if rows else None, bool(has_users))
+
+
+def write_signing_key(connection: sqlite3.Connection, fingerprint: str) -> None:
+    """Remember which key signs now."""
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('signing_key', ?)", (fingerprint,))
 
 
 def stamp(connection: sqlite3.Connection) -> None:

@@ -27,6 +27,7 @@ from shared.store import (
     CommitListener,
     LoginRecord,
     Position,
+    SigningKey,
     Standing,
     Tail,
     accounts_sql,
@@ -170,6 +171,12 @@ class SqliteStore:
 
     async def tail(self, after: Position) -> Tail:
         return await self._points.run(lambda connection: change_log.read_tail(connection, after))
+
+    async def signing_key(self) -> SigningKey:
+        return await self._points.run(meta.read_signing_key)
+
+    async def set_signing_key(self, fingerprint: str) -> None:
+        await self._writer.run(lambda unit: meta.write_signing_key(unit.connection, fingerprint))
 
     async def add_user(self, username: str, key: str, password: str, now: int) -> User:
         return await self._writer.run(

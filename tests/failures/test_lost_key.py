@@ -1,0 +1,102 @@
+"""The key file deleted or exchanged: never two keys for one database without a word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from websockets.sync.client import connect
+
+from tests.support.clients import Account, new_account
+from tests.support.processes import Process, System, running
+from tests.support.waiting import wait_until
+
+_WARNING: Final = "is another one than this database's was"
+_SECONDS: Final = 10.0
+
+
+def key_of(system: System) -> Path:
+    return system.database.with_name(system.database.name + ".key")
+
+
+def is_let_in(system: System, account: Account) -> bool:
+    """Whether the WebSocket server takes a token of the gateway's."""
+    with connect(system.ws_url) as socket:
+        socket.send(json.dumps({"type": "auth", "token": account.access}))
+        return bool(json.loads(socket.recv(_SECONDS))["type"] == "auth")
+
+
+def ends(process: Process) -> int:
+    assert process.popen is not None
+    return process.popen.wait(_SECONDS)
+
+
+def test_deleted_file_is_put_back_and_who_starts_meanwhile_waits_for_it(tmp_path: Path) -> None:
+    with running(tmp_path, SECRET_KEY="") as system:
+        account = new_account(system)
+        assert is_let_in(system, account)
+        key = key_of(system).read_text()
+        system.ws.stop()
+        key_of(system).unlink()
+        system.ws.start()
+        assert key_of(system).read_text() == key
+        assert is_let_in(system, account)
+        assert "was deleted, and is put back" in system.gateway.log.read_text()
+        assert _WARNING not in system.logs()
+
+
+def test_new_key_for_a_database_with_users_is_said(tmp_path: Path) -> None:
+    with running(tmp_path, SECRET_KEY="") as system:
+        former = new_account(system)
+        for process in system.processes:
+            process.stop()
+        key_of(system).unlink()
+        for process in system.processes:
+            process.start(ready=False)
+        for process in system.processes:
+            process.wait_ready()
+        assert system.logs().count(_WARNING) >= 1
+        assert not is_let_in(system, former)
+        assert is_let_in(system, new_account(system))
+
+
+def test_other_key_in_the_file_ends_those_who_have_the_former(tmp_path: Path) -> None:
+    with running(tmp_path, SECRET_KEY="") as system:
+        key_of(system).write_text("another key, of more than 32 bytes")
+        for process in system.processes:
+            assert ends(process) == 1
+            told = process.log.read_text()
+            assert told.count(" CRITICAL ") == 1
+            assert "holds another key now" in told
+            assert "another key, of" not in told
+        for process in system.processes:
+            process.start()
+        assert is_let_in(system, new_account(system))
+
+
+def test_two_settings_of_the_key_for_one_database_are_said(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        new_account(system)
+        assert _WARNING not in system.logs()
+        system.ws.stop()
+        system.ws.environ = {**system.ws.environ, "TASKBEAM_SECRET_KEY": "k" * 40}
+        system.ws.start()
+        wait_until(lambda: _WARNING in system.ws.log.read_text(), _SECONDS, "the warning")
+        assert "TASKBEAM_SECRET_KEY" in system.ws.log.read_text()
+
+
+def test_rotated_key_is_no_surprise(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        account = new_account(system)
+        former = system.environ["TASKBEAM_SECRET_KEY"]
+        for process in system.processes:
+            process.stop()
+            process.environ = {
+                **process.environ,
+                "TASKBEAM_SECRET_KEY": "k" * 40,
+                "TASKBEAM_SECRET_KEYS_OLD": former,
+            }
+            process.start()
+        assert is_let_in(system, account)
+        assert _WARNING not in system.logs()
