@@ -10,6 +10,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LENGTH_MAX: Final = 128  # an IPv6 address, a zone, brackets and a port
 _PORT: Final = re.compile(r"(:[0-9]{1,5})?")
+_HOST_AND_PORT: Final = re.compile(
+    r"(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5}))?", re.IGNORECASE
+)
+_PORT_MAX: Final = 65535
 _IPV6_HOST_BITS: Final = 64  # a provider gives each customer a /64 or more (RFC 6177)
 
 
@@ -38,6 +42,12 @@ def parse_address(text: str) -> Address | None:
     if isinstance(address, ipaddress.IPv4Address):
         return address
     return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
+
+
+def is_host(text: str) -> bool:
+    """Whether it is what a ``Host`` header holds: a name or an address, and a port or none (RFC 9110, section 7.2)."""
+    match = _HOST_AND_PORT.fullmatch(text)
+    return match is not None and int(match[1] or 0) <= _PORT_MAX
 
 
 def subscriber(address: Address) -> str:

@@ -9,12 +9,11 @@ from typing import Final
 from aiohttp import hdrs, web
 from multidict import istr
 
-from rest_gateway.addresses import Address, parse_address, subscriber
+from rest_gateway.addresses import Address, is_host, parse_address, subscriber
 from shared.settings import TrustedProxies
 
 _X_FORWARDED_PREFIX: Final = istr("X-Forwarded-Prefix")
 _SCHEMES: Final = ("http", "https")
-_HOST: Final = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?", re.IGNORECASE)
 _PREFIX: Final = re.compile(r"(/[\w.~!$&'()*+;=:@%-]+)*", re.ASCII)
 _UNIX_PEER: Final = "unix"  # a peer on a Unix socket, which has no address
 
@@ -45,7 +44,7 @@ class Forwarded:
             if protocols and protocols[0].lower() in _SCHEMES:
                 scheme = protocols[0].lower()
             hosts = _listed(request, hdrs.X_FORWARDED_HOST)[-proxies:]
-            if hosts and _HOST.fullmatch(hosts[0]):
+            if hosts and is_host(hosts[0]):
                 host = hosts[0]
             # Each proxy cuts off its own part of the path, the outermost first.
             prefix = "".join(part.rstrip("/") for part in _listed(request, _X_FORWARDED_PREFIX)[-proxies:])
@@ -117,10 +116,13 @@ def _listed(request: web.Request, name: str) -> list[str]:
 
 
 def _host(request: web.Request) -> str:
-    """The request's own; HTTP/1.0 needs none, and aiohttp 3.14 would then ask the name service, on the event loop."""
-    if hdrs.HOST in request.headers or request.transport is None:
+    """The request's own, where it is one, or the address that the client connected to.
+
+    HTTP/1.0 needs none, and aiohttp 3.14 would then ask the name service, on the event loop.
+    """
+    if hdrs.HOST in request.headers and is_host(request.host):
         return request.host
-    name = request.transport.get_extra_info("sockname")
+    name = request.get_extra_info("sockname")
     if not isinstance(name, tuple):  # a Unix socket
         return "localhost"
     address, port = name[:2]

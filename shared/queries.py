@@ -52,7 +52,8 @@ def clean_query(raw: Mapping[str, object]) -> TaskQuery:
 
 def _ordering(value: object) -> tuple[tuple[str, bool], ...]:
     fields = value.split(",", len(ORDERING_FIELDS)) if isinstance(value, str) else []
-    pairs = tuple((field.strip().removeprefix("-"), field.strip().startswith("-")) for field in fields)
+    named = [field for item in fields if (field := item.strip())]  # DRF, too, passes over what is empty
+    pairs = tuple((field.removeprefix("-"), field.startswith("-")) for field in named)
     if (
         not pairs
         or len(pairs) > len(ORDERING_FIELDS)

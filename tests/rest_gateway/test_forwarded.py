@@ -107,6 +107,8 @@ def test_no_warning_for_a_trusted_proxy_nor_for_what_a_stranger_sends(
         (("Proto: javascript", "Host: a b", "Prefix: api"), "http://inner:8001"),
         (("Host: evil/x",), "http://inner:8001"),
         (("Host: user@evil",), "http://inner:8001"),
+        (("Host: evil:65536",), "http://inner:8001"),
+        (("Host: evil:",), "http://inner:8001"),
         (('Host: "evil"',), "http://inner:8001"),
         (("Prefix: /a?b", "Proto: "), "http://inner:8001"),
         (("Prefix: //evil",), "http://inner:8001"),
@@ -124,9 +126,22 @@ def test_links_begin_where_the_client_reached_the_trusted_proxy(headers: tuple[s
 class _LinkRequest:
     """As aiohttp's, with what is read of it."""
 
-    scheme, host, transport = "http", "inner:8001", None
+    scheme = "http"
 
-    def __init__(self, remote: str, headers: tuple[str, ...]) -> None:
+    def __init__(self, remote: str, headers: tuple[str, ...], host: str = "inner:8001") -> None:
         self.remote = remote
+        self.host = host
         pairs = (header.split(": ") for header in headers)
-        self.headers = CIMultiDict([(f"x-forwarded-{name}", value) for name, value in pairs])
+        lines = [(f"x-forwarded-{name}", value) for name, value in pairs]
+        self.headers = CIMultiDict([("host", host), *lines])
+
+    def get_extra_info(self, name: str) -> object:
+        return {"sockname": ("::1", 8001, 0, 0)}[name]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil/x", "a:99999", "a b", "", "\udce9.example", "user@evil", "[::1", "a?b", 'a"b']
+)
+def test_links_never_hold_a_host_that_is_none(host: str) -> None:
+    request = _LinkRequest("192.0.2.77", (), host)
+    assert _forwarded(PROXIES).base_url(request) == "http://[::1]:8001"  # type: ignore[arg-type]
