@@ -8,6 +8,7 @@ from rest_gateway import accounts, changes, events, ops, tasks
 from rest_gateway.endpoint import ACCOUNTS
 from rest_gateway.errors import HttpError
 from rest_gateway.forwarded import FORWARDED, Forwarded
+from rest_gateway.heads import answer_expectation
 from rest_gateway.middleware import answered, common_headers
 from rest_gateway.ops import STORE
 from rest_gateway.tasks import TASKS
@@ -38,11 +39,11 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
         **events.ENDPOINTS,
         **ops.ENDPOINTS,
     }.items():
-        app.router.add_route("*", f"{path}/", answered(endpoint))
+        app.router.add_route("*", f"{path}/", answered(endpoint), expect_handler=answer_expectation)
         if path:
-            app.router.add_route("*", path, answered(endpoint))
+            app.router.add_route("*", path, answered(endpoint), expect_handler=answer_expectation)
     nowhere = _Nowhere("/")
-    nowhere.add_route("*", answered(_not_found))
+    nowhere.add_route("*", answered(_not_found), expect_handler=answer_expectation)
     app.router.register_resource(nowhere)
     return app
 

@@ -12,22 +12,23 @@ import logging
 import struct
 import termios
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiohttp import web
-from aiohttp.http import HttpVersion10, HttpVersion11
-from aiohttp.http_exceptions import BadStatusLine, LineTooLong
+from aiohttp.http import HttpVersion11
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from rest_gateway.errors import BodyRefused, Refusal, refusal_bytes, refusal_response
+from rest_gateway.heads import is_ordinary, without_origin
 from rest_gateway.request_ids import new_request_id
 
 if TYPE_CHECKING:
     from rest_gateway.connection_limits import LimitedServer
 
 _EMPTY_LINES: Final = (b"\r\n", b"\n")  # between two requests they mean nothing (RFC 9112, section 2.2)
-_VERSIONS: Final = (HttpVersion11, HttpVersion10)
 _LINGER_SECONDS: Final = (
     1.0  # for a refused client to read the answer, before the end of the connection takes it away
 )
@@ -39,6 +40,7 @@ class Connection(RequestHandler):
     """What it waits for is the one table of the server's that it stands in, ``place``; while a request is handled, none."""
 
     __slots__ = (
+        "_answered",
         "_deaf",
         "_gone",
         "_server",
@@ -54,6 +56,7 @@ class Connection(RequestHandler):
     def __init__(self, server: LimitedServer, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(server, loop=loop, **kwargs)
         self._server = server
+        self._answered = 0
         self._deaf = False
         self.has_ended = False  # the peer sends no more
         self._gone: asyncio.Event | None = None
@@ -70,7 +73,7 @@ class Connection(RequestHandler):
             del self.place[self]
         self.place = place
         if place is not None:
-            place[self] = self._loop.time() if since is None else since
+            place[self] = monotonic() if since is None else since
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport_kept = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
@@ -81,7 +84,7 @@ class Connection(RequestHandler):
         self.move(None)
         self._server.forget(self)
         self.transport_kept = None
-        self.body = None
+        unread, self.body = self.body, None
         if self._gone is not None:
             self._gone.set()
         if self.on_leave is not None:
@@ -89,6 +92,8 @@ class Connection(RequestHandler):
         if self._waiter is not None and self._waiter.done() and self._task_handler is not None:
             self._task_handler.cancel()  # aiohttp 3.14 fails where a request came with the end of its connection
         super().connection_lost(exc)
+        if unread is not None and not self._is_busy():
+            unread.feed_eof()  # aiohttp 3.14, reading the rest of a body after its answer, fails where none can come
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The peer sends no more: what it has sent whole is carried out and answered, then the connection ends.
@@ -99,9 +104,14 @@ class Connection(RequestHandler):
             self._gone.set()
         if self.on_leave is not None:
             return False
-        if self._deaf or self.body is not None or not (self._request_in_progress or self._messages):
+        if self.place is self._server.heads:
+            self.has_ended = True
+            self.refuse(Refusal.NOT_HTTP)
+        if self._deaf or not self._is_busy():
             return False
         self.has_ended = True
+        if self.body is not None:
+            self.refuse_body(Refusal.CUT_OFF)
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -122,6 +132,7 @@ class Connection(RequestHandler):
             if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_result(None)
         if self._request_count != before:
+            self._check_heads(self._request_count - before)
             self._take_message()
         elif self.body is not None and self.body.is_eof():
             self._end_body()
@@ -129,7 +140,7 @@ class Connection(RequestHandler):
     def _note(self, data: bytes) -> None:
         server = self._server
         if self.place is server.bodies:
-            self.body_since = self._loop.time()
+            self.body_since = monotonic()
         elif data in _EMPTY_LINES:
             pass
         elif self.place is server.idle:
@@ -137,12 +148,24 @@ class Connection(RequestHandler):
         elif self.place is server.silent:
             self.move(server.heads, server.silent[self])  # its time began with the connection
 
+    def _check_heads(self, new: int) -> None:
+        """Refuse what the parser lets pass and nothing here can answer; nothing behind it is read."""
+        for index in range(-new, 0):
+            message, payload = self._messages[index]
+            if isinstance(message, _ErrInfo) or is_ordinary(message):
+                continue
+            try:
+                self._messages[index] = without_origin(message), payload
+            except HttpProcessingError as error:
+                self._messages[index] = _ErrInfo(error.code, error, ""), EMPTY_PAYLOAD
+                for _ in range(-1 - index):
+                    self._messages.pop()
+                    self._request_count -= 1
+                return
+
     def _take_message(self) -> None:
         """The parser has read a head, or has refused it."""
         message, payload = self._messages[-1]
-        if not isinstance(message, _ErrInfo) and message.version not in _VERSIONS:
-            message, payload = _ErrInfo(400, BadStatusLine(), ""), EMPTY_PAYLOAD
-            self._messages[-1] = message, payload
         if isinstance(message, _ErrInfo):
             self._deaf = True
             # The traceback keeps this connection, which keeps the error: only the garbage collector would free them.
@@ -150,19 +173,23 @@ class Connection(RequestHandler):
             if self.body is not None:
                 # aiohttp 3.14 leaves whoever reads this body waiting.
                 self._messages.pop()
+                self._request_count -= 1
                 self.refuse_body(Refusal.BAD_BODY)
                 return
         if payload.is_eof():
             self._end_body()
             return
         self.body = payload
-        self.body_started = self.body_since = self._loop.time()
+        self.body_started = self.body_since = monotonic()
         self.move(self._server.bodies)
 
     def _end_body(self) -> None:
         self.body = None
-        busy = self._request_in_progress or self._messages
-        self.move(None if busy else self._server.idle)
+        self.move(None if self._is_busy() else self._server.idle)
+
+    def _is_busy(self) -> bool:
+        """A request that it has sent is still to be answered."""
+        return self._request_count > self._answered
 
     def refuse_body(self, refusal: Refusal) -> None:
         """No more of the body is read; who reads it gets BodyRefused, and its answer is the last one."""
@@ -170,8 +197,10 @@ class Connection(RequestHandler):
         body, self.body = self.body, None
         self.move(None)
         self._lingering_time = 0.0
-        if not self._request_in_progress and not self._messages:
+        if not self._is_busy():
             self.force_close()  # its answer has gone out already
+            if body is not None:
+                body.feed_eof()
         elif body is not None:
             body.set_exception(BodyRefused(refusal))
 
@@ -182,8 +211,8 @@ class Connection(RequestHandler):
         if transport is None or transport.is_closing():
             return
         transport.write(refusal_bytes(refusal, new_request_id()))
-        if transport.can_write_eof():
-            transport.write_eof()
+        if not self.has_ended:
+            transport.write_eof()  # and read on, or what comes would reset the connection before the answer is read
         self.move(self._server.leaving)
 
     def is_held(self) -> bool:
@@ -198,12 +227,12 @@ class Connection(RequestHandler):
 
     def force_close(self) -> None:
         if self.transport_kept is not None and self.transport_kept.get_write_buffer_size():
-            self._server.sending[self] = self.unsent(), self._loop.time()
+            self._server.sending[self] = self.unsent(), monotonic()
         super().force_close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._server.sending[self] = self.unsent(), self._loop.time()
+        self._server.sending[self] = self.unsent(), monotonic()
 
     def unsent(self) -> int:
         """Bytes that wait for the peer, in this process and in the kernel."""
@@ -222,23 +251,25 @@ class Connection(RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         finished = await super().finish_response(request, resp, start_time)
+        self._answered += 1
         transport = self.transport
         if transport is not None:
-            if self.has_ended and not self._messages:
+            if self.has_ended and not self._is_busy():
                 self.close()
-            elif self._deaf and not self._messages:
+            elif self.body is not None and not resp.keep_alive:
+                transport.write_eof()  # the connection ends for the client; aiohttp still takes what it is sending
+            elif self._deaf and not self._is_busy():
                 await self._linger(transport)
-            elif self.body is None and not self._messages:
+            elif self.body is None and not self._is_busy():
                 self.move(self._server.idle)
             if not resp.keep_alive and transport.get_write_buffer_size():
-                self._server.sending[self] = self.unsent(), self._loop.time()
+                self._server.sending[self] = self.unsent(), monotonic()
         return finished
 
     async def _linger(self, transport: asyncio.Transport) -> None:
         """To close while bytes arrive resets the connection, and the peer may never see what was answered."""
         self._gone = asyncio.Event()
-        if transport.can_write_eof():
-            transport.write_eof()
+        transport.write_eof()
         try:
             async with asyncio.timeout(_LINGER_SECONDS):
                 await self._gone.wait()
@@ -255,11 +286,11 @@ class Connection(RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
         request._version = HttpVersion11  # of a request that could not be read aiohttp takes 1.0
-        if status != 400:
+        if status >= 500:
             ref = new_request_id()
             log.error("a request failed", extra={"ref": ref}, exc_info=exc)
             return refusal_response(Refusal.DEFECT, ref)
         # Never what was sent: it may hold a token or a cookie.
         log.debug("no HTTP request: %s", type(exc).__name__)
-        too_long = isinstance(exc, LineTooLong)
-        return refusal_response(Refusal.HEAD_TOO_LONG if too_long else Refusal.NOT_HTTP, new_request_id())
+        refusal = Refusal.HEAD_TOO_LONG if isinstance(exc, LineTooLong) else Refusal.NOT_HTTP
+        return refusal_response(Refusal.TUNNEL if status == 405 else refusal, new_request_id())

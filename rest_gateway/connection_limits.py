@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Final
 
 from aiohttp import web
@@ -26,7 +27,10 @@ Place = dict[Connection, float]
 
 
 class LimitedServer(web.Server):
-    """aiohttp's, whose connections stand in the table of what they wait for, with the loop's time since when."""
+    """aiohttp's, whose connections stand in the table of what they wait for, with the moment since when.
+
+    Moments are those of `time.monotonic`: a loop's own time may stand still while many connections come.
+    """
 
     def __init__(self, server: web.Server, settings: Settings) -> None:
         """Takes handlers and options of a server that aiohttp has made."""
@@ -86,7 +90,7 @@ class LimitedServer(web.Server):
             oldest = [next(iter(place.items())) for place in (self.idle, self.silent) if place]
         if not oldest and self.heads:
             oldest = [next(iter(self.heads.items()))]
-            if oldest[0][1] > self._loop.time() - self._timeout / _HEAD_SHARE:
+            if oldest[0][1] > monotonic() - self._timeout / _HEAD_SHARE:
                 return False
         if not oldest:
             return False
@@ -97,7 +101,7 @@ class LimitedServer(web.Server):
     def _look(self) -> None:
         """End all that has taken too long."""
         self._timer = self._loop.call_later(self._tick, self._look)
-        now = self._loop.time()
+        now = monotonic()
         for connection in _since(self.silent, now - self._timeout):
             connection.force_close()
         for connection in [one for one, since in self.heads.items() if since <= now - self._timeout]:

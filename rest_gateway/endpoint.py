@@ -7,9 +7,10 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from rest_gateway.bodies import PARSED, require_json_accepted
+from rest_gateway.bodies import PARSED
 from rest_gateway.errors import HttpError, access_refused, json_response
 from rest_gateway.forwarded import FORWARDED
+from rest_gateway.heads import bearer_token, require_json_accepted
 from shared.accounts import AccountService
 from shared.errors import TokenRejected
 from shared.tokens import Token
@@ -66,7 +67,7 @@ class Endpoint:
         self._accepts(request)
         try:
             if not self._public:
-                request[TOKEN] = await request.app[ACCOUNTS].authenticate(_bearer_token(request))
+                request[TOKEN] = await request.app[ACCOUNTS].authenticate(bearer_token(request))
             handler = self._handlers.get(request.method)
             if handler is None:
                 raise HttpError(405, f'Method "{request.method}" not allowed.', {"Allow": self._allow})
@@ -78,14 +79,3 @@ class Endpoint:
             if self._public:
                 raise
             return access_refused(error)
-
-
-def _bearer_token(request: web.Request) -> str:
-    """The token in the Authorization header (RFC 6750). Raises HttpError 401."""
-    scheme, *rest = request.headers.get(hdrs.AUTHORIZATION, "").split() or [""]
-    if scheme.lower() != "bearer":
-        raise HttpError(401, "Authentication credentials were not provided.")
-    if len(rest) != 1:
-        message = "Authorization header must contain two space-delimited values"
-        raise HttpError(401, message, code="bad_authorization_header")
-    return rest[0]

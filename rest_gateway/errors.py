@@ -53,6 +53,8 @@ class Refusal(Enum):
     NOT_HTTP = 400, "The request is no valid HTTP."
     HEAD_TOO_LONG = 400, "The head of the request is too long."
     BAD_BODY = 400, "The request body is malformed."
+    CUT_OFF = 400, "The request body was cut off."
+    TUNNEL = 405, 'Method "CONNECT" not allowed.'
     TOO_SLOW = 408, "The request took too long."
     TOO_LARGE = 413, "The request body is too large."
     DEFECT = 500, "Internal server error."
@@ -126,6 +128,8 @@ def _refusal(refusal: Refusal, request_id: str) -> tuple[int, bytes, dict[str, s
     }
     if refusal is Refusal.CROWDED:
         headers["Retry-After"] = "1"
+    if refusal is Refusal.TUNNEL:
+        headers["Allow"] = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
     extra = {"ref": request_id} if refusal is Refusal.DEFECT else {}
     return status, _encode({"detail": detail, **extra}), headers
 

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from aiohttp import hdrs, web
 
-from rest_gateway.bodies import accepts, require_json_accepted
 from rest_gateway.endpoint import TOKEN, Endpoint
+from rest_gateway.heads import accepts, require_json_accepted
 from rest_gateway.parameters import parameter
 from rest_gateway.tasks import TASKS
 from rest_gateway.waiting import WAITERS, Waiter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -10,7 +11,8 @@ from typing import Final
 from aiohttp import hdrs, web
 from multidict import istr
 
-from rest_gateway.errors import HttpError, Refusal, error_response, json_response, refusal_response
+from rest_gateway.errors import HttpError, error_response, json_response
+from rest_gateway.heads import check_host
 from rest_gateway.request_ids import choose_request_id
 from shared.errors import TaskbeamError, Unavailable
 from shared.origins import OriginPolicy
@@ -21,6 +23,7 @@ REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 _X_REQUEST_ID: Final = istr("X-Request-ID")
 _NOSNIFF: Final = istr("X-Content-Type-Options")
+_NAMES: Final = re.compile(r"[\w!#$%&'*+.^`|~, -]{1,4096}", re.ASCII)
 _EXPOSED: Final = "ETag, Retry-After, X-Request-ID, X-Taskbeam-Seq, X-Taskbeam-Epoch"
 _METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"
@@ -43,6 +46,7 @@ def answered(handler: Handler) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         request[REQUEST_ID] = choose_request_id(request.headers.get(_X_REQUEST_ID))
         try:
+            check_host(request)
             if request.method == hdrs.METH_OPTIONS and _is_preflight(request):
                 return _preflight(request)
             return await handler(request)
@@ -55,8 +59,6 @@ def answered(handler: Handler) -> Handler:
             if isinstance(error, Unavailable):
                 log.warning("unavailable: %s", error.reason, extra={"request_id": request_id(request)})
             return error_response(error)
-        except web.HTTPRequestEntityTooLarge:
-            return refusal_response(Refusal.TOO_LARGE, request_id(request))
         except web.HTTPException:
             raise
         except ConnectionError:  # the client has gone, in the middle of its answer
@@ -113,6 +115,6 @@ def _preflight(request: web.Request) -> web.Response:
         hdrs.ACCESS_CONTROL_MAX_AGE: _PREFLIGHT_SECONDS,
     }
     asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
-    if asked:
+    if asked and _NAMES.fullmatch(asked):
         headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = asked
     return web.Response(status=204, headers=headers)

@@ -28,7 +28,13 @@ class GatewayRunner(web.AppRunner):
     def __init__(
         self, app: web.Application, settings: Settings, shutdown_timeout: float = _DRAIN_TIMEOUT
     ) -> None:
-        super().__init__(app, access_log=None, handle_signals=False, shutdown_timeout=shutdown_timeout)
+        super().__init__(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=shutdown_timeout,
+            auto_decompress=False,  # aiohttp 3.14 goes on past every limit; see content_codings.py
+        )
         self._settings = settings
 
     async def _make_server(self) -> web.Server:

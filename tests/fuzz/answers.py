@@ -46,7 +46,8 @@ def _after_answer(method: str, received: bytes) -> bytes:
                 is_stream = (b"content-type", b"text/event-stream") in list(event.headers)
                 length = dict(event.headers).get(b"content-length")
                 if (
-                    length is None
+                    method != "HEAD"
+                    and length is None
                     and b"transfer-encoding" not in dict(event.headers)
                     and event.status_code != 204
                 ):

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from random import Random
 
-from tests.fuzz import findings, websocket_port
+from tests.fuzz import findings, gateway, websocket_port
 from tests.fuzz.harness import Conversation, Watch, hold, made
 from tests.support.clients import new_account
 from tests.support.processes import Process, System, running
@@ -18,6 +18,11 @@ _COUNT = 1500
 async def test_websocket_port(tmp_path: Path) -> None:
     with running(tmp_path) as system:
         await _fuzz(system, system.ws, websocket_port.conversation, findings.WEBSOCKET_PORT)
+
+
+async def test_gateway(tmp_path: Path) -> None:
+    with running(tmp_path) as system:
+        await _fuzz(system, system.gateway, gateway.conversation, findings.GATEWAY)
 
 
 async def _fuzz(

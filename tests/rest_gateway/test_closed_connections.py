@@ -15,9 +15,11 @@ import pytest
 
 from rest_gateway.connection import Connection
 from tests.rest_gateway.in_process import Gateway, gateway
+from tests.support.raw_http import ask
 from tests.support.waiting import until
 
 TIMES = 20
+PROBE = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture
@@ -72,4 +74,5 @@ async def test_a_closed_connection_is_freed_at_once(tmp_path: Path, reset: bool)
         for name, data in _requests(open_gateway).items():
             for _ in range(TIMES):
                 await asyncio.to_thread(_talk, open_gateway.port, data, reset=reset)
+            await asyncio.to_thread(ask, open_gateway.port, PROBE)  # so that all before it were accepted
             await until(lambda: _alive() == 0, 5, f"{name}: all are freed")
