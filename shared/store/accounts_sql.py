@@ -77,16 +77,17 @@ def _read_hash_costs(connection: sqlite3.Connection) -> HashCosts:
 
 def add_login_address(connection: sqlite3.Connection, user_id: int, address: str) -> None:
     """Note an address that the user has logged in from; the newest few are kept."""
+    values = {"user": user_id, "address": address, "kept": _ADDRESSES_KEPT}
     connection.execute(
         "INSERT INTO login_addresses (user_id, address, turn) "
-        "SELECT ?1, ?2, coalesce(max(turn), 0) + 1 FROM login_addresses WHERE user_id = ?1 "
+        "SELECT :user, :address, coalesce(max(turn), 0) + 1 FROM login_addresses WHERE user_id = :user "
         "ON CONFLICT (user_id, address) DO UPDATE SET turn = excluded.turn",
-        (user_id, address),
+        values,
     )
     connection.execute(
-        "DELETE FROM login_addresses WHERE user_id = ?1 AND address NOT IN "
-        "(SELECT address FROM login_addresses WHERE user_id = ?1 ORDER BY turn DESC LIMIT ?2)",
-        (user_id, _ADDRESSES_KEPT),
+        "DELETE FROM login_addresses WHERE user_id = :user AND address NOT IN "
+        "(SELECT address FROM login_addresses WHERE user_id = :user ORDER BY turn DESC LIMIT :kept)",
+        values,
     )
 
 
