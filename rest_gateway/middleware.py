@@ -16,6 +16,7 @@ from rest_gateway.heads import check_host
 from rest_gateway.request_ids import choose_request_id
 from shared.errors import TaskbeamError, Unavailable
 from shared.origins import OriginPolicy
+from shared.telemetry import Seldom
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,6 +30,7 @@ _METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"
 
 log = logging.getLogger(__name__)
+_unavailable: Final = Seldom(log)  # a stranger can fill the queue for the hashing pool
 
 
 def request_id(request: web.Request) -> str:
@@ -57,7 +59,7 @@ def answered(handler: Handler) -> Handler:
             return response
         except TaskbeamError as error:
             if isinstance(error, Unavailable):
-                log.warning("unavailable: %s", error.reason, extra={"request_id": request_id(request)})
+                _unavailable.warning("unavailable: %s", error.reason)
             return error_response(error)
         except web.HTTPException:
             raise

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Final
 
 from shared.errors import Throttled
+from shared.telemetry import SeldomEach
 from shared.throttle import Throttle, Window
 
 _ADDRESS_FACTOR: Final = 5
-_LOG_LINES_PER_MINUTE: Final = 10
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,7 @@ class LoginAttempts:
         self.accounts = Throttle(per_minute, clock)
         self.addresses = Throttle(per_minute * _ADDRESS_FACTOR, clock)
         self._registrations = Throttle(per_minute * _ADDRESS_FACTOR, clock)
-        self._told = Throttle(1, clock)
-        self._lines = Throttle(_LOG_LINES_PER_MINUTE, clock)
+        self._warnings = SeldomEach(log)
 
     def guess(self, account: str | None, address: str, *, trusted_for: str | None = None) -> Guess:
         """A guess at an account's password.
@@ -90,7 +89,7 @@ class LoginAttempts:
         return lambda: self._registrations.forgive(window)
 
     def refuse_address_if_locked(self, address: str) -> None:
-        """Raises Throttled, and logs the address once a minute, within bounds."""
+        """Raises Throttled, and logs the address, within bounds."""
         try:
             self.addresses.refuse_if_full(address)
         except Throttled:
@@ -98,9 +97,6 @@ class LoginAttempts:
             raise
 
     def _tell(self, address: str, what: str) -> None:
-        try:
-            self._told.attempt(f"{address}\0{what}")
-            self._lines.attempt("")
-        except Throttled:
-            return
-        log.warning("throttled: too many %s from %s within a minute", what, address)
+        self._warnings.warning(
+            f"{what} {address}", "throttled: too many %s from %s within a minute", what, address
+        )
