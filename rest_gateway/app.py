@@ -30,6 +30,7 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
 
     async def let_waiters_go(_: web.Application) -> None:
         waiters.stop()
+        backend.accounts.stop()
 
     app.on_shutdown.append(let_waiters_go)
     for path, endpoint in {

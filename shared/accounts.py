@@ -95,6 +95,10 @@ class AccountService:
         self._attempts = LoginAttempts(settings.login_attempts_per_minute, uptime)
         self._patience = min(_PATIENCE_MAX, settings.refresh_token_seconds)
 
+    def stop(self) -> None:
+        """Refuse the passwords that wait to be hashed, and those that come (Unavailable)."""
+        self._hasher.refuse_waiting()
+
     async def register(self, data: Mapping[str, object], address: str) -> User:
         """Raises ValidationFailed, with the messages of all bad fields at once, and Throttled."""
         take_back = self._attempts.register(address)

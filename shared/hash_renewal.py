@@ -43,5 +43,5 @@ class HashRenewal:
                 try:
                     await self._store.renew_hash(user, await self._hasher.hash(password, _REQUESTER))
                 except Unavailable as error:
-                    log.warning("a password hash was not renewed: %s", error.reason)
+                    log.info("a password hash was not renewed: %s", error.reason)
                 del self._waiting[user.id]

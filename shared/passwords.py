@@ -86,6 +86,10 @@ class PasswordHasher:
         running.add_done_callback(lambda _: self._turns.give())
         return await asyncio.shield(running)  # a caller that gives up frees no thread
 
+    def refuse_waiting(self) -> None:
+        """From now on do only what is being done: the rest would hold up the end of the process for many seconds."""
+        self._turns.close()
+
     def close(self) -> None:
         """Drop what waits and stop the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -11,6 +11,7 @@ from shared.errors import Unavailable
 
 _Waiters = deque[asyncio.Future[None]]
 
+_STOPPING: Final = "this process stops"
 _TOO_MANY: Final = "too many passwords waiting to be hashed"
 
 
@@ -35,6 +36,7 @@ class Turns:
         self._free = at_once
         self._waiting_max = waiting_max
         self._waiting = 0
+        self._is_closed = False
         self._addresses: OrderedDict[str, OrderedDict[str, _Waiters]] = OrderedDict()
 
     async def take(self, requester: Requester) -> None:
@@ -43,6 +45,8 @@ class Turns:
         Raises:
             Unavailable: too many are waiting.
         """
+        if self._is_closed:
+            raise Unavailable(_STOPPING)
         if self._free:
             self._free -= 1
             return
@@ -76,6 +80,17 @@ class Turns:
                 turn.set_result(None)
                 return
         self._free += 1
+
+    def close(self) -> None:
+        """Refuse those who wait, and whoever comes."""
+        self._is_closed = True
+        for accounts in self._addresses.values():
+            for waiters in accounts.values():
+                for turn in waiters:
+                    if not turn.done():
+                        turn.set_exception(Unavailable(_STOPPING))
+        self._addresses.clear()
+        self._waiting = 0
 
     def _make_room_for(self, requester: Requester) -> None:
         """Whoever is refused for it still has as many as the requester then. Raises Unavailable."""

@@ -297,3 +297,23 @@ def test_a_failed_login_waits_as_long_as_one_of_a_dearer_hash_works(costly_syste
         _, took = _failed_login(costly_system, name)
         assert took > 0.6 * work / 5, "without the wait it would be a quarter"
     _stored(costly_system, account, "!")
+
+
+async def test_logins_that_wait_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    with running(tmp_path, BCRYPT_ROUNDS="12") as system:
+        async with (
+            aiohttp.ClientSession(system.rest_url, connector=aiohttp.TCPConnector(limit=0)) as session,
+            asyncio.timeout(60),
+        ):
+
+            async def log_in(number: int) -> int:
+                credentials = {"username": f"nobody-{number}", "password": "wrong"}
+                async with session.post("/login/", json=credentials) as answer:
+                    return answer.status
+
+            logins = [asyncio.create_task(log_in(number)) for number in range(_PLACES // 2)]
+            await asyncio.wait(logins, return_when=asyncio.FIRST_COMPLETED)
+            assert await asyncio.to_thread(system.gateway.stop) == 0
+            statuses = await asyncio.gather(*logins)
+    assert set(statuses) == {401, 503}
+    assert statuses.count(503) > _PLACES // 4

@@ -112,3 +112,15 @@ async def test_a_turn_that_comes_as_its_taker_gives_up_is_handed_on(order: str) 
     await asyncio.wait([first])
     assert first.cancelled()
     await asyncio.wait_for(second, 5)
+
+
+async def test_whoever_waits_or_comes_after_the_end_is_refused() -> None:
+    turns = Turns(1, 5)
+    await turns.take(Requester("x", "x"))
+    waiting = [asyncio.create_task(turns.take(Requester("a", f"{number}"))) for number in range(3)]
+    await asyncio.sleep(0)
+    turns.close()
+    assert await _settled(waiting) == [False] * 3
+    turns.give()
+    with pytest.raises(Unavailable):
+        await turns.take(Requester("b", "b"))
