@@ -11,7 +11,9 @@ from aiohttp import web
 
 from rest_gateway.app import make_app
 from rest_gateway.connection_limits import LimitedServer
+from rest_gateway.waiting import WAITERS
 from shared.accepting import Acceptor
+from shared.bearers import watch_bearers
 from shared.descriptors import connection_limits
 from shared.listening import listen
 from shared.process import Backend
@@ -43,7 +45,8 @@ class GatewayRunner(web.AppRunner):
 
 async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[signal.Signals]) -> None:
     """Answer requests until stopped; then let those in progress end."""
-    runner = GatewayRunner(make_app(settings, backend), settings)
+    app = make_app(settings, backend)
+    runner = GatewayRunner(app, settings)
     await runner.setup()
     try:
         server = cast(LimitedServer, runner.server)
@@ -53,7 +56,10 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
         acceptor = Acceptor(listening, server, most=limits.accepted, count=server.count_connections)
         log.info("listening on %s", listening)
         try:
-            await stop
+            async with asyncio.TaskGroup() as tasks:
+                watcher = tasks.create_task(watch_bearers(app[WAITERS].everybody, backend.accounts))
+                await stop
+                watcher.cancel()
         finally:
             acceptor.close()
         log.info("stopping")

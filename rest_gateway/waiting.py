@@ -42,6 +42,15 @@ class Waiter:
         """There may be something new for it, or its token may be revoked."""
         self._wake.set()
 
+    @property
+    def bearer(self) -> Token:
+        """See ``shared.bearers``."""
+        return self._token
+
+    def on_revocation(self, sid: str | None) -> None:
+        """See ``shared.bearers``: what is read next tells."""
+        self.wake()
+
     def end(self) -> None:
         """The client has left, or the process stops."""
         self._is_ended = True
@@ -104,6 +113,10 @@ class Waiters:
     def on_revocations(self, revocations: list[Revocation]) -> None:
         for user_id in {revocation.user_id for revocation in revocations}:
             self._wake(user_id)
+
+    def everybody(self) -> list[Waiter]:
+        """All, as of now."""
+        return [waiter for waiters in self._by_user.values() for waiter in waiters]
 
     def of_user(self, user_id: int) -> Collection[Waiter]:
         """Those who wait for that user's changes."""

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import closing
-from typing import Final
 
 import pytest
 
 from tests.support.clients import Account, connected, new_account
 from tests.support.frames import create
+from tests.support.meddling import MEANS, SLACK, WITHIN, by_another_program
 from tests.support.processes import System
-
-WITHIN: Final = 1.0
-SLACK: Final = 3.0  # on a busy machine
-
-MEANS: Final = {
-    "disabled": "UPDATE users SET is_active = 0 WHERE id = :id",
-    "deleted": "DELETE FROM users WHERE id = :id",
-    "family revoked": "UPDATE sessions SET revoked = 1 WHERE user_id = :id",
-    "family deleted": "DELETE FROM sessions WHERE user_id = :id",
-}
-
-
-def _by_another_program(system: System, account: Account, *statements: str) -> None:
-    with closing(sqlite3.connect(system.database, timeout=10)) as database, database:
-        for statement in statements:
-            database.execute(statement, {"id": account.id})
 
 
 @pytest.mark.parametrize("means", MEANS)
@@ -41,7 +23,7 @@ async def test_what_another_program_does_to_an_account_ends_its_sockets(
         connected(system, other.access) as untouched,
     ):
         await create(first)
-        _by_another_program(system, account, MEANS[means])
+        by_another_program(system, account, MEANS[means])
         started = time.monotonic()
         assert await first.closed() == await second.closed() == 4403
         assert time.monotonic() - started < WITHIN + SLACK
@@ -52,7 +34,7 @@ async def test_a_revocation_that_is_written_by_hand_ends_the_sockets(
     system: System, account: Account
 ) -> None:
     async with connected(system, account.access) as socket:
-        _by_another_program(
+        by_another_program(
             system,
             account,
             "INSERT INTO revocations (user_id, sid, time) SELECT user_id, sid, 0 FROM sessions WHERE user_id = :id",
@@ -63,11 +45,11 @@ async def test_a_revocation_that_is_written_by_hand_ends_the_sockets(
 
 async def test_a_user_who_is_enabled_again_may_come_back(system: System, account: Account) -> None:
     async with connected(system, account.access) as socket:
-        _by_another_program(system, account, MEANS["disabled"])
+        by_another_program(system, account, MEANS["disabled"])
         assert await socket.closed() == 4403
         async with connected(system) as refused:
             assert (await refused.ask({"type": "auth", "token": account.access}))["code"] == "token_not_valid"
-    _by_another_program(system, account, "UPDATE users SET is_active = 1 WHERE id = :id")
+    by_another_program(system, account, "UPDATE users SET is_active = 1 WHERE id = :id")
     async with connected(system, account.access) as socket:
         await create(socket)
 
@@ -77,5 +59,5 @@ async def test_one_disabled_during_its_authentication_is_closed_too(system: Syst
         account = new_account(system)
         async with connected(system) as socket:
             await socket.send({"type": "auth", "token": account.access})
-            _by_another_program(system, account, MEANS["disabled"])
+            by_another_program(system, account, MEANS["disabled"])
             assert await socket.closed() in (4001, 4403)

@@ -1,0 +1,42 @@
+"""Whoever no longer stands is told nothing more, by long poll or stream, whatever brought that about."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+
+import pytest
+
+from tests.support.clients import Account
+from tests.support.event_stream import event_stream
+from tests.support.meddling import MEANS, SLACK, WITHIN, by_another_program
+from tests.support.processes import System
+
+
+@pytest.mark.parametrize("means", MEANS)
+def test_what_another_program_does_to_an_account_ends_its_polls(
+    system: System, account: Account, means: str
+) -> None:
+    epoch = account.rest("GET", "/").headers["X-Taskbeam-Epoch"]
+    connection = http.client.HTTPConnection("127.0.0.1", system.gateway.port, timeout=20)
+    headers = {"Authorization": f"Bearer {account.access}"}
+    connection.request("GET", f"/changes/?epoch={epoch}&since=0&wait=30", headers=headers)
+    by_another_program(system, account, MEANS[means])
+    started = time.monotonic()
+    answer = connection.getresponse()
+    assert time.monotonic() - started < WITHIN + SLACK
+    codes = {"disabled": "user_inactive", "deleted": "user_not_found"}
+    assert (answer.status, json.load(answer)["code"]) == (401, codes.get(means, "token_not_valid"))
+    connection.close()
+
+
+@pytest.mark.parametrize("means", MEANS)
+def test_what_another_program_does_to_an_account_ends_its_streams(
+    system: System, account: Account, means: str
+) -> None:
+    with event_stream(system, account) as stream:
+        by_another_program(system, account, MEANS[means])
+        started = time.monotonic()
+        stream.ended()
+        assert time.monotonic() - started < WITHIN + SLACK
