@@ -108,7 +108,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         listener = self._port.listener
         self.opened = listener.loop.time()
-        self._deadline = listener.deadlines.set(self.opened + self._port.open_seconds, self.abort)
+        self._deadline = listener.deadlines.set(self.opened + self._port.open_seconds, self._on_late)
         self._port.connections[self] = None
         if not self._port.is_serving:
             self.abort()
@@ -129,6 +129,13 @@ class HttpConnection(asyncio.Protocol):
         self._leave()
         if self._answering is not None:
             self._answering.cancel()
+
+    def _on_late(self) -> None:
+        """Time is up. A body that does not come is no reason to leave its request without an answer."""
+        if self._request is not None and self._answering is None:
+            self._answer(self._request, b"")
+        else:
+            self.abort()
 
     def _leave(self) -> None:
         self._port.connections.pop(self, None)

@@ -32,40 +32,38 @@ def _after_answer(method: str, received: bytes) -> bytes:
     parser.send(h11.Request(method=method, target="/", headers=[("Host", "x"), ("Upgrade", "websocket")]))
     parser.send(h11.EndOfMessage())
     parser.receive_data(received)
-    is_stream, body, head = False, b"", None
+    head: h11.Response | h11.InformationalResponse | None = None
+    body = b""
     try:
         while True:
-            event = parser.next_event()
-            if isinstance(event, h11.InformationalResponse) and event.status_code == 101:
-                _check_frames(parser.trailing_data[0])
-                return b""
-            if isinstance(event, h11.Data):
-                body += event.data
-            if isinstance(event, h11.Response):
-                head = event
-                is_stream = (b"content-type", b"text/event-stream") in list(event.headers)
-                length = dict(event.headers).get(b"content-length")
-                if (
-                    method != "HEAD"
-                    and length is None
-                    and b"transfer-encoding" not in dict(event.headers)
-                    and event.status_code != 204
-                ):
-                    raise Malformed(f"an answer without a length: {received[:200]!r}")
-            if isinstance(event, h11.EndOfMessage):
-                assert head is not None
-                _check_answer(head, body, has_body=method != "HEAD")
-                return parser.trailing_data[0]
-            if event is h11.NEED_DATA:
-                if is_stream:
+            match parser.next_event():
+                case h11.InformationalResponse(status_code=101):
+                    _check_frames(parser.trailing_data[0])
                     return b""
-                raise Malformed(f"an answer that is cut short: {received[:200]!r}")
+                case h11.InformationalResponse() | h11.Response() as head:
+                    pass
+                case h11.Data(data=data):
+                    body += data
+                case h11.EndOfMessage():
+                    assert isinstance(head, h11.Response)
+                    _check_answer(head, body, has_body=method != "HEAD")
+                    return parser.trailing_data[0]
+                case _:  # no more has come: we may have closed first
+                    if _is_stream(head) or isinstance(head, h11.InformationalResponse):
+                        return b""
+                    raise Malformed(f"an answer that is cut short: {received[:200]!r}")
     except h11.RemoteProtocolError as error:
         raise Malformed(f"{error}: {received[:200]!r}") from None
 
 
+def _is_stream(head: h11.Response | h11.InformationalResponse | None) -> bool:
+    return head is not None and (b"content-type", b"text/event-stream") in list(head.headers)
+
+
 def _check_answer(head: h11.Response, body: bytes, *, has_body: bool) -> None:
     headers = dict(head.headers)
+    if has_body and head.status_code != 204 and not {b"content-length", b"transfer-encoding"} & set(headers):
+        raise Malformed(f"an answer without a length: {body[:200]!r}")
     if head.status_code == 500:
         raise Malformed(f"a defect: {body[:200]!r}")
     if b"server" in headers or headers.get(b"x-content-type-options") != b"nosniff":
