@@ -22,13 +22,14 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from rest_gateway.errors import BodyRefused, Refusal, refusal_bytes, refusal_response
-from rest_gateway.heads import is_ordinary, without_origin
+from rest_gateway.heads import as_ordinary, is_ordinary
 from rest_gateway.request_ids import new_request_id
 
 if TYPE_CHECKING:
     from rest_gateway.connection_limits import LimitedServer
 
 _EMPTY_LINES: Final = (b"\r\n", b"\n")  # between two requests they mean nothing (RFC 9112, section 2.2)
+_UPGRADES_MAX: Final = 8  # in one piece: each is read with a copy of all that is behind it
 _LINGER_SECONDS: Final = (
     1.0  # for a refused client to read the answer, before the end of the connection takes it away
 )
@@ -122,6 +123,7 @@ class Connection(RequestHandler):
         before = self._request_count
         try:
             super().data_received(data)
+            self._decline_upgrades()
         except (
             ValueError,
             RuntimeError,
@@ -136,6 +138,22 @@ class Connection(RequestHandler):
             self._take_message()
         elif self.body is not None and self.body.is_eof():
             self._end_body()
+
+    def _decline_upgrades(self) -> None:
+        """Read what is behind the head of an upgrade like all else.
+
+        aiohttp 3.14 reads it once the upgrade has been answered, past all that is checked here. Raises ValueError.
+        """
+        for _ in range(_UPGRADES_MAX):
+            if not self._upgraded or self._parser is None:
+                return
+            self._parser.set_upgraded(False)
+            self._upgraded = False
+            tail, self._message_tail = self._message_tail, b""
+            super().data_received(tail)
+        if self._upgraded:
+            self._upgraded, self._message_tail = False, b""
+            raise ValueError("too many upgrades")
 
     def _note(self, data: bytes) -> None:
         server = self._server
@@ -155,7 +173,7 @@ class Connection(RequestHandler):
             if isinstance(message, _ErrInfo) or is_ordinary(message):
                 continue
             try:
-                self._messages[index] = without_origin(message), payload
+                self._messages[index] = as_ordinary(message), payload
             except HttpProcessingError as error:
                 self._messages[index] = _ErrInfo(error.code, error, ""), EMPTY_PAYLOAD
                 for _ in range(-1 - index):

@@ -26,16 +26,18 @@ _ESCAPES: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def is_ordinary(message: RawRequestMessage) -> bool:
-    """Nearly all are: HTTP/1.1, a path for a target, and no tunnel asked for."""
+    """Nearly all are: HTTP/1.1, a path for a target, and no tunnel or other protocol asked for."""
     return (
         message.version is HttpVersion11
         and message.path.startswith("/")
         and message.method != hdrs.METH_CONNECT
+        and not message.upgrade
     )
 
 
-def without_origin(message: RawRequestMessage) -> RawRequestMessage:
-    """A head whose target is in absolute form (RFC 9112, section 3.2.2), as if it were in origin form.
+def as_ordinary(message: RawRequestMessage) -> RawRequestMessage:
+    """A head whose target is in absolute form (RFC 9112, section 3.2.2), as if it were in origin form; one that asks for
+    another protocol than WebSocket, as the last one of its connection: aiohttp 3.14 loses what is behind it.
 
     Raises:
         HttpProcessingError: 405 for CONNECT; 400 for another version of HTTP, another scheme, or a host that is none.
@@ -44,6 +46,8 @@ def without_origin(message: RawRequestMessage) -> RawRequestMessage:
         raise HttpProcessingError(code=405)
     if message.version not in (HttpVersion11, HttpVersion10):
         raise BadStatusLine
+    if message.upgrade and message.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
+        message = message._replace(should_close=True)
     url = message.url
     if not url.absolute:
         return message

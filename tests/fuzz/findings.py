@@ -45,4 +45,11 @@ GATEWAY: Final = (
             ),
         ),
     ),
+    Conversation(
+        "a tunnel behind an upgrade",
+        (
+            b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+            + b"CONNECT h:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        ),
+    ),
 )

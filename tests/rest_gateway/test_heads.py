@@ -138,3 +138,28 @@ def test_an_upgrade_that_nobody_offers_is_not_made(system: System) -> None:
     upgrade = b"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
     last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert exchange(system.gateway.port, upgrade, last).count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_an_upgrade_to_something_else_is_answered_and_ends_the_connection(system: System) -> None:
+    """What is behind it is not answered, and its client does not wait for that."""
+    upgrade = b"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
+    answer = ask(system.gateway.port, upgrade * 2)
+    assert answer.status == 200
+    assert answer.headers["connection"] == "close"
+
+
+def test_what_is_behind_an_upgrade_is_checked_like_all_else(system: System) -> None:
+    upgrade = b"GET /healthz HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    for behind, status in (
+        (b"CONNECT h:80 HTTP/1.1\r\nHost: x\r\n\r\n", b" 405 "),
+        (b"GET http://a:99999/ HTTP/1.1\r\nHost: x\r\n\r\n", b" 400 "),
+        (b"GARBAGE\r\n\r\n", b" 400 "),
+    ):
+        for pieces in ([upgrade + behind], [upgrade, behind], [upgrade * 3 + behind]):
+            received = exchange(system.gateway.port, *pieces)
+            assert status in received
+            assert received.count(b"HTTP/1.1 200 OK") == b"".join(pieces).count(upgrade)
+            assert b"text/plain" not in received
+    received = exchange(system.gateway.port, upgrade * 1000)
+    assert received.count(b"HTTP/1.1 200 OK") < 20
+    assert received.count(b"HTTP/1.1 400 ") == 1
