@@ -1,32 +1,27 @@
-"""The README, done as it says: in a copy of the checkout, from `make run` to the last line of the tour."""
+"""The documents, done as they say, one after the other and by one reader: the README from `make run` on, then the how-tos."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import shutil
-import signal
 import subprocess
-import termios
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from shared.settings import VARIABLES
+from tests.docs.checkout import Checkout, made_run
 from tests.docs.settings_table import README, with_table
 from tests.support.chromium import chromium, require_chromium
-from tests.support.ports import free_port
 from tests.support.processes import ROOT
 from tests.support.waiting import wait_until
 
 _BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_INSTALL_SECONDS: Final = 240.0
+_HOWTOS: Final = ROOT / "docs" / "howto"
 
 
 class Block(NamedTuple):
@@ -34,89 +29,19 @@ class Block(NamedTuple):
     text: str
 
 
-BLOCKS: Final = [Block(*found.groups()) for found in _BLOCK.finditer(README.read_text())]
+def _blocks(page: str) -> list[Block]:
+    return [Block(*found.groups()) for found in _BLOCK.finditer(page)]
 
 
-class Checkout(NamedTuple):
-    """A copy that `make run` runs in; ``ported`` puts its ports in the place of the default ones."""
-
-    folder: Path
-    ws_port: int
-    rest_port: int
-
-    def ported(self, text: str) -> str:
-        return text.replace("localhost:8000", f"localhost:{self.ws_port}").replace(
-            "localhost:8001", f"localhost:{self.rest_port}"
-        )
-
-    def bash(self, script: str) -> str:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", self.ported(script)],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-
-def _copy_checkout(folder: Path) -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        if (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+BLOCKS: Final = _blocks(README.read_text())
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """The README's first command, in a fresh copy with a fresh environment."""
+    """The README's first command."""
     assert BLOCKS[0] == Block("bash", "make run\n")
-    folder = tmp_path_factory.mktemp("checkout")
-    _copy_checkout(folder)
-    copy = Checkout(folder, free_port(), free_port())
-    # As from a newcomer's shell: without the environment and the make that these tests run in.
-    ours = ("TASKBEAM_", "VIRTUAL_ENV", "MAKE", "MFLAGS", "WORKERS")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    environ |= {"TASKBEAM_WS_PORT": str(copy.ws_port), "TASKBEAM_REST_PORT": str(copy.rest_port)}
-    log = folder / "make-run.log"
-    keyboard, terminal = os.openpty()
-    with log.open("wb") as output:
-        make = subprocess.Popen(
-            ["make", "run"],
-            cwd=folder,
-            env=environ,
-            stdin=terminal,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - what Ctrl-C is typed at
-        )
-    try:
-
-        def announced() -> bool:
-            assert make.poll() is None, log.read_text()
-            return f"ready at http://127.0.0.1:{copy.rest_port}/" in log.read_text()
-
-        wait_until(announced, _INSTALL_SECONDS, "make run says that it is ready")
-        assert f"ready at ws://127.0.0.1:{copy.ws_port}/ws/tasks/" in log.read_text()
-        yield copy
-        os.write(keyboard, b"\x03")  # Ctrl-C
-        assert make.wait(40) == 0, log.read_text()
-    finally:
-        if make.poll() is None:
-            os.killpg(make.pid, signal.SIGTERM)
-            make.wait(40)
-        os.close(terminal)
-        os.close(keyboard)
+    with made_run(tmp_path_factory.mktemp("checkout")) as checkout:
+        yield checkout
 
 
 @pytest.mark.timeout(400)
@@ -202,6 +127,57 @@ def test_the_tour_with_the_command_line_client(checkout: Checkout) -> None:
         assert client.wait(10) == 0
 
 
+def test_the_example_of_the_client(checkout: Checkout) -> None:
+    """As README's user, with the tasks that the tour has made."""
+    example, provider = (
+        block.text
+        for block in _blocks((_HOWTOS / "use_the_client.md").read_text())
+        if block.language == "python"
+    )
+    (checkout.folder / "example.py").write_text(checkout.ported(example))
+    lines = checkout.bash(".venv/bin/python example.py").splitlines()
+    snapshot, created, updated, *tasks, deleted = sorted(lines, key=_place_in_example)
+    first = re.fullmatch(r"(\d+) tasks at (\d+)", snapshot)
+    assert first, lines
+    count, seq = map(int, first.groups())
+    assert count >= 1
+    assert created == f"{seq + 1} create Buy milk"
+    assert updated == f"{seq + 2} update Buy milk"
+    assert tasks == ["open Buy milk", *tasks[1:-1], "done Buy milk"]
+    assert len(tasks) == count + 1
+    assert re.fullmatch(rf"{seq + 3} delete [0-9a-f-]{{36}}", deleted)
+    compile(provider, "provider", "exec")
+
+
+def _place_in_example(line: str) -> int:
+    """What is followed and what is printed may come in either order."""
+    kinds = (r"\d+ tasks at", r"\d+ create", r"\d+ update", r"(open|done) ", r"\d+ delete")
+    return next(place for place, kind in enumerate(kinds) if re.match(kind, line))
+
+
+def test_the_operators_commands(checkout: Checkout) -> None:
+    """Those that speak to a running supervisord."""
+    page = (_HOWTOS / "operate.md").read_text()
+    commands = re.findall(r"^\$ (\.venv/bin/supervisorctl .*)$", page, re.MULTILINE)
+    assert commands[:2] == [
+        ".venv/bin/supervisorctl status",
+        ".venv/bin/supervisorctl restart taskbeam:rest_gateway",
+    ]
+    status = checkout.bash(commands[0])
+    for server in ("rest_gateway", "ws_server_00"):
+        assert re.search(rf"^taskbeam:{server} +RUNNING", status, re.MULTILINE), status
+    assert checkout.bash(commands[1]) == "taskbeam:rest_gateway: stopped\ntaskbeam:rest_gateway: started\n"
+    wait_until(lambda: _answers(checkout.rest_port), 20, "the gateway answers again")
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
 def test_every_block_is_run_above() -> None:
     assert [block.language for block in BLOCKS] == [
         *["bash"] * 4,
@@ -217,13 +193,12 @@ def test_the_settings_table_is_the_code() -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    for page in [README, *(ROOT / "docs").rglob("*.md"), ROOT / "CONTRIBUTING.md"]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_servers_of_the_tour_answer(checkout: Checkout) -> None:
-    for port in (checkout.ws_port, checkout.rest_port):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
-            assert response.status == 200
+    assert _answers(checkout.ws_port)
+    assert _answers(checkout.rest_port)
