@@ -189,8 +189,9 @@ class GroupCommit:
     def _stamp_and_checkpoint(self, connection: sqlite3.Connection) -> None:
         """Raises Unavailable when the files are not what they have to be, and leaves them alone then."""
         self._files.before_commit()
-        with suppress(sqlite3.Error):  # a full disk: the checkpoint may make room all the same
-            stamp(connection)
+        if not self._checkpoints.is_retry:
+            with suppress(sqlite3.Error):  # a full disk: the checkpoint may make room all the same
+                stamp(connection)
         self._checkpoints.run(connection)
         self._files.before_commit()  # what the file contains now is ours
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -27,7 +28,8 @@ class Process:
     """A connection that writes, and what it knows of the log."""
 
     def __init__(self, path: Path) -> None:
-        self.checkpoints = Checkpoints(path.with_name(path.name + "-wal"))
+        self.log = path.with_name(path.name + "-wal")
+        self.checkpoints = Checkpoints(self.log)
         self.connection = sqlite3.connect(path, isolation_level=None)
         for pragma in (f"page_size = {PAGE}", "journal_mode = WAL", "wal_autocheckpoint = 0"):
             self.connection.execute(f"PRAGMA {pragma}")
@@ -146,9 +148,9 @@ def test_reader_in_the_way_puts_the_next_try_off(process: Process, other: Proces
         process.write(PAGES)
         assert process.state == DUE
         process.run()
-        assert process.state == NOT_YET
+        assert process.state == WORTH_WHILE, "a quiet moment is used"
         process.write(1)
-        assert process.state == NOT_YET, "the log goes on, and what was in it was tried"
+        assert process.state == WORTH_WHILE, "the log goes on, and what was in it was tried"
     other.connection.execute("COMMIT")
     process.write(PAGES)
     process.run()
@@ -171,9 +173,92 @@ def test_failure_is_logged_and_puts_the_next_try_off(
     process.run()
     process.connection.set_authorizer(None)
     assert "checkpoint failed" in caplog.text
-    assert process.state == NOT_YET
+    assert process.state == WORTH_WHILE
     process.write(PAGES)
     assert process.state == DUE
     process.run()
     process.write(1)
     assert process.state == NOT_YET
+
+
+def test_unfinished_one_is_tried_again_after_a_while(
+    process: Process, other: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process.write(PAGES)
+    other.connection.execute("BEGIN")
+    other.connection.execute("SELECT count(*) FROM filler").fetchone()
+    assert process.state == DUE
+    process.run()
+    assert process.state == WORTH_WHILE
+    monkeypatch.setattr(checkpoints, "_RETRY_SECONDS", 0)
+    assert process.state == DUE
+    process.run()
+    assert process.state == DUE
+    other.connection.execute("COMMIT")
+    process.run()
+    assert process.state == NOT_YET
+
+
+def test_one_that_cannot_finish_is_said_and_so_is_its_end(
+    process: Process, other: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    moment = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: moment)
+    process.write(PAGES)
+    other.connection.execute("BEGIN")
+    other.connection.execute("SELECT count(*) FROM filler").fetchone()
+    for moment in [0.0, 0.5, 2.0, 3.0, 30.0, 61.0, 63.0, 119.0, 123.0]:  # noqa: B007 - read by the clock above
+        process.run()
+    assert caplog.text.count("cannot be emptied") == 3, "once a minute"
+    assert "is emptied again" not in caplog.text
+    other.connection.execute("COMMIT")
+    process.run()
+    assert caplog.text.count("is emptied again") == 1
+    process.run()
+    assert caplog.text.count("is emptied again") == 1
+
+
+def test_short_reader_is_not_worth_a_word(
+    process: Process, other: Process, caplog: pytest.LogCaptureFixture
+) -> None:
+    process.write(PAGES)
+    other.connection.execute("BEGIN")
+    other.connection.execute("SELECT count(*) FROM filler").fetchone()
+    process.run()
+    other.connection.execute("COMMIT")
+    process.run()
+    assert caplog.text == ""
+
+
+def test_file_that_a_reader_made_long_is_cut_and_one_of_the_usual_length_is_not(
+    process: Process, other: Process
+) -> None:
+    log = process.log
+    process.write(PAGES)
+    process.run()
+    assert log.stat().st_size > PAGES * PAGE
+    other.connection.execute("BEGIN")
+    other.connection.execute("SELECT count(*) FROM filler").fetchone()
+    for _ in range(5):
+        process.write(PAGES)
+        process.run()
+    assert log.stat().st_size > 5 * PAGES * PAGE
+    other.connection.execute("COMMIT")
+    assert process.state[0]
+    process.run()
+    assert log.stat().st_size == 0
+    process.write(PAGES)
+    assert process.state == DUE
+    assert process.connection.execute("SELECT count(*) FROM filler").fetchone() == (7 * PAGES,)
+
+
+def test_file_that_others_have_left_long_is_cut(process: Process, tmp_path: Path) -> None:
+    """By a process that was killed meanwhile, or another program's checkpoint, which leaves its length."""
+    process.write(3 * PAGES)
+    process.connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+    with closing(Process(tmp_path / "some.db")) as later:
+        assert later.state == DUE
+        later.run()
+        assert later.log.stat().st_size == 0
+        assert later.state == NOT_YET

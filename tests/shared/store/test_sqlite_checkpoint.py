@@ -203,6 +203,25 @@ async def test_log_is_emptied_in_a_quiet_moment_and_then_left_alone(owner: Owner
     assert_sound(path)
 
 
+@pytest.mark.parametrize("busy", [False, True])
+async def test_file_shrinks_once_a_long_reader_has_gone(
+    owner: Owner, path: Path, monkeypatch: pytest.MonkeyPatch, busy: bool
+) -> None:
+    """In a quiet moment; and where there is none, with the writes that follow."""
+    if busy:
+        monkeypatch.setattr(lanes_module, "_IDLE_SECONDS", 3600)
+        monkeypatch.setattr(checkpoints, "_RETRY_SECONDS", 0.05)
+    with reading(path):
+        uuids = await _write(owner, 3 * BOUND)
+        assert _size(path) > 4 * BOUND
+    if busy:
+        uuids += await _write(owner, BOUND // 2)
+    await until(lambda: _size(path) < 2 * BOUND, 10, "the file shrinks")
+    uuids += await _write(owner, len(BIG))
+    assert [task.uuid for task in await owner.tasks()] == uuids
+    assert_sound(path)
+
+
 async def test_failing_checkpoint_does_not_fail_the_write_that_stands(
     never_quiet: None,
     owner: Owner,
