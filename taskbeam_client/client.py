@@ -14,7 +14,7 @@ from taskbeam_client.backoff import Backoff
 from taskbeam_client.connection_loop import ConnectionLoop, TokenProvider
 from taskbeam_client.connector import Connector
 from taskbeam_client.errors import ClientClosed, Invalid, NotFound, TaskbeamClientError, raised_anew
-from taskbeam_client.fields import canonical_uuid, trimmed, unsayable
+from taskbeam_client.fields import canonical_uuid, require_revision, trimmed, unsayable
 from taskbeam_client.models import Task
 from taskbeam_client.state import State, Statistics
 from taskbeam_client.stream import ChangeStream
@@ -168,8 +168,7 @@ class TaskbeamClient:
         """The task as it will be when this write has its turn; at the caller's revision, if that is another, and then
         ``True``."""
         uuid = canonical_uuid(uuid)
-        if rev is not None and (isinstance(rev, bool) or not isinstance(rev, int)):
-            raise TypeError(f"rev: an integer is expected, not {rev!r}")
+        require_revision(rev)
         task = self._state.queue.foresee(uuid, self.tasks.get(uuid))
         if task is None:
             raise NotFound(uuid)

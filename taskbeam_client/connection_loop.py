@@ -66,11 +66,11 @@ class ConnectionLoop:
             await asyncio.sleep(self._backoff.next())
 
     def _note(self, lost: Exception) -> None:
-        address = self._connector.address
+        address, reason = self._connector.address, str(lost) or type(lost).__name__
         if self._ready_since is not None:
             self._backoff.lasted(time.monotonic() - self._ready_since)
             self._ready_since = None
-            log.info("%s: disconnected: %s", address, lost)
+            log.info("%s: disconnected: %s", address, reason)
             return
         self._failures += 1
         first = self._failures == 1
@@ -80,28 +80,30 @@ class ConnectionLoop:
 
     async def _connect(self) -> Exception:
         """One connection, from the token to its end; returns why it ended. Raises what ends the client."""
+        is_new = self._token is None
         try:
             token = await self._new_token() if self._token is None else self._token
             async with self._connector.connection() as line:
                 self._link = Link(line, self._state.on_frame, self._timeout)
                 await Conversation(self._link, self._state, self._new_token, self._on_ready).run(token)
         except Lost as lost:
-            return self._judge(lost)
+            return self._judge(lost, is_new)
         except (NotNow, OSError, ConnectionClosed) as unreachable:  # TimeoutError is an OSError too
             return unreachable
         finally:
             self._link = None
         raise AssertionError("a conversation ends with an error")
 
-    def _judge(self, lost: Lost) -> Lost:
-        """Whether to try again, and with which token; as the contract says of each close code."""
+    def _judge(self, lost: Lost, is_new: bool) -> Lost:
+        """Whether to try again, and with which token; as the contract says of each close code. A token that was got for
+        an earlier connection may have ended while there was none; one that ``is_new`` has no such excuse."""
         if lost.code == _TOKEN_REVOKED:
             raise LoggedOut(lost.reason)
         if lost.code in _MEND_THE_CLIENT:
             raise ClientDefect(lost.reason, lost.code)
         if lost.code in (NOT_AUTHENTICATED, _TOKEN_EXPIRED):
             self._token = None
-            self._refused_tokens += lost.code == NOT_AUTHENTICATED
+            self._refused_tokens += is_new and lost.code == NOT_AUTHENTICATED
             if self._refused_tokens >= _REFUSED_TOKENS_MOST:
                 raise LoggedOut("new tokens are refused, one after another")
         return lost

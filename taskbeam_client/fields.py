@@ -12,6 +12,7 @@ import uuid as uuids
 from collections.abc import Mapping
 from typing import Any, Final
 
+_REVISION_MOST: Final = 2**53  # what every JSON reader takes as it is
 _LENGTHS: Final = {"task": 255, "description": 10_000}
 
 
@@ -20,11 +21,21 @@ def canonical_uuid(uuid: object) -> str:
     if isinstance(uuid, uuids.UUID):
         return str(uuid)
     if not isinstance(uuid, str):
-        raise TypeError(f"uuid: a string is expected, not {uuid!r}")
+        raise TypeError(f"uuid: a string is expected, not {type(uuid).__name__}")
     try:
         return str(uuids.UUID(uuid))
     except ValueError:
-        raise ValueError(f"uuid: a UUID is expected, not {uuid!r}") from None
+        raise ValueError(f"uuid: a UUID is expected, not {uuid[:50]!r}") from None
+
+
+def require_revision(rev: object) -> None:
+    """Raises TypeError; ValueError for a number that no revision has. ``None`` stands for the one that is known."""
+    if rev is None:
+        return
+    if isinstance(rev, bool) or not isinstance(rev, int):
+        raise TypeError(f"rev: an integer is expected, not {type(rev).__name__}")
+    if not 0 <= rev < _REVISION_MOST:
+        raise ValueError("rev: a revision is expected, a number from 1 on")
 
 
 def trimmed(fields: Mapping[str, object]) -> dict[str, Any]:
@@ -33,7 +44,7 @@ def trimmed(fields: Mapping[str, object]) -> dict[str, Any]:
         expected = bool if name == "completed" else str
         if not isinstance(value, expected) and not _is_no_number(value):
             wanted = "True or False" if expected is bool else "a string"
-            raise TypeError(f"{name}: {wanted} is expected, not {value!r}")
+            raise TypeError(f"{name}: {wanted} is expected, not {type(value).__name__}")
     return {name: value.strip() if isinstance(value, str) else value for name, value in fields.items()}
 
 

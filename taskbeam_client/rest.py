@@ -40,9 +40,7 @@ def base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-async def post(
-    url: str, body: dict[str, str], *, ssl: ssl.SSLContext | None = None, timeout: float = 8.0
-) -> Answer:
+async def post(url: str, body: dict[str, str], *, ssl: ssl.SSLContext | None, timeout: float) -> Answer:
     """Send, and wait for the whole answer, ``timeout`` seconds in all.
 
     Raises:

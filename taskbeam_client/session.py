@@ -19,8 +19,10 @@ from typing import Any, Final
 from taskbeam_client.errors import LoggedOut, TaskbeamClientError, Unreachable
 from taskbeam_client.rest import Answer, base_url, post
 
-_RESCUE_SECONDS: Final = 20.0  # of the 30 of the grace; a try may take 8 more
-_FRESH_SECONDS: Final = 30.0  # an access token that came after its caller had gone
+_REFRESH_SECONDS: Final = 5.0
+_LOGIN_SECONDS: Final = 10.0  # checking a password takes a server some time, and others may wait before
+_RESCUE_SECONDS: Final = 20.0  # of the 30 of the grace
+_FRESH_SECONDS: Final = 10.0  # an access token that came after its caller had gone
 _FIELDS: Final = frozenset({"username", "password", "refresh", "non_field_errors"})
 
 
@@ -66,7 +68,9 @@ class Session:
         """
         url = base_url(url)
         path = f"{url}/login/"
-        answer = await post(path, {"username": username, "password": password}, ssl=ssl)
+        answer = await post(
+            path, {"username": username, "password": password}, ssl=ssl, timeout=_LOGIN_SECONDS
+        )
         body = _require_success(path, answer, "refresh", "access")
         return cls(url, body["refresh"], body["access"], ssl=ssl)
 
@@ -86,18 +90,20 @@ class Session:
         if self._attempt is not None:  # the refresh token that it brings is the one to end
             await asyncio.wait([self._attempt])
         path = f"{self._url}/logout/"
-        _require_success(path, await post(path, {"refresh": self._refresh}, ssl=self._ssl))
+        answer = await post(path, {"refresh": self._refresh}, ssl=self._ssl, timeout=_LOGIN_SECONDS)
+        _require_success(path, answer)
 
     async def _refresh_once(self) -> str:
         """The outcome of the request that is under way, or else of a new one."""
         if self._attempt is None or self._attempt.done():
             self._attempt = asyncio.create_task(self._refresh_now())
+            self._attempt.add_done_callback(_note)  # its callers may have gone
         return await asyncio.shield(self._attempt)
 
     async def _refresh_now(self) -> str:
         path = f"{self._url}/token-refresh/"
         try:
-            answer = await post(path, {"refresh": self._refresh}, ssl=self._ssl)
+            answer = await post(path, {"refresh": self._refresh}, ssl=self._ssl, timeout=_REFRESH_SECONDS)
             tokens = _require_success(path, answer, "access")
         except Unreachable as error:
             if error.perhaps_done and (self._rescue is None or self._rescue.done()):
@@ -124,6 +130,12 @@ class Session:
                 continue
             except TaskbeamClientError:  # whoever calls next is told
                 return
+
+
+def _note(attempt: asyncio.Task[str]) -> None:
+    """Its error counts as seen: whoever calls next is told the next one."""
+    if not attempt.cancelled():
+        attempt.exception()
 
 
 def _require_success(path: str, answer: Answer, *keys: str) -> dict[str, Any]:

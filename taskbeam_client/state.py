@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from taskbeam_client.preview import Preview
 from taskbeam_client.replica import Replica
 from taskbeam_client.stream import ChangeStream
 from taskbeam_client.write_queue import WriteQueue
+
+log = logging.getLogger("taskbeam_client")
 
 _CHANGES = frozenset({"create", "update", "delete"})
 
@@ -160,7 +163,8 @@ class State:
         self.replica.load(snapshot)
         if self._writer != snapshot.user_id:
             self._writer = snapshot.user_id
-            self.queue.fail_on_new_account()
+            if lost := self.queue.fail_on_new_account():
+                log.warning("another user is logged in: %d writes that waited are not done", lost)
         elif before is not None and before.epoch != snapshot.epoch:
             self.queue.fail_on_new_history(self.replica.tasks)
         elif (write := self.queue.first()) is not None:

@@ -128,9 +128,9 @@ class WriteQueue:
             write.future.exception()  # counts as asked for
         return len(waiting)
 
-    def fail_on_new_account(self) -> None:
-        """Another user is logged in: what one user has written is not done as the other."""
-        self.fail_all(AccountChanged("Another user is logged in now."))
+    def fail_on_new_account(self) -> int:
+        """Another user is logged in: what one user has written is not done as the other. Returns how many there were."""
+        return self.fail_all(AccountChanged("Another user is logged in now."))
 
     def fail_on_new_history(self, tasks: Mapping[str, Task]) -> None:
         """The server was restored from a backup: revisions mean nothing any more, uuids still do."""

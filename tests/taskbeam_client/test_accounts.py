@@ -50,7 +50,7 @@ async def revoke(account: Account) -> None:
 
 
 async def test_the_copy_is_the_other_users_and_waiting_writes_fail(
-    system: System, account: Account, other: Account
+    system: System, account: Account, other: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each has as many tasks, and as high a seq, as the other."""
     await make(account, "old 0", "old 1")
@@ -80,6 +80,7 @@ async def test_the_copy_is_the_other_users_and_waiting_writes_fail(
         for future in waiting:
             with pytest.raises(AccountChanged):
                 await future
+        assert "another user is logged in: 3 writes that waited are not done" in caplog.text
         assert names(client) == ["new 0", "new 1"]
         assert client.user_id == other.id
         assert client.preview == client.tasks

@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from taskbeam_client import Backoff, ClientDefect, LoggedOut, Refused, TaskbeamClient
+from tests.support.waiting import until
 
 Frame = dict[str, Any]
 TIME = "2026-01-01T00:00:00.000000Z"
@@ -186,6 +187,37 @@ async def test_tokens_that_are_refused_again_and_again() -> None:
         with pytest.raises(LoggedOut):
             await body()
         assert server.tokens == ["token 0", "token 1", "token 2"]
+
+
+async def test_old_tokens_that_are_refused_do_not_count() -> None:
+    """They end while there is no connection; each new one is lost before it could be used."""
+    async with told() as server:
+        for _ in range(4):
+            server.fault("auth", 1001)
+            server.fault("auth", 4001)
+        async with client_of(server) as client, asyncio.timeout(10):
+            await client.ready()
+        assert server.tokens == [f"token {number}" for number in (0, 0, 1, 1, 2, 2, 3, 3, 4)]
+
+
+async def test_a_token_is_renewed_while_a_long_list_is_on_its_way() -> None:
+    async with told() as server:
+        answers: list[asyncio.Task[None]] = []
+
+        async def slowly(socket: ServerConnection, request: Frame) -> None:
+            async def answer() -> None:
+                await until(lambda: len(server.tokens) == 2, 10, "the token is renewed")
+                await socket.send(json.dumps({**server.answer("all", request), "id": request["id"]}))
+
+            await socket.send(json.dumps({"type": "auth.expiring", "in": 0.2}))
+            answers.append(asyncio.create_task(answer()))
+
+        server.faults["all"] = [slowly]
+        async with client_of(server) as client, asyncio.timeout(10):
+            await client.ready()
+            assert client.statistics.connections == 1
+        await asyncio.gather(*answers)
+    assert server.tokens == ["token 0", "token 1"]
 
 
 async def test_leaving_in_the_moment_of_a_disconnect() -> None:

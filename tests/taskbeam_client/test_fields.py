@@ -59,7 +59,7 @@ def client() -> TaskbeamClient:
     return TaskbeamClient("ws://127.0.0.1:1/", token)
 
 
-@pytest.mark.parametrize("wrong", [7, None, b"x", ["x"], True, 1.5])
+@pytest.mark.parametrize("wrong", [7, pytest.param(10**5000, id="huge"), None, b"x", ["x"], True, 1.5])
 async def test_a_wrong_type_is_said_at_once(client: TaskbeamClient, wrong: Any) -> None:
     with pytest.raises(TypeError, match="task: a string is expected, not "):
         client.create(wrong)
@@ -71,10 +71,16 @@ async def test_a_wrong_type_is_said_at_once(client: TaskbeamClient, wrong: Any) 
     for write in (client.update, client.delete):
         with pytest.raises(TypeError, match="uuid: a string is expected, not "):
             write(wrong)
-    if wrong not in (7, None):
+    if wrong is not None and type(wrong) is not int:
         with pytest.raises(TypeError, match="rev: an integer is expected, not "):
             client.delete(str(uuid.uuid4()), rev=wrong)
     assert client.waiting == 0
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**53, pytest.param(10**5000, id="huge")])
+async def test_a_revision_that_is_none_is_said_at_once(client: TaskbeamClient, wrong: int) -> None:
+    with pytest.raises(ValueError, match="rev: a revision is expected"):
+        client.update(str(uuid.uuid4()), completed=True, rev=wrong)
 
 
 @pytest.mark.parametrize("wrong", ["x", "", "1234", "g" * 32, "caf\ud800"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import ssl
 import subprocess
@@ -168,6 +169,23 @@ async def test_a_refresh_whose_caller_has_gone_is_finished_and_kept() -> None:
         assert [request["refresh"] for request in gateway.requests] == ["refresh 0", "refresh 1"]
 
 
+async def test_a_refresh_that_fails_when_its_caller_has_gone_is_no_complaint() -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    async with stand_in(http(401, {"detail": "Token is blacklisted"})) as gateway:
+        gateway.pause.clear()
+        session = Session(f"http://127.0.0.1:{gateway.port}", "refresh")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await session()
+        await gateway.asked.wait()
+        gateway.pause.set()
+        await until(lambda: not any("Session" in repr(task) for task in asyncio.all_tasks()), 10, "it ends")
+        del session
+        gc.collect()
+    assert complaints == []
+
+
 async def test_calls_at_once_share_one_request() -> None:
     async with stand_in(tokens(1), tokens(2)) as gateway:
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh 0")
@@ -215,7 +233,7 @@ async def test_a_trickling_answer_has_one_deadline_and_leaves_no_thread(head: by
     async with stand_in(trickle) as gateway:
         begin = time.monotonic()
         with pytest.raises(Unreachable, match="no whole answer within"):
-            await post(f"http://127.0.0.1:{gateway.port}/token-refresh/", {}, timeout=0.3)
+            await post(f"http://127.0.0.1:{gateway.port}/token-refresh/", {}, ssl=None, timeout=0.3)
         assert time.monotonic() - begin < 5
         await until(lambda: not threads(), 10, "the thread ends with it")
 
