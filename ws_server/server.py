@@ -18,7 +18,8 @@ from shared.listening import listen
 from shared.port_locks import PortLocks
 from shared.process import Backend
 from shared.settings import Settings
-from ws_server.connection import AUTH_MAX_BYTES, Connection, Context
+from ws_server.connection import AUTH_MAX_BYTES, Connection
+from ws_server.context import Context
 from ws_server.deadlines import Deadlines
 from ws_server.http_port import HttpPort
 from ws_server.hub import Hub

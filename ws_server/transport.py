@@ -2,8 +2,8 @@
 
 The library's own asyncio connection keeps two tasks, several futures and a queue for each socket, idle or
 not. Here an idle socket is the transport, the parser and one small object. What the library's server does besides
-parsing is done here: reassembly, back-pressure both ways, keep-alive, and the closing handshake with its deadline.
-The opening handshake comes before, in ``ws_server.http_port``.
+parsing is done here: back-pressure both ways, keep-alive, and the closing handshake with its deadline; and in its bases
+reassembly (``intake``) and the order of messages (``inbox``). The opening handshake comes before, in ``http_port``.
 
 Unlike there, what was received before a close frame, or before the end of the stream, is carried out.
 """
@@ -14,90 +14,50 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode
 from websockets.protocol import OPEN
 
 from ws_server.deadlines import Deadline
-from ws_server.frames import PONG_BYTE, size_on_the_wire, sole_text, text_on_the_wire
-from ws_server.inbox import AT_ONCE, INBOX_HIGH, INBOX_LOW, Inbox
+from ws_server.frames import PONG_BYTE, text_on_the_wire
+from ws_server.intake import Intake
 from ws_server.keep_alive import Ping, unsent
 
 if TYPE_CHECKING:
     from ws_server.listener import Listener
 
 WRITE_HIGH_BYTES: Final = 65536  # above this, the next message waits for the reader
-_SLICE_BYTES: Final = (
-    2048  # given to the parser at a time: a few hundred frames at most, so a few milliseconds
-)
-_FRAGMENTS_MAX: Final = 4096  # of one message
-_SHORT_FRAGMENT: Final = 16  # bytes; one below this, but for the last of its message, counts as a message
 _CLOSE_FRAME_MAX: Final = 127
 _REST_MAX_BYTES: Final = 65536
-_LEFT_OVER_MAX_BYTES: Final = 4 << 20  # read after our close frame, while the answer to it does not come
-_TEXT: Final = Opcode.TEXT
-_BINARY: Final = Opcode.BINARY
-_CONTROL: Final = (Opcode.PING, Opcode.PONG)
 
 log = logging.getLogger(__name__)
 
 
-class _Fragments:
-    """A message of which the end has not come yet."""
-
-    __slots__ = ("count", "data", "opcode")
-
-    def __init__(self, opcode: Opcode) -> None:
-        self.opcode = opcode
-        self.data = bytearray()
-        self.count = 0
-
-
-class Socket(Inbox, asyncio.Protocol):
+class Socket(Intake, asyncio.Protocol):
     """One connection, after the opening handshake. ``opened`` is the ``loop.time()`` of the TCP connection."""
 
     __slots__ = (
         "_deadline",
-        "_fragments",
-        "_input_ended",
-        "_is_gone",
         "_is_lost",
-        "_left_over",
         "_listener",
         "_may_send",
         "_ping",
-        "_pinged",
         "_pong",
-        "_protocol",
-        "_refuses",
         "_taken",
-        "_transport",
-        "_unfed",
-        "_unparsed",
         "_written",
         "opened",
     )
 
     def __init__(self, listener: Listener, transport: asyncio.Transport, opened: float) -> None:
-        super().__init__()
+        super().__init__(transport, listener.rules.make_parser())
         self._listener = listener
-        self._transport = transport
-        self._protocol = listener.rules.make_parser()
         self.opened = opened
-        self._unfed: bytes | None = None  # received, and not given to the parser yet
-        self._unparsed = 0  # bytes that the parser was given, less those of the frames that it found
-        self._fragments: _Fragments | None = None
-        self._input_ended = False  # the peer has closed its side of the TCP connection
         self._may_send = True
-        self._refuses = False  # no further message is carried out: we have ended the connection
-        self._is_gone = False  # the peer has closed the connection; what it sent before is carried out
         self._is_lost = False  # there is no connection any more
-        self._left_over = 0  # bytes that came after our close frame
         self._deadline: Deadline | None = None  # of the end
         self._written = 0  # bytes, since the handshake
         self._taken = 0  # of these, by the peer, when the end was looked at last
-        self._pinged = False  # and nothing heard since
         self._ping: Ping | None = None  # the last one
         self._pong: bytes | None = None  # the answer to the latest ping, while the reader is slow
 
@@ -160,7 +120,7 @@ class Socket(Inbox, asyncio.Protocol):
                 self._transport.get_extra_info("peername"),
                 waiting,
             )
-            self._fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+            self.fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -175,23 +135,6 @@ class Socket(Inbox, asyncio.Protocol):
             self.data_received(data)
 
     # asyncio.Protocol
-
-    def data_received(self, data: bytes) -> None:
-        if self._unparsed == 0 and self._fragments is None and self._unfed is None and not self._is_gone:
-            text = sole_text(data, self._protocol.max_message_size)
-            if text is not None:
-                self._pinged = False
-                self._on_message(_TEXT, text, at_once=True)
-                return
-        if self._refuses:
-            self._left_over += len(data)
-            if self._left_over > _LEFT_OVER_MAX_BYTES:
-                self.abort()
-                return
-        if self._unfed is None:
-            self._feed(data)
-        else:
-            self._unfed += data
 
     def eof_received(self) -> bool:
         """Keep our side open: what was received is carried out, and answered to a peer that still reads."""
@@ -231,111 +174,23 @@ class Socket(Inbox, asyncio.Protocol):
         self._pong = None
         self.release()
 
-    # Input
+    # What becomes of the input
 
-    def _feed(self, data: bytes) -> None:
-        """Give what was received to the parser, until it is another's turn or too many messages wait."""
-        frames = 0
-        for start in range(0, len(data), _SLICE_BYTES):
-            if frames >= AT_ONCE or self.is_full:
-                self._unfed = data[start:]
-                self._transport.pause_reading()
-                if not self.is_full:
-                    self._listener.loop.call_soon(self._feed_on)
-                return
-            frames += self._parse(data[start : start + _SLICE_BYTES])
+    def on_parsed(self) -> None:
+        if self._protocol.state is not OPEN:
+            self._may_send = False
+        self._flush()
+        if self._protocol.parser_exc is not None:
+            self._refuse()
+        if self._protocol.close_expected():
+            self._expect_end()
 
-    def _feed_on(self) -> None:
-        data, self._unfed = self._unfed, None
-        if data is not None:
-            self._feed(data)
-        self._read_on()
+    def on_close_frame(self) -> None:
+        self._peer_is_gone()
         self.on_idle()
 
-    def _read_on(self) -> None:
-        if (
-            self._unfed is None
-            and (self._waiting is None or len(self._waiting) <= INBOX_LOW)
-            and not self._input_ended
-            and not self._transport.is_closing()
-            and not self._transport.is_reading()
-        ):
-            self._transport.resume_reading()
-
-    def _parse(self, data: bytes) -> int:
-        """Deal with the frames that are complete; returns their number."""
-        protocol = self._protocol
-        self._unparsed += len(data)
-        protocol.receive_data(data)
-        frames = cast(list[Frame], protocol.events_received())
-        if protocol.state is not OPEN:
-            self._may_send = False
-        self._flush()  # a pong, the echo of a close frame
-        if protocol.parser_exc is not None:
-            self._refuse()
-        for number, frame in enumerate(frames):
-            self._unparsed -= size_on_the_wire(frame)
-            self._on_frame(frame, at_once=number < AT_ONCE)
-        if protocol.close_expected():
-            self._expect_end()
-        return len(frames)
-
-    def _on_frame(self, frame: Frame, *, at_once: bool) -> None:
-        self._pinged = False  # whatever came, the peer is alive
-        opcode, fragments = frame.opcode, self._fragments
-        if opcode is _TEXT or opcode is _BINARY:
-            if frame.fin:
-                self._on_message(opcode, frame.data, at_once)
-            else:
-                fragments = self._fragments = _Fragments(opcode)
-                self._on_fragment(fragments, frame, at_once)
-            frame.data = b""  # the parser keeps the last frame as long as the connection is silent
-        elif opcode is Opcode.CONT and fragments is not None:
-            self._on_fragment(fragments, frame, at_once)
-            frame.data = b""
-        elif opcode is Opcode.CLOSE:
-            self._peer_is_gone()
-            self.on_idle()
-        elif opcode in _CONTROL and self._handler is not None:
-            self._handler.on_control()
-
-    def _on_fragment(self, fragments: _Fragments, frame: Frame, at_once: bool) -> None:
-        fragments.data += frame.data
-        fragments.count += 1
-        if frame.fin:
-            self._fragments = None
-            self._on_message(fragments.opcode, fragments.data, at_once)
-        elif fragments.count >= _FRAGMENTS_MAX:
-            self._fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
-        elif len(frame.data) < _SHORT_FRAGMENT and self._handler is not None:
-            self._handler.on_control()
-
-    def _on_message(self, opcode: Opcode, data: bytes | bytearray | memoryview, at_once: bool) -> None:
-        handler = self._handler
-        if handler is None or self._refuses:
-            return
-        if opcode is _BINARY:
-            handler.on_binary()
-            return
-        try:
-            message = str(data, "utf-8")
-        except UnicodeDecodeError as error:
-            self._fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
-            return
-        self.put(handler, message, at_once)
-        if self._waiting is not None and len(self._waiting) == INBOX_HIGH:
-            self._transport.pause_reading()
-
-    # The inbox
-
-    def on_room(self) -> None:
-        if self._unfed is None:
-            self._read_on()
-        else:
-            self._listener.loop.call_soon(self._feed_on)
-
     def on_defect(self) -> None:
-        self._fail(CloseCode.INTERNAL_ERROR, "")
+        self.fail(CloseCode.INTERNAL_ERROR, "")
 
     def on_idle(self) -> None:
         if not self._input_ended and not self._is_gone:
@@ -381,7 +236,7 @@ class Socket(Inbox, asyncio.Protocol):
 
     # The end
 
-    def _fail(self, code: CloseCode, reason: str) -> None:
+    def fail(self, code: CloseCode, reason: str) -> None:
         self._refuse()
         if self._may_send:
             self._protocol.fail(code, reason)
@@ -393,7 +248,7 @@ class Socket(Inbox, asyncio.Protocol):
         """Carry out no further message; whatever comes is read for the answer to the close frame alone."""
         self._refuses = True
         self.drop_waiting()
-        self._listener.loop.call_soon(self._feed_on)
+        self._listener.loop.call_soon(self.feed_on)
 
     def _give_up(self) -> None:
         log.info("a client had left; the rest of what it had sent took too long, and is dropped")

@@ -15,7 +15,8 @@ from shared.settings import load_settings
 from shared.store import Revocation
 from shared.tokens import BLACKLISTED, Token
 from tests.support.waiting import until
-from ws_server.connection import Connection, Context
+from ws_server.connection import Connection
+from ws_server.context import Context
 from ws_server.deadlines import Deadlines
 from ws_server.hub import Hub
 

@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import SERVER, Protocol
 from websockets.server import ServerProtocol
 
-from ws_server import transport
+from ws_server import intake
 from ws_server.deadlines import Deadlines
 from ws_server.frames import size_on_the_wire, sole_text, text_on_the_wire
 from ws_server.http_port import HttpPort
@@ -178,7 +178,7 @@ def test_frames_in_any_pieces_are_what_the_parser_makes_of_them(
     pieces = [stream[start:end] for start, end in zip(cuts, [*cuts[1:], len(stream)], strict=True)]
     with pytest.MonkeyPatch.context() as patch:
         by_short_cut = asyncio.run(_receive(pieces))
-        patch.setattr(transport, "sole_text", lambda data, max_size: None)
+        patch.setattr(intake, "sole_text", lambda data, max_size: None)
         assert by_short_cut == asyncio.run(_receive(pieces))
 
 
@@ -201,7 +201,7 @@ def test_frames_in_any_pieces_are_what_the_parser_makes_of_them(
 )
 def test_frame_at_a_wrong_place_is_the_parsers(monkeypatch: pytest.MonkeyPatch, pieces: list[bytes]) -> None:
     by_short_cut = asyncio.run(_receive(pieces))
-    monkeypatch.setattr(transport, "sole_text", lambda data, max_size: None)
+    monkeypatch.setattr(intake, "sole_text", lambda data, max_size: None)
     assert by_short_cut == asyncio.run(_receive(pieces))
 
 
@@ -227,7 +227,7 @@ def test_short_cut_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
             taken.append(text)
         return text
 
-    monkeypatch.setattr(transport, "sole_text", watched)
+    monkeypatch.setattr(intake, "sole_text", watched)
     start, rest = _masked(Opcode.TEXT, b"in ", fin=False), _masked(Opcode.CONT, b"two")
     one, ping, long = WHOLE, _masked(Opcode.PING), _masked(Opcode.TEXT, b"x" * 300)
     pieces = [HANDSHAKE, one, ping, one, start, rest, one, one[:3], one[3:] + long[:9], long[9:], one]

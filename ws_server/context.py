@@ -1,0 +1,23 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.accounts import AccountService
+from shared.changes import ChangeFeed
+from shared.settings import Settings
+from shared.tasks import TaskService
+from ws_server.deadlines import Deadlines
+from ws_server.hub import Hub
+
+
+class Context(NamedTuple):
+    """The parts that a connection is handed."""
+
+    settings: Settings
+    deadlines: Deadlines
+    hub: Hub
+    feed: ChangeFeed
+    tasks: TaskService
+    accounts: AccountService
