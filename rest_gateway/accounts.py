@@ -10,9 +10,8 @@ from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import ACCOUNTS, TOKEN, Endpoint
 from rest_gateway.errors import json_response, refresh_refused
 from rest_gateway.forwarded import FORWARDED
-from shared.accounts import Bearer
 from shared.errors import TokenRejected
-from shared.models import User
+from shared.models import Bearer, User
 from shared.rules import clean_credentials, clean_token
 
 
@@ -62,7 +61,7 @@ def _me(user: User) -> web.Response:
 async def _bearer(request: web.Request) -> Bearer:
     """The bearer, whose account is as it is now. Raises TokenRejected."""
     token = request[TOKEN]
-    return Bearer((await request.app[ACCOUNTS].identify(token)).user, token, _address(request))
+    return Bearer((await request.app[ACCOUNTS].identify(token)).user, token.sid, _address(request))
 
 
 def _address(request: web.Request) -> str:

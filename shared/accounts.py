@@ -17,7 +17,8 @@ from shared.errors import (
 )
 from shared.hash_renewal import HashRenewal
 from shared.login_attempts import LoginAttempts
-from shared.models import User
+from shared.models import Bearer, User
+from shared.password_check import PasswordCheck
 from shared.passwords import PasswordHasher
 from shared.rules import (
     USERNAME_TAKEN,
@@ -27,7 +28,7 @@ from shared.rules import (
     username_key,
 )
 from shared.settings import Settings
-from shared.store import LoginRecord, Standing, Store
+from shared.store import Standing, Store
 from shared.tokens import BLACKLISTED, Token, TokenCodec
 from shared.turns import Requester
 from shared.verified_tokens import VerifiedTokens
@@ -48,14 +49,6 @@ class Identity(NamedTuple):
 
     user: User
     seq: int
-
-
-class Bearer(NamedTuple):
-    """A token's user, and where the request comes from: an IPv4 address or an IPv6 network of 64 bits."""
-
-    user: User
-    token: Token
-    address: str
 
 
 def _collect(errors: dict[str, list[str]], clean: Callable[..., str], *arguments: object) -> str:
@@ -93,6 +86,7 @@ class AccountService:
         self._clock = clock
         self._uptime = uptime
         self._attempts = LoginAttempts(settings.login_attempts_per_minute, uptime)
+        self._passwords = PasswordCheck(store, hasher, self._attempts)
         self._patience = min(_PATIENCE_MAX, settings.refresh_token_seconds)
 
     def stop(self) -> None:
@@ -122,13 +116,8 @@ class AccountService:
 
     async def login(self, username: str, password: str, address: str) -> TokenPair:
         """Takes as long for an unknown user as for a wrong password. Raises CredentialsRejected and Throttled."""
-        key = username_key(username)
         for _ in range(_TRIES):
-            record = await self._store.login_record(key or "", address)
-            trusted_for = address if record.knows_address else None
-            if not await self._is_password(password, record, key, address, trusted_for):
-                raise CredentialsRejected
-            user = record.user
+            user = await self._passwords.user_of(username, password, address)
             if user is None or not user.is_active:
                 raise CredentialsRejected
             try:
@@ -138,24 +127,6 @@ class AccountService:
             self._renewal.offer(user, password)
             return pair
         raise CredentialsRejected
-
-    async def _is_password(
-        self, password: str, record: LoginRecord, key: str | None, address: str, trusted_for: str | None
-    ) -> bool:
-        """Whether it is; a guess counts when it is wrong, not when it could not be tried. Raises Throttled."""
-        guess = self._attempts.guess(key, address, trusted_for=trusted_for)
-        guess.refuse_if_locked()
-        encoded = record.user.password if record.user else None
-        try:
-            matches = await self._hasher.check(
-                password, encoded, Requester(address, key or ""), guess.admit, record.dearest
-            )
-        except BaseException:
-            guess.forgive()
-            raise
-        if matches:
-            guess.forgive()
-        return matches
 
     async def _begin_family(self, user: User, address: str) -> TokenPair:
         settings, sid = self._settings, secrets.token_hex(16)
@@ -272,9 +243,12 @@ class AccountService:
             raise ValidationFailed(errors)
         encoded = None
         for _ in range(_TRIES):
-            user = await self._check_current(bearer, current)
+            user = await self._passwords.is_bearers(bearer, current)
+            if user is None:
+                break
             if encoded is None:
-                encoded = await self._hasher.hash(password, _requester(bearer))
+                requester = Requester(bearer.address, username_key(user.username) or "")
+                encoded = await self._hasher.hash(password, requester)
             if await self._store.set_password(user, encoded, self._now()):
                 self._verified.forget((user.id,))
                 return
@@ -284,26 +258,13 @@ class AccountService:
         """The account and its tasks are gone. Raises ValidationFailed, Throttled and UserGone."""
         current = clean_current_password(data)
         for _ in range(_TRIES):
-            user = await self._check_current(bearer, current)
+            user = await self._passwords.is_bearers(bearer, current)
+            if user is None:
+                break
             if await self._store.delete_user(user, self._now()):
                 self._verified.forget((user.id,))
                 return
         raise _wrong_password()
-
-    async def _check_current(self, bearer: Bearer, password: str) -> User:
-        """The account as it is when this is its password.
-
-        Raises:
-            ValidationFailed: it is not, or no longer.
-        """
-        key = username_key(bearer.user.username)
-        record = await self._store.login_record(key or "", bearer.address)
-        if record.user is None or record.user.id != bearer.user.id:
-            raise UserGone
-        trusted_for = bearer.address if record.knows_address else bearer.token.sid
-        if not await self._is_password(password, record, key, bearer.address, trusted_for):
-            raise _wrong_password()
-        return record.user
 
     async def _standing(self, token: Token) -> Standing:
         standing = await self._store.standing(token)
@@ -317,10 +278,6 @@ class AccountService:
 
     def _now(self) -> Reading:
         return Reading(self._clock() // 1_000_000, self._uptime(), BOOT)
-
-
-def _requester(bearer: Bearer) -> Requester:
-    return Requester(bearer.address, username_key(bearer.user.username) or "")
 
 
 def _wrong_password() -> ValidationFailed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -76,6 +76,17 @@ class User(msgspec.Struct, frozen=True):
     password: str
     is_active: bool
     date_joined: str
+
+
+class Bearer(NamedTuple):
+    """Who asks with an access token: its user, its family, and the requester's address.
+
+    ``address`` is an IPv4 address or an IPv6 network of 64 bits.
+    """
+
+    user: User
+    sid: str | None
+    address: str
 
 
 class CreateTask(msgspec.Struct, frozen=True, gc=False):

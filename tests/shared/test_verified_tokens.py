@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from shared import verified_tokens
-from shared.accounts import AccountService, Bearer
+from shared.accounts import AccountService
 from shared.clock import system_clock
 from shared.errors import TokenRejected
 from shared.hash_renewal import HashRenewal
+from shared.models import Bearer
 from shared.passwords import PasswordHasher
 from shared.settings import load_settings
 from shared.store import Revocation, Standing, Store, open_store
@@ -210,7 +211,7 @@ async def test_refused_tokens_are_not_remembered(house: House) -> None:
 
 async def _bearer(house: House, access: str) -> Bearer:
     token = house.accounts.verify_access(access)
-    return Bearer((await house.accounts.identify(token)).user, token, HERE)
+    return Bearer((await house.accounts.identify(token)).user, token.sid, HERE)
 
 
 Revoke = Callable[[House, str, str, Clock], Awaitable[None]]
