@@ -13,6 +13,7 @@ from rest_gateway.addresses import Address, is_host, parse_address, subscriber
 from shared.settings import TrustedProxies
 
 _X_FORWARDED_PREFIX: Final = istr("X-Forwarded-Prefix")
+_LINKS_BY: Final = (hdrs.X_FORWARDED_PROTO, hdrs.X_FORWARDED_HOST, _X_FORWARDED_PREFIX)
 _SCHEMES: Final = ("http", "https")
 _PREFIX: Final = re.compile(r"(/[\w.~!$&'()*+;=:@%-]+)*", re.ASCII)
 _UNIX_PEER: Final = "unix"  # a peer on a Unix socket, which has no address
@@ -37,8 +38,7 @@ class Forwarded:
         What is no scheme, host or path is not believed of a trusted proxy either: it may pass on what a client sent.
         """
         scheme, host, prefix = request.scheme, _host(request), ""
-        peer = _peer(request)
-        if self._trusts(peer):
+        if any(name in request.headers for name in _LINKS_BY) and self.trusts_peer(request):
             proxies = self._proxies(request)
             protocols = _listed(request, hdrs.X_FORWARDED_PROTO)[-proxies:]
             if protocols and protocols[0].lower() in _SCHEMES:

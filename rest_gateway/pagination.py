@@ -95,17 +95,18 @@ def invalid_page() -> HttpError:
 
 def paginated(request: web.Request, pagination: Pagination, page: TaskPage) -> dict[str, object]:
     """The body; the links keep the other parameters of the request."""
+    address = request.app[FORWARDED].base_url(request) + request.rel_url.raw_path
+    given = parameters(request)
     has_next = pagination.offset + pagination.limit < page.count
     return {
         "count": page.count,
-        "next": _link(request, pagination.next()) if has_next else None,
-        "previous": _link(request, pagination.previous()) if pagination.offset > 0 else None,
+        "next": _link(address, given, pagination.next()) if has_next else None,
+        "previous": _link(address, given, pagination.previous()) if pagination.offset > 0 else None,
         "results": msgspec.Raw(page.json),
     }
 
 
-def _link(request: web.Request, changes: _Changes) -> str:
-    query = {**parameters(request), **changes}
+def _link(address: str, given: Mapping[str, str], changes: _Changes) -> str:
+    query = {**given, **changes}
     items = sorted((name, value) for name, value in query.items() if value is not None)
-    address = request.app[FORWARDED].base_url(request) + request.rel_url.raw_path
     return f"{address}?{urlencode(items)}" if items else address
