@@ -99,10 +99,7 @@ class OpenFiles:
         database, wal = self._look()
         if index is None:
             return False
-        if wal.st_size < index.log_bytes or (database.st_mtime_ns, database.st_size) != self._version:
-            return True
-        self._checkpoint = index.checkpoint
-        return self._content is None and index.is_settled
+        return wal.st_size < index.log_bytes or self._is_news((database.st_mtime_ns, database.st_size), index)
 
     def before_commit(self) -> None:
         """To be called under the write lock, which keeps all checkpoints but those of other programs away.
@@ -116,12 +113,8 @@ class OpenFiles:
         if index is not None and wal.st_size < index.log_bytes:
             raise self._change(Fault.LOG_CUT, str(self._path.wal))
         version = (database.st_mtime_ns, database.st_size)
-        if index is None:
-            pass
-        elif version != self._version or (self._content is None and index.is_settled):
+        if index is not None and self._is_news(version, index):
             self._judge(version, index)
-        else:
-            self._checkpoint = index.checkpoint
         self._written_from = wal.st_size
 
     def after_commit(self) -> None:
@@ -163,12 +156,19 @@ class OpenFiles:
     def _read_index(self) -> WalIndex | None:
         return None if self._index is None else read_wal_index(self._index)
 
+    def _is_news(self, version: tuple[int, int], index: WalIndex) -> bool:
+        return (
+            version != self._version
+            or index.checkpoint != self._checkpoint
+            or (self._content is None and index.is_settled)
+        )
+
     def _judge(self, version: tuple[int, int], index: WalIndex) -> None:
         """The database file was written. As a rule a checkpoint did it; then it is known from now on by its new stamp."""
         try:
             content = meta.read_file(self._path)
-        except sqlite3.Error as error:
-            raise Unavailable(f"cannot look into {self._path.real}: {error}") from error
+        except sqlite3.Error:  # no more file descriptors, or memory: the next commit asks again
+            return
         is_known = self._content is not None and index.checkpoint == self._checkpoint and index.is_settled
         if is_known and (content != self._content or version[1] != self._version[1]):
             raise self._change(Fault.DATABASE_CONTENT, str(self._path.real))

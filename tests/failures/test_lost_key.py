@@ -52,10 +52,7 @@ def test_new_key_for_a_database_with_users_is_said(tmp_path: Path) -> None:
         for process in system.processes:
             process.stop()
         key_of(system).unlink()
-        for process in system.processes:
-            process.start(ready=False)
-        for process in system.processes:
-            process.wait_ready()
+        system.start()
         assert system.logs().count(_WARNING) >= 1
         assert not is_let_in(system, former)
         assert is_let_in(system, new_account(system))
@@ -70,8 +67,7 @@ def test_other_key_in_the_file_ends_those_who_have_the_former(tmp_path: Path) ->
             assert told.count(" CRITICAL ") == 1
             assert "holds another key now" in told
             assert "another key, of" not in told
-        for process in system.processes:
-            process.start()
+        system.start()
         assert is_let_in(system, new_account(system))
 
 
@@ -97,6 +93,6 @@ def test_rotated_key_is_no_surprise(tmp_path: Path) -> None:
                 "TASKBEAM_SECRET_KEY": "k" * 40,
                 "TASKBEAM_SECRET_KEYS_OLD": former,
             }
-            process.start()
+        system.start()
         assert is_let_in(system, account)
         assert _WARNING not in system.logs()

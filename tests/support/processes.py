@@ -136,6 +136,13 @@ class System:
     def processes(self) -> list[Process]:
         return [self.gateway, *self.ws_workers]
 
+    def start(self) -> None:
+        """All at once, as under supervisord, and wait until they are ready."""
+        for process in self.processes:
+            process.start(ready=False)
+        for process in self.processes:
+            process.wait_ready()
+
     def logs(self) -> str:
         return "".join(f"--- {process.log.name}\n{process.log.read_text()}" for process in self.processes)
 
@@ -164,10 +171,7 @@ def running(
     settings = {f"TASKBEAM_{name}": value for name, value in environ.items()}
     system = System(folder, {**settings, **(beside or {})}, workers, uvloop)
     try:
-        for process in system.processes:  # at once, as under supervisord
-            process.start(ready=False)
-        for process in system.processes:
-            process.wait_ready()
+        system.start()
         yield system
         statuses = [process.stop() for process in system.processes]
         assert statuses == [0] * len(statuses), f"{statuses}\n{system.logs()}"

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from shared.errors import FilesChanged, Unavailable
-from shared.store import checkpoints, open_store, sqlite
+from shared.store import checkpoints, meta, open_store, sqlite
 from shared.store import lanes as lanes_module
+from shared.store.database_path import DatabasePath
+from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.programs import settings_of
 from tests.shared.store.sqlite_file import assert_sound, quiet_moments
@@ -164,3 +166,20 @@ async def test_who_waits_for_a_write_is_refused_and_so_is_who_comes_later(path: 
         await owners[0].create()
     with pytest.raises(Unavailable):
         await owners[0].tasks()
+
+
+async def test_looking_into_the_file_costs_no_descriptors_and_no_locks(path: Path) -> None:
+    async with open_store(settings_of(path)) as store:
+        owner = await new_owner(store)
+        meta.read_file(DatabasePath(path))
+        descriptors = len(os.listdir("/dev/fd"))
+        for _ in range(20):
+            meta.read_file(DatabasePath(path))
+            await owner.create()
+        assert len(os.listdir("/dev/fd")) == descriptors
+        async with child("open", path) as other:  # the last to close a database deletes its log
+            await other.ready()
+            other.start()
+            await other.hear_all()
+        assert _beside(path, "-wal").exists()
+        await owner.create()
