@@ -108,7 +108,7 @@ class Connection(RequestHandler):
         if self.place is self._server.heads:
             self.has_ended = True
             self.refuse(Refusal.NOT_HTTP)
-        if self._deaf or not self._is_busy():
+        if not self._is_busy():
             return False
         self.has_ended = True
         if self.body is not None:
@@ -188,6 +188,8 @@ class Connection(RequestHandler):
             self._deaf = True
             # The traceback keeps this connection, which keeps the error: only the garbage collector would free them.
             message.exc.__traceback__ = message.exc.__context__ = message.exc.__cause__ = None
+            if self.body is not None and self.body.is_eof():
+                self._end_body()  # what is malformed comes behind it
             if self.body is not None:
                 # aiohttp 3.14 leaves whoever reads this body waiting.
                 self._messages.pop()
@@ -212,14 +214,13 @@ class Connection(RequestHandler):
     def refuse_body(self, refusal: Refusal) -> None:
         """No more of the body is read; who reads it gets BodyRefused, and its answer is the last one."""
         self._deaf = True
+        self._lingering_time = 0.0
+        if not self._is_busy():  # its answer has gone out already; aiohttp waits for the body until the end
+            self._read_on()
+            return
         body, self.body = self.body, None
         self.move(None)
-        self._lingering_time = 0.0
-        if not self._is_busy():
-            self.force_close()  # its answer has gone out already
-            if body is not None:
-                body.feed_eof()
-        elif body is not None:
+        if body is not None:
             body.set_exception(BodyRefused(refusal))
 
     def refuse(self, refusal: Refusal) -> None:
@@ -229,8 +230,16 @@ class Connection(RequestHandler):
         if transport is None or transport.is_closing():
             return
         transport.write(refusal_bytes(refusal, new_request_id()))
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Nothing more is sent. What still comes would reset a connection that is closed, and the client may never see
+        what it was answered."""
+        transport = self.transport_kept
+        if transport is None or transport.is_closing():
+            return
         if not self.has_ended:
-            transport.write_eof()  # and read on, or what comes would reset the connection before the answer is read
+            transport.write_eof()
         self.move(self._server.leaving)
 
     def is_held(self) -> bool:
@@ -274,9 +283,10 @@ class Connection(RequestHandler):
         if transport is not None:
             if self.has_ended and not self._is_busy():
                 self.close()
-            elif self.body is not None and not resp.keep_alive:
+            elif self.body is not None and self.body is request.content and not resp.keep_alive:
                 transport.write_eof()  # the connection ends for the client; aiohttp still takes what it is sending
-            elif self._deaf and not self._is_busy():
+            elif not resp.keep_alive or (self._deaf and not self._is_busy()):
+                self._deaf = True  # what the client may have sent ahead has no answer
                 await self._linger(transport)
             elif self.body is None and not self._is_busy():
                 self.move(self._server.idle)
@@ -286,6 +296,8 @@ class Connection(RequestHandler):
 
     async def _linger(self, transport: asyncio.Transport) -> None:
         """To close while bytes arrive resets the connection, and the peer may never see what was answered."""
+        if self.has_ended:
+            return
         self._gone = asyncio.Event()
         transport.write_eof()
         try:

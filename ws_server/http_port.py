@@ -122,7 +122,9 @@ class HttpConnection(asyncio.Protocol):
             self._take_head(self._http, data)
 
     def eof_received(self) -> bool:
-        """A client may close its side behind the request, and still read the answer; within it, it has gone."""
+        """A client may close its side behind the head, and still read the answer; within it, it has gone."""
+        if self._request is not None and self._answering is None:
+            self._answer(self._request, b"")
         return self._answering is not None
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -60,8 +60,10 @@ async def hold(
         while time.monotonic() < deadline and (conversation := next(waiting, None)) is not None:
             pieces = [piece.replace(b"$TOKEN", token.encode()) for piece in conversation.pieces]
             try:
-                received = await _exchange(process.port, pieces)
+                received, was_cut = await _exchange(process.port, pieces)
                 check(received)
+                if not (received or was_cut) and b"\r\n\r\n" in b"".join(pieces).lstrip(b"\r\n"):
+                    raise Malformed("no answer")
                 if token.encode() in received:
                     raise Malformed("the token is repeated")
             except (Malformed, OSError, ValueError, TimeoutError) as error:
@@ -73,10 +75,11 @@ async def hold(
     return failures
 
 
-async def _exchange(port: int, pieces: list[bytes]) -> bytes:
-    """What comes back until the server closes, which it has to once we have."""
+async def _exchange(port: int, pieces: list[bytes]) -> tuple[bytes, bool]:
+    """What comes back until the server closes, which it has to once we have; and whether we went on sending to one
+    who had closed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    received = b""
+    received, was_cut = b"", False
     try:
         async with asyncio.timeout(_END_SECONDS):
             for piece in pieces:
@@ -94,14 +97,15 @@ async def _exchange(port: int, pieces: list[bytes]) -> bytes:
                     with contextlib.suppress(OSError):
                         writer.write_eof()
                     continue
-                except ConnectionError:  # we went on sending to one who had closed
+                except ConnectionError:
+                    was_cut = True
                     break
                 if not data:
                     break
                 received += data
     finally:
         writer.transport.abort()
-    return received
+    return received, was_cut
 
 
 class Watch:

@@ -163,3 +163,23 @@ def test_what_is_behind_an_upgrade_is_checked_like_all_else(system: System) -> N
     received = exchange(system.gateway.port, upgrade * 1000)
     assert received.count(b"HTTP/1.1 200 OK") < 20
     assert received.count(b"HTTP/1.1 400 ") == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"get / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"CONNECT h:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nExpect: nonsense\r\n\r\n",
+    ],
+)
+def test_who_closes_their_side_at_once_is_told_what_was_wrong(system: System, head: bytes) -> None:
+    for _ in range(20):
+        assert ask(system.gateway.port, head, end=True).status in (400, 405, 417)
+
+
+def test_an_answer_that_ends_the_connection_reaches_who_has_sent_ahead(system: System) -> None:
+    refused = b"GET / HTTP/1.1\r\nHost: x\r\nExpect: nonsense\r\n\r\n"
+    ahead = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+    for _ in range(20):
+        assert ask(system.gateway.port, refused + ahead, *[b"x" * 10_000] * 10).status == 417

@@ -159,8 +159,11 @@ def test_who_leaves_within_the_head_is_let_go(system: System, sent: bytes) -> No
 
 
 @pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/readyz", 200), ("/nowhere", 404)])
-def test_who_closes_their_side_behind_the_request_is_answered(system: System, path: str, status: int) -> None:
-    assert ask(system.ws.port, _get(path), end=True).status == status
+@pytest.mark.parametrize("header", ["A: b", "Content-Length: 5"])
+def test_who_closes_their_side_behind_the_head_is_answered(
+    system: System, path: str, header: str, status: int
+) -> None:
+    assert ask(system.ws.port, _get(path, header), end=True).status == status
 
 
 def test_frames_in_the_segment_of_the_upgrade_are_messages(system: System) -> None:
