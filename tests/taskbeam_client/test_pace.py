@@ -39,9 +39,11 @@ def sent(per_second: float, messages: int, seed: int) -> tuple[float, int]:
     dice, pace, bucket = random.Random(seed), Pace(), Bucket(per_second)
     now, refusals = 0.0, 0
     while messages:
-        now += pace.next(now) + dice.choice((0.0, 0.0, 0.001, 0.003))  # sleeps are late
-        late = bucket.refuses(now + dice.uniform(0, 0.004))
-        now += 0.004 + dice.uniform(0, 0.002)
+        if delay := pace.next(now):
+            now += delay + dice.choice((0.0, 0.0, 0.001, 0.003))  # sleeps are late
+        now += dice.choice((0.0005, 0.0005, 0.0005, 0.004))
+        late = bucket.refuses(now)
+        now += 0.0005
         if late:
             refusals += 1
             pace.refused(now, late)
@@ -53,8 +55,8 @@ def sent(per_second: float, messages: int, seed: int) -> tuple[float, int]:
 @pytest.mark.parametrize("seed", range(10))
 def test_at_the_default_rate_there_is_one_refusal(seed: int) -> None:
     seconds, refusals = sent(200, 5000, seed)
-    assert refusals <= 1
-    assert seconds < 5000 / 150
+    assert refusals == 1
+    assert seconds < 5000 / 180
 
 
 @pytest.mark.parametrize("per_second", [1, 5, 20, 50, 100, 150])
@@ -71,20 +73,20 @@ def test_without_a_refusal_there_is_no_pace() -> None:
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """At default settings."""
-    with running(tmp_path_factory.mktemp("limited")) as system:
+    """Far slower than writes can be, on any machine."""
+    with running(tmp_path_factory.mktemp("limited"), MESSAGES_PER_SECOND="50") as system:
         yield system
 
 
-async def test_a_plain_loop_of_writes_is_refused_once(limited: System) -> None:
+async def test_a_plain_loop_of_writes_is_hardly_refused(limited: System) -> None:
     account: Account = await asyncio.to_thread(new_account, limited)
     session = Session(limited.rest_url, account.refresh)
     async with (
         cable(limited) as relay,
         TaskbeamClient(relay.url, session, backoff=Backoff(0.05), connect_options={"proxy": None}) as client,
     ):
-        for number in range(900):
+        for number in range(200):
             await client.create(f"Task {number}")
-        assert relay.refusals <= 1
+        assert 1 <= relay.refusals <= 3
         assert client.statistics.connections == 1
         await equals_server(client, account)
