@@ -87,6 +87,6 @@ async def test_a_plain_loop_of_writes_is_hardly_refused(limited: System) -> None
     ):
         for number in range(200):
             await client.create(f"Task {number}")
-        assert 1 <= relay.refusals <= 3
+        assert 1 <= relay.refusals <= 10  # without a pace, a hundred
         assert client.statistics.connections == 1
         await equals_server(client, account)
