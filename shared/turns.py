@@ -59,10 +59,10 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.give()  # it came at the same moment
-            else:
+            if not turn.done() or turn.cancelled():
                 self._remove(requester, turn)
+            elif turn.exception() is None:
+                self.give()  # it came at the same moment
             raise
 
     def give(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import pytest
 
@@ -124,3 +125,63 @@ async def test_whoever_waits_or_comes_after_the_end_is_refused() -> None:
     turns.give()
     with pytest.raises(Unavailable):
         await turns.take(Requester("b", "b"))
+
+
+async def test_whoever_is_refused_and_gives_up_at_once_gives_no_turn_back() -> None:
+    turns = Turns(1, 3)
+    await turns.take(Requester("x", "x"))
+    refused = [asyncio.create_task(turns.take(Requester("a", "a"))) for _ in range(3)]
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(turns.take(Requester(name, name))) for name in ("b", "c")]
+    await asyncio.sleep(0)
+    for task in refused:
+        task.cancel()
+    await asyncio.wait(refused)
+    assert not any(other.done() for other in others), "the one turn is taken"
+    for other in others:
+        turns.give()
+        await asyncio.wait_for(other, 5)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_happens_no_turn_is_lost_and_none_is_made(seed: int) -> None:
+    random = Random(seed)
+    at_once, having, most = random.randint(1, 3), 0, 0
+    turns = Turns(at_once, random.randint(1, 6))
+
+    async def ask(requester: Requester) -> None:
+        nonlocal having, most
+        await turns.take(requester)
+        having += 1
+        most = max(most, having)
+        try:
+            for _ in range(random.randint(0, 3)):
+                await asyncio.sleep(0)
+        finally:
+            having -= 1
+            turns.give()
+
+    tasks: list[asyncio.Task[None]] = []
+    for _ in range(300):
+        match random.randint(0, 3):
+            case 0 if tasks:
+                random.choice(tasks).cancel()
+            case 1:
+                await asyncio.sleep(0)
+            case _:
+                requester = Requester(f"{random.randint(0, 3)}", f"{random.randint(0, 3)}")
+                tasks.append(asyncio.create_task(ask(requester)))
+    async with asyncio.timeout(10):
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(
+            outcome is None or isinstance(outcome, (Unavailable, asyncio.CancelledError))
+            for outcome in outcomes
+        )
+        assert most == at_once
+        for _ in range(at_once):
+            await turns.take(Requester("x", "x"))
+        one_more = asyncio.create_task(turns.take(Requester("x", "x")))
+        await asyncio.sleep(0)
+        assert not one_more.done()
+        turns.give()
+        await one_more
