@@ -14,7 +14,7 @@ Mode = Literal["create", "update", "delete"]
 
 
 class Task(msgspec.Struct, frozen=True, gc=False):
-    """One task, with its keys in the order in which they go over the wire.
+    """One task, with its keys in the order in which they go over the wire. A new one comes last: so it does in old rows.
 
     ``uuid`` is canonical (lower case, dashed); times are ``YYYY-MM-DDTHH:MM:SS.ffffffZ``.
     """
@@ -90,12 +90,16 @@ class Bearer(NamedTuple):
 
 
 class CreateTask(msgspec.Struct, frozen=True, gc=False):
-    """``uuid`` is ``None`` where the client brought none."""
+    """``uuid`` is ``None`` where the client brought none; the rest are the fields that clients write."""
 
     uuid: str | None
     task: str
     description: str = ""
     completed: bool = False
+
+    def made(self, uuid: str, user_id: int, time: str) -> Task:
+        """The task that comes of it."""
+        return Task(uuid, user_id, time, time, self.task, self.description, self.completed, rev=1)
 
 
 class UpdateTask(msgspec.Struct, frozen=True, gc=False):
@@ -106,6 +110,19 @@ class UpdateTask(msgspec.Struct, frozen=True, gc=False):
     description: str | None = None
     completed: bool | None = None
     rev: int | None = None
+
+    def applied(self, old: Task, time: str) -> Task:
+        """The task that comes of it; ``time`` is the one of the change."""
+        return Task(
+            old.uuid,
+            old.user_id,
+            old.time_created,
+            time,
+            old.task if self.task is None else self.task,
+            old.description if self.description is None else self.description,
+            old.completed if self.completed is None else self.completed,
+            old.rev + 1,
+        )
 
 
 class DeleteTask(msgspec.Struct, frozen=True, gc=False):

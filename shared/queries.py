@@ -7,22 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.errors import InvalidRequest
-from shared.models import TaskQuery
+from shared.models import Task, TaskQuery
 from shared.rules import boolean
 from shared.search_terms import search_terms
 
 PAGE_MAX: Final = 1000
 # ``id`` is the order of creation: what clients of DRF ask for that know no other field.
-ORDERING_FIELDS: Final = (
-    "time_created",
-    "time_modified",
-    "task",
-    "description",
-    "completed",
-    "rev",
-    "uuid",
-    "id",
-)
+ORDERING_FIELDS: Final = (*(field for field in Task.__struct_fields__ if field != "user_id"), "id")
 
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 

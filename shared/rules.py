@@ -193,19 +193,21 @@ def _clean(
     return cleaned
 
 
-_CREATE: Final = {
-    "task": _task,
-    "description": _description,
-    "completed": boolean,
-    "uuid": _client_uuid,
-}
-_UPDATE: Final = {"task": _task, "description": _description, "completed": boolean}
+# The fields that clients write, with their rules; those of `CreateTask` and `UpdateTask`.
+TASK_RULES: Final[Mapping[str, _Rule]] = {"task": _task, "description": _description, "completed": boolean}
+_CREATE_RULES: Final = {**TASK_RULES, "uuid": _client_uuid}
+_COMMON_KEYS: Final = frozenset({"task", "description", "completed"})
 
 
 def clean_create(data: Mapping[str, object]) -> CreateTask:
     """Raises ValidationFailed."""
     task, description, completed = data.get("task"), data.get("description", ""), data.get("completed", False)
-    if isinstance(task, str) and isinstance(description, str) and isinstance(completed, bool):
+    if (
+        isinstance(task, str)
+        and isinstance(description, str)
+        and isinstance(completed, bool)
+        and data.keys() <= _COMMON_KEYS
+    ):
         # Nearly every one: with one look at what is good.
         task, description = task.strip(), description.strip()
         if (
@@ -213,18 +215,17 @@ def clean_create(data: Mapping[str, object]) -> CreateTask:
             and len(description) <= DESCRIPTION_MAX_LENGTH
             and "\0" not in task
             and "\0" not in description
-            and "uuid" not in data
         ):
             return CreateTask(None, task, description, completed)
     if data.get("uuid", "") is None:  # a client that serialises "none yet" as null
         data = {key: value for key, value in data.items() if key != "uuid"}
-    cleaned = _clean(data, _CREATE, required=("task",))
+    cleaned = _clean(data, _CREATE_RULES, required=("task",))
     return CreateTask(cleaned.pop("uuid", None), **cleaned)
 
 
 def clean_update(task_id: str, data: Mapping[str, object], rev: int | None) -> UpdateTask:
     """Raises ValidationFailed."""
-    return UpdateTask(task_id, rev=rev, **_clean(data, _UPDATE))
+    return UpdateTask(task_id, rev=rev, **_clean(data, TASK_RULES))
 
 
 def clean_operation(raw: object) -> Operation:

@@ -149,28 +149,37 @@ def _statement(
     is_completed: bool, is_searched: bool, ordering: tuple[tuple[str, bool], ...], has_unsettled: bool
 ) -> tuple[str, str]:
     """What is asked for, and the same in order, from an offset to a limit."""
-    where = "place.user_id = :user_id AND task.user_id = :user_id"
+    where = "place.user_id = :user_id AND tasks.user_id = :user_id"
     if is_completed:
-        where += " AND task.completed = :completed"
+        where += f" AND {_column('completed')} = :completed"
     if is_searched:  # one call for a row: it costs more than what is done in it
-        where += " AND has_all(task.task, description, :terms)"
+        where += f" AND has_all({_column('task')}, {_column('description')}, :terms)"
     columns = _order(ordering)
-    names = ", ".join(["task.json", *(column for column, _ in columns)])
+    names = ", ".join(["tasks.json", *(_column(field) for field, _ in columns)])
     order = ", ".join(
         f"{number} {'DESC' if descends else 'ASC'}" for number, (_, descends) in enumerate(columns, start=2)
     )
     selected = " UNION ALL ".join(
-        f"SELECT {names} FROM {place} CROSS JOIN task_fields AS task ON task.id = place.id WHERE {where}"
+        f"SELECT {names} FROM {place} CROSS JOIN tasks ON tasks.id = place.id WHERE {where}"
         for place in ((_SETTLED, _UNSETTLED) if has_unsettled else (_SETTLED,))
     )
     return selected, f"{selected} ORDER BY {order} LIMIT :limit OFFSET :offset"
 
 
+def _column(field: str) -> str:
+    """A field of a task, or ``id``, the order of creation. As generated columns they would be computed at every insert."""
+    if field == "id":
+        return "place.id"  # the index's: a page from it needs no sorting
+    if field == "uuid":
+        return "tasks.uuid"
+    return f"json_extract(CAST(tasks.json AS TEXT), '$.{field}')"
+
+
 def _order(ordering: tuple[tuple[str, bool], ...]) -> list[tuple[str, bool]]:
     """Among equals, the order of creation, which is that of the ids, decides; it turns around with the first field."""
-    columns = [("place.id" if field == "id" else f"task.{field}", descends) for field, descends in ordering]
-    last = ("place.id", ordering[0][1])
-    if columns[-1] == ("task.time_created", ordering[0][1]):
+    columns = list(ordering)
+    last = ("id", ordering[0][1])
+    if columns[-1] == ("time_created", ordering[0][1]):
         columns.pop()  # the ids say it
     return columns if last in columns else [*columns, last]
 

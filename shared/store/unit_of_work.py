@@ -26,7 +26,6 @@ from shared.models import (
     Operation,
     Refused,
     StoredTask,
-    Task,
     UpdateTask,
     Write,
     Written,
@@ -203,38 +202,15 @@ class UnitOfWork:
             uuid = uuid7(number)
         else:
             brought = moment_of(uuid) != number
-        time = timestamp(request.now)
-        task = StoredTask(
-            uuid,
-            _encode(
-                Task(
-                    uuid,
-                    request.user_id,
-                    time,
-                    time,
-                    operation.task,
-                    operation.description,
-                    operation.completed,
-                    rev=1,
-                )
-            ),
-        )
+        task = StoredTask(uuid, _encode(operation.made(uuid, request.user_id, timestamp(request.now))))
         self._rows[uuid] = _Row(number, request.user_id, task, brought)
         return Written(task, self._change(request, "create", task, number))
 
     def _update(self, request: Request, operation: UpdateTask) -> Written:
         row = self._expected(request, operation)
         old = row.task.decode()
-        new = Task(
-            old.uuid,
-            old.user_id,
-            old.time_created,
-            max(timestamp(request.now), old.time_modified),  # a clock set back must not turn the order around
-            old.task if operation.task is None else operation.task,
-            old.description if operation.description is None else operation.description,
-            old.completed if operation.completed is None else operation.completed,
-            old.rev + 1,
-        )
+        # A clock that was set back must not turn the order around.
+        new = operation.applied(old, max(timestamp(request.now), old.time_modified))
         task = StoredTask(old.uuid, _encode(new))
         self._rows[task.uuid] = _Row(row.id, row.user_id, task, row.brought)
         return Written(task, self._change(request, "update", task))

@@ -36,8 +36,8 @@ DAMAGE: Final = {
         "not what the log says",
     ),
     "a task has another revision": (
-        """UPDATE tasks SET json = (SELECT CAST(json_set(CAST(json AS TEXT), '$.rev', rev + 1) AS BLOB)
-           FROM task_fields WHERE task_fields.id = tasks.id)""",
+        """UPDATE tasks SET json = CAST(json_set(
+           CAST(json AS TEXT), '$.rev', json_extract(CAST(json AS TEXT), '$.rev') + 1) AS BLOB)""",
         "not what the log says",
     ),
     "a task is another user's": (f"UPDATE tasks SET user_id = user_id + 1 WHERE {_FIRST}", "user_id"),

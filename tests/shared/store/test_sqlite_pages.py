@@ -27,7 +27,7 @@ def read(store: Store) -> list[str]:
     statements: list[str] = []
 
     def see(statement: str) -> None:
-        if "task_fields" in statement:
+        if "AS place" in statement:
             statements.append(statement)
 
     here_connection(store).set_trace_callback(see)
