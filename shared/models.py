@@ -99,7 +99,16 @@ class CreateTask(msgspec.Struct, frozen=True, gc=False):
 
     def made(self, uuid: str, user_id: int, time: str) -> Task:
         """The task that comes of it."""
-        return Task(uuid, user_id, time, time, self.task, self.description, self.completed, rev=1)
+        return Task(
+            uuid,
+            user_id,
+            time,
+            time,
+            self.task,
+            self.description,
+            self.completed,
+            rev=1,
+        )
 
 
 class UpdateTask(msgspec.Struct, frozen=True, gc=False):

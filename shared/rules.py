@@ -194,7 +194,11 @@ def _clean(
 
 
 # The fields that clients write, with their rules; those of `CreateTask` and `UpdateTask`.
-TASK_RULES: Final[Mapping[str, _Rule]] = {"task": _task, "description": _description, "completed": boolean}
+TASK_RULES: Final[Mapping[str, _Rule]] = {
+    "task": _task,
+    "description": _description,
+    "completed": boolean,
+}
 _CREATE_RULES: Final = {**TASK_RULES, "uuid": _client_uuid}
 _COMMON_KEYS: Final = frozenset({"task", "description", "completed"})
 
