@@ -77,6 +77,8 @@ async def test_nobody_waits_for_a_client_that_has_left(served: Gateway, what: st
     await until(lambda: not waiters.wants_changes(), 10, "nobody waits")
     for line in lines:
         line.writer.close()
+    for line in lines:
+        line.writer.close()
 
 
 @pytest.mark.parametrize("what", ["poll", "stream"])
