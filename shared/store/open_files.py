@@ -40,13 +40,13 @@ class Fault(enum.Enum):
     INDEX = enum.auto()
     LOCK = enum.auto()
     DATABASE_CONTENT = enum.auto()  # written over in its place
-    LOG_CUT = enum.auto()
+    LOG_CONTENT = enum.auto()  # cut, or written over
 
 
 _HARMLESS: Final = (Fault.DATABASE_LINK, Fault.LOCK, Fault.INDEX)  # the others may go on with the index
 _TEXTS: Final = {
     Fault.DATABASE_CONTENT: "was written over by another program",
-    Fault.LOG_CUT: "was cut short",
+    Fault.LOG_CONTENT: "was cut short or written over",
 }
 
 
@@ -99,7 +99,9 @@ class OpenFiles:
         database, wal = self._look()
         if index is None:
             return False
-        return wal.st_size < index.log_bytes or self._is_news((database.st_mtime_ns, database.st_size), index)
+        return not self._is_whole(index, wal.st_size) or self._is_news(
+            (database.st_mtime_ns, database.st_size), index
+        )
 
     def before_commit(self) -> None:
         """To be called under the write lock, which keeps all checkpoints but those of other programs away.
@@ -110,8 +112,8 @@ class OpenFiles:
         """
         database, wal = self._look()
         index = self._read_index()
-        if index is not None and wal.st_size < index.log_bytes:
-            raise self._change(Fault.LOG_CUT, str(self._path.wal))
+        if index is not None and not self._is_whole(index, wal.st_size):
+            raise self._change(Fault.LOG_CONTENT, str(self._path.wal))
         version = (database.st_mtime_ns, database.st_size)
         if index is not None and self._is_news(version, index):
             self._judge(version, index)
@@ -126,7 +128,7 @@ class OpenFiles:
         """
         _, wal = self._look()
         if wal.st_size > self._written_from and self._is_cut_before(self._written_from):
-            raise self._change(Fault.LOG_CUT, str(self._path.wal))
+            raise self._change(Fault.LOG_CONTENT, str(self._path.wal))
 
     def _look(self) -> tuple[os.stat_result, os.stat_result]:
         """The states of the database and of its log."""
@@ -155,6 +157,17 @@ class OpenFiles:
 
     def _read_index(self) -> WalIndex | None:
         return None if self._index is None else read_wal_index(self._index)
+
+    def _is_whole(self, index: WalIndex, size: int) -> bool:
+        """Whether the log's file, of that size, begins and ends as the index has it: with the salts of this log."""
+        if not index.frames:
+            return True
+        return (
+            size >= index.log_bytes
+            and os.pread(self._wal, _SALTS_BYTES, _LOG_SALTS) == index.salts
+            and os.pread(self._wal, _SALTS_BYTES, index.log_bytes - index.frame_bytes + _FRAME_SALTS)
+            == index.salts
+        )
 
     def _is_news(self, version: tuple[int, int], index: WalIndex) -> bool:
         return (
@@ -245,7 +258,7 @@ class OpenFiles:
 
     def _empty_log(self, connection: sqlite3.Connection) -> bool:
         index = self._read_index()
-        if index is None or os.fstat(self._wal).st_size < index.log_bytes:
+        if index is None or not self._is_whole(index, os.fstat(self._wal).st_size):
             return False
         with suppress(sqlite3.Error):
             connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")

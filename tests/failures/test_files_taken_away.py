@@ -127,6 +127,12 @@ def cut_half_of_log(database: Path) -> None:
     os.truncate(log, log.stat().st_size // 2)
 
 
+def write_over_log(database: Path) -> None:
+    """With another log, as `cp` does."""
+    log = beside(database, "-wal")
+    log.write_bytes(b"rubbish!" * (log.stat().st_size // 8 + 1))
+
+
 def replace_log(database: Path) -> None:
     other = beside(database, ".new")
     other.touch()
@@ -146,7 +152,7 @@ def write_rubbish_over(database: Path) -> None:
 
 
 KEEPING = [rename, rename_folder, remove_log, remove_lock, replace_lock, remove_index]
-LOSING = [remove, cut_log, cut_half_of_log, replace_log]
+LOSING = [remove, cut_log, cut_half_of_log, write_over_log, replace_log]
 RESTORING = [replace, write_over]
 STARTED_AGAIN = [rename, remove_log, cut_log, *RESTORING]
 
