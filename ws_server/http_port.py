@@ -152,6 +152,7 @@ class HttpConnection(asyncio.Protocol):
         try:
             event = http.next_event()
         except h11.RemoteProtocolError as error:
+            _free(error)
             self._refuse(HTTPStatus(error.error_status_hint))
             return
         if isinstance(event, h11.Request):
@@ -181,7 +182,8 @@ class HttpConnection(asyncio.Protocol):
         for _ in range(_EVENTS_AT_ONCE):
             try:
                 event = http.next_event()
-            except h11.RemoteProtocolError:
+            except h11.RemoteProtocolError as error:
+                _free(error)
                 self._refuse(HTTPStatus.BAD_REQUEST)
                 return
             if isinstance(event, h11.EndOfMessage):
@@ -256,6 +258,11 @@ class HttpConnection(asyncio.Protocol):
         socket = Socket(self._port.listener, self._transport, self.opened)
         self._transport.set_protocol(socket)
         socket.begin(rest)
+
+
+def _free(error: h11.RemoteProtocolError) -> None:
+    """Its traceback keeps the connection, and h11 has it keep itself: only the garbage collector would free them."""
+    error.__traceback__ = error.__context__ = None
 
 
 class _Refused(Exception):
