@@ -69,10 +69,10 @@ class LimitedServer(web.Server):
         self._open += 1
         if self._open - len(self.leaving) <= self._max or self._make_room():
             connection.move(self.silent)
-        elif len(self.leaving) < _LEAVING_MAX:
-            connection.refuse(Refusal.CROWDED)
-        else:
-            _abort(connection)
+            return
+        if len(self.leaving) >= _LEAVING_MAX:
+            _abort(next(iter(self.leaving)))
+        connection.refuse(Refusal.CROWDED)
 
     def forget(self, connection: Connection) -> None:
         """It has been lost."""

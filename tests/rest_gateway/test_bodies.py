@@ -134,3 +134,11 @@ def test_an_unknown_media_type_that_is_no_text_is_told_in_json(system: System, a
 def test_a_charset_that_is_none_is_taken_for_utf_8(system: System, account: Account, charset: str) -> None:
     reply = _post(system, account, BODY, "", f"application/json; charset={charset}")
     assert (reply.status, json.loads(reply.body)["task"]) == (201, "Packed")
+
+
+def test_a_body_in_a_hundred_thousand_chunks_holds_nobody_up(system: System, account: Account) -> None:
+    body = b'{"task": "' + b" " * 100_000 + b'x"}'
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    request = _head(account, "Transfer-Encoding: chunked", "Connection: close") + chunks + b"0\r\n\r\n"
+    answer = ask(system.gateway.port, request, method="POST")
+    assert (answer.status, answer.json["task"]) == (201, "x")

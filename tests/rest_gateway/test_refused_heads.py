@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.support.clients import Account
+from tests.support.clients import Account, new_account
 from tests.support.processes import System
 from tests.support.raw_http import ask, exchange, parsed
 
@@ -52,7 +52,8 @@ MANY = {"many lines": b"GET / HTTP/1.1\r\n" + HOST + b"Cookie: s3cret-of-somebod
 @pytest.mark.parametrize(
     "head", [*NOT_HTTP.values(), *TOO_LONG.values(), *MANY.values()], ids=[*NOT_HTTP, *TOO_LONG, *MANY]
 )
-def test_it_is_answered_in_json_and_leaves_nothing_in_the_log(system: System, head: bytes) -> None:
+def test_it_is_answered_in_json_and_leaves_nothing_in_the_log(each_system: System, head: bytes) -> None:
+    system = each_system
     before = system.gateway.log.read_text()
     received = exchange(system.gateway.port, head + b"\r\n")
     answer = parsed(received)
@@ -97,9 +98,8 @@ def test_a_chunk_that_is_broken_ends_the_request_at_once(
     assert account.rest("GET", "/").body == []
 
 
-def test_whole_requests_before_the_end_of_a_connection_are_carried_out(
-    system: System, account: Account
-) -> None:
+def test_whole_requests_before_the_end_of_a_connection_are_carried_out(each_system: System) -> None:
+    system, account = each_system, new_account(each_system)
     body = json.dumps({"task": "Then it left"}).encode()
     head = (
         b"POST / HTTP/1.1\r\n"

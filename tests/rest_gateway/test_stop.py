@@ -9,6 +9,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.support.clients import PASSWORD, Account, new_account
 from tests.support.processes import System, running
 
@@ -43,8 +45,9 @@ def _stop_seconds(system: System) -> float:
     return time.monotonic() - started
 
 
-def test_nobody_who_owes_something_is_waited_for(tmp_path: Path) -> None:
-    with running(tmp_path) as system, ExitStack() as open_ones:
+@pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
+def test_nobody_who_owes_something_is_waited_for(tmp_path: Path, uvloop: bool) -> None:
+    with running(tmp_path, uvloop=uvloop) as system, ExitStack() as open_ones:
         account = new_account(system)
         epoch = account.rest("GET", "/").headers["X-Taskbeam-Epoch"]
         for data in (
@@ -72,8 +75,9 @@ def test_an_answer_that_nobody_reads_is_not_waited_for_long(tmp_path: Path) -> N
             assert _stop_seconds(system) < 8
 
 
-def test_a_request_that_came_whole_is_answered(tmp_path: Path) -> None:
-    with running(tmp_path, BCRYPT_ROUNDS="11") as system:
+@pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
+def test_a_request_that_came_whole_is_answered(tmp_path: Path, uvloop: bool) -> None:
+    with running(tmp_path, uvloop=uvloop, BCRYPT_ROUNDS="11") as system:
         body = json.dumps({"username": "late", "password": PASSWORD}).encode()
         head = f"POST /register/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         with _connect(system, head.encode() + body) as connection:
@@ -82,3 +86,4 @@ def test_a_request_that_came_whole_is_answered(tmp_path: Path) -> None:
             system.gateway.popen.send_signal(signal.SIGTERM)
             assert connection.recv(65536).startswith(b"HTTP/1.1 201 Created")
             assert connection.recv(65536) == b""
+            assert system.gateway.popen.wait(15) == 0
