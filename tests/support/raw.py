@@ -19,6 +19,7 @@ CLOSE: Final = 0x8
 PING: Final = 0x9
 PONG: Final = 0xA
 CONTINUATION: Final = 0x0
+KEEP_ALIVE: Final = bytes([0x80 | PING, 0])
 
 
 def client_frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
@@ -74,8 +75,13 @@ class RawSocket:
         self.send_frame(TEXT, json.dumps(message).encode())
 
     def receive_frame(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next frame. ConnectionError when the server has cut the connection."""
-        first, second = self._take(2)
+        """Opcode and payload of the next frame. ConnectionError when the server has cut the connection.
+
+        The pings of the server's keep-alive, which come at any time, are passed over, and not answered.
+        """
+        while (start := self._take(2)) == KEEP_ALIVE:
+            pass
+        first, second = start
         length = second & 0x7F
         if length == 126:
             (length,) = struct.unpack("!H", self._take(2))
