@@ -16,8 +16,13 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def system(system_with_uvloop: System) -> System:
     """Both processes, for all tests that do not stop or crowd them; without the message rate limit."""
+    return system_with_uvloop
+
+
+@pytest.fixture(scope="session")
+def system_with_uvloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with running(tmp_path_factory.mktemp("system"), MESSAGES_PER_SECOND="0") as system:
         yield system
 
@@ -60,12 +65,12 @@ def wide_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture(scope="session")
 def system_without_uvloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """As ``system``, on asyncio's own event loop."""
+    """On asyncio's own event loop, as where uvloop is not installed."""
     with running(tmp_path_factory.mktemp("plain"), uvloop=False, MESSAGES_PER_SECOND="0") as system:
         yield system
 
 
-@pytest.fixture(params=["system", "system_without_uvloop"], ids=["uvloop", "asyncio"])
+@pytest.fixture(params=["system_with_uvloop", "system_without_uvloop"], ids=["uvloop", "asyncio"])
 def each_system(request: pytest.FixtureRequest) -> System:
     """Both, one after the other."""
     system: System = request.getfixturevalue(request.param)

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.failures.audit import Audit
 from tests.failures.ledger import Ledger
 from tests.failures.writers import writing
@@ -25,9 +27,10 @@ _RESTARTS: Final = 1012
 _WAITERS: Final = 5
 
 
-async def test_stop_under_load(tmp_path: Path) -> None:
+@pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
+async def test_stop_under_load(tmp_path: Path, uvloop: bool) -> None:
     ledger = Ledger()
-    with running(tmp_path, workers=2, MESSAGES_PER_SECOND="0") as system:
+    with running(tmp_path, workers=2, uvloop=uvloop, MESSAGES_PER_SECOND="0") as system:
         for process in system.processes:
             wait_listening(process)
         audit = Audit(system.database, ledger)

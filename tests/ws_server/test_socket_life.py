@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import random
 import socket
 import struct
 import time
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from websockets.frames import Opcode
 
-from tests.support.raw import CLOSE, PING, PONG, TEXT, client_frame
+from tests.support.raw import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 from tests.support.waiting import until
 from tests.ws_server.open_sockets import Served, Work, client_of, served, streams_of
 from ws_server.listener import Periods
@@ -330,5 +331,78 @@ def test_a_stop_is_bounded(run: Run) -> None:
                 open_socket.close(1012, "")
             assert await asyncio.wait_for(listener.drain(0.5), 5) == 1
             await until(lambda: not listener.sockets, 5, "it is cut")
+
+    run(test())
+
+
+class _Client:
+    """One that sends by chance, in pieces by chance, and ends in one of the ways."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.sent = list[str]()
+        self._chance = chance
+        frames = b""
+        for number in range(chance.choice([0, 1, 3, 15, 16, 17, 40, 300])):
+            frames += self._noise() + self._message(str(number) + "x" * chance.choice([0, 0, 0, 3000]))
+        self.pieces = list[bytes]()
+        while frames:
+            size = chance.choice([1, 10, 100, 2048, 5000, len(frames)])
+            self.pieces.append(frames[:size])
+            frames = frames[size:]
+
+    def _noise(self) -> bytes:
+        opcode = self._chance.choice([None, None, None, PING, PONG])
+        return b"" if opcode is None else client_frame(opcode, b"y" * self._chance.randrange(100))
+
+    def _message(self, text: str) -> bytes:
+        self.sent.append(text)
+        data = text.encode()
+        if self._chance.random() < 0.8:
+            return client_frame(TEXT, data)
+        cut = self._chance.randrange(len(data) + 1)
+        start, end = client_frame(TEXT, data[:cut], final=False), client_frame(CONTINUATION, data[cut:])
+        return start + self._noise() + end
+
+    async def run(self, listener: Served) -> None:
+        async with streams_of(listener) as (reader, writer):
+            reading = asyncio.create_task(reader.read(-1))
+            for piece in self.pieces:
+                writer.write(piece)
+                await asyncio.sleep(0)
+            if self._chance.random() < 0.5:
+                writer.write(client_frame(CLOSE, b"") + self._message("too late"))
+                self.sent.pop()
+            else:
+                writer.write_eof()
+            await reading
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_all_that_a_client_sends_before_its_end_is_carried_out_once_in_order(run: Run, seed: int) -> None:
+    chance = random.Random(seed)
+    done: dict[Socket, list[str]] = {}
+
+    def on_message(socket: Socket, message: str) -> Work | None:
+        async def work() -> None:
+            for _ in range(chance.choice([0, 1, 1, 2])):
+                await asyncio.sleep(chance.choice([0, 0, 0, 0.001]))
+            socket.send(b"z" * chance.choice([1, 1, 20_000]))
+            done.setdefault(socket, []).append(message)
+
+        if chance.random() < 0.3:
+            done.setdefault(socket, []).append(message)
+            return None
+        return work()
+
+    async def test() -> None:
+        async with served(on_message) as listener:
+            clients = [_Client(chance) for _ in range(4)]
+            for client in clients:
+                await client.run(listener)
+            await until(lambda: not listener.sockets, 20, "all have ended")
+            for client, handler in zip(clients, listener.handlers, strict=True):
+                assert done.get(handler.socket, []) == client.sent
+                ends = [told for told in handler.told if told != "control"]
+                assert ends == ["gone", "lost"]
 
     run(test())
