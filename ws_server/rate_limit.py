@@ -14,9 +14,9 @@ class MessageRate:
     """A refused message is told when there will be room for it, each a time of its own: so those that a client sent
     together need not be refused again when each waits as it was told.
 
-    Messages have no names, so whether one came sooner than it was told is found by counting. Those that may come
-    without ignoring anything are: one for each time that was told and has come, and one for each message that was let
-    through (whoever waited for its answer goes on). What exceeds these, and is refused, counts as ignoring.
+    Messages have no names, so whether one came sooner than it was told is found by counting: as many may be refused
+    without ignoring anything as times were told and have come. (One that comes then and is let through is not refused;
+    whoever waited for its answer goes on, and may be in its stead.) What is refused beyond that counts as ignoring.
 
     Args: ``per_second`` messages, a burst of twice that; 0 is no limit. Times are
     ``time.monotonic()``: a loop's own clock may stand still for a turn, and count in milliseconds.
@@ -39,7 +39,7 @@ class MessageRate:
         self._then = now
         self._told = 0  # times that were told and have not come yet, one every 1 / per_second from
         self._next_told = now
-        self._expected = 1  # messages that may come without ignoring anything
+        self._expected = 1  # messages that may be refused without ignoring anything
         self._ignored = 0
         self._ignored_since = now
 
@@ -70,7 +70,6 @@ class MessageRate:
         self._then = now
         if tokens >= _WHOLE:
             self._tokens = tokens - 1.0
-            self._expected = self._expected or 1  # it may come again
             return True
         self._tokens = tokens
         if self._expected:

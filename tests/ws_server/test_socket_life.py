@@ -8,6 +8,7 @@ import logging
 import random
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -18,7 +19,7 @@ from websockets.frames import Opcode
 
 from tests.support.raw import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 from tests.support.waiting import until
-from tests.ws_server.open_sockets import Served, Work, client_of, served, streams_of
+from tests.ws_server.open_sockets import HANDSHAKE, Served, Work, client_of, served, streams_of
 from ws_server.listener import Periods
 from ws_server.transport import Socket
 
@@ -335,6 +336,37 @@ def test_a_stop_is_bounded(run: Run) -> None:
     run(test())
 
 
+def test_what_the_kernel_had_received_when_sending_failed_is_carried_out(run: Run) -> None:
+    done = list[str]()
+    begun, ended = threading.Event(), threading.Event()
+
+    def client(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.sendall(HANDSHAKE)
+            raw.recv(4096)
+            raw.sendall(ASK)
+            begun.wait(5)
+            raw.sendall(ASK * 5)
+        ended.set()
+
+    def on_message(socket: Socket, message: str) -> None:
+        done.append(message)
+        if len(done) == 1:  # the event loop stands still until the client has gone
+            begun.set()
+            ended.wait(5)
+            for _ in range(3):
+                socket.send(b"nobody reads this")
+                time.sleep(0.05)
+
+    async def test() -> None:
+        async with served(on_message) as listener:
+            await asyncio.to_thread(client, listener.port)
+            await until(lambda: not listener.sockets, 5, "it has ended")
+        assert done == ["ask"] * 6
+
+    run(test())
+
+
 class _Client:
     """One that sends by chance, in pieces by chance, and ends in one of the ways."""
 
@@ -370,8 +402,9 @@ class _Client:
                 writer.write(piece)
                 await asyncio.sleep(0)
             if self._chance.random() < 0.5:
-                writer.write(client_frame(CLOSE, b"") + self._message("too late"))
-                self.sent.pop()
+                writer.write(client_frame(CLOSE, b"") + client_frame(TEXT, b"too late"))
+                await asyncio.sleep(0.001)
+                writer.write(client_frame(TEXT, b"by itself"))
             else:
                 writer.write_eof()
             await reading
