@@ -402,9 +402,11 @@ class _Client:
                 writer.write(piece)
                 await asyncio.sleep(0)
             if self._chance.random() < 0.5:
-                writer.write(client_frame(CLOSE, b"") + client_frame(TEXT, b"too late"))
-                await asyncio.sleep(0.001)
-                writer.write(client_frame(TEXT, b"by itself"))
+                too_late = client_frame(TEXT, b"too late")
+                writer.write(client_frame(CLOSE, b"") + too_late * self._chance.randrange(2))
+                for _ in range(3):
+                    await asyncio.sleep(0.001)
+                    writer.write(too_late)
             else:
                 writer.write_eof()
             await reading
