@@ -170,7 +170,8 @@ class Stream:
         if self._expected is not None and change.origin == self._expected.origin:
             self.send(protocol.with_id(push.frame, self._expected.request_id))
         elif self._push:
-            if self._socket.buffered > self._buffer_limit:
+            # As _buffer_limit, in place: this is done for every push to every socket.
+            if self._socket.buffered > self.context.settings.max_buffer_bytes + self._answer_bytes:
                 self.start_closing(CloseCode.TOO_SLOW, "too slow a reader")
             elif not self._closing:
                 self._socket.send_on_the_wire(push.on_the_wire)
