@@ -205,9 +205,9 @@ def test_of_two_changes_with_the_same_current_password_one_is_refused(system: Sy
         with ThreadPoolExecutor(2) as pool:
             changes = [pool.submit(_patch, system, account.access, PASSWORD, "", new) for new in news]
         answers = [change.result() for change in changes]
-        assert sorted(answer.status for answer in answers) == [200, 400], answers
-        [lost] = [answer for answer in answers if answer.status == 400]
-        assert lost.body == WRONG
+        [lost] = [answer for answer in answers if answer.status != 200]
+        # 401: it came so late that the other had ended its token already.
+        assert lost.status == 401 or (lost.status, lost.body) == (400, WRONG), answers
         logins = [_login(system, account.username, new, "").status for new in (PASSWORD, *news)]
         assert sorted(logins) == [200, 401, 401]
 
