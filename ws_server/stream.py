@@ -123,7 +123,7 @@ class Stream:
 
     async def _stream_reaches(self, seq: int) -> None:
         """Wait until the feed has brought by a change that is known to be committed."""
-        if self._gone or (self._held[-1].change.seq if self._held else self._cursor) >= seq:
+        if self._gone or self._closing or (self._held[-1].change.seq if self._held else self._cursor) >= seq:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -190,13 +190,18 @@ class Stream:
     # The end
 
     def on_gone(self) -> None:
-        """What waits for its place in the stream need not: nobody will see it."""
+        """Nobody hears what is sent from now on."""
         self._gone = True
-        if self._waiter is not None and not self._waiter[1].done():
-            self._waiter[1].set_result(None)
+        self._wait_no_longer()
 
     def start_closing(self, code: CloseCode, reason: str) -> None:
         """Send no more, and close. A peer that takes what waits, however slowly, gets it; one that is too slow has 10 s."""
         if not self._closing:
             self._closing = True
+            self._wait_no_longer()
             self._socket.close(code, reason, patient=code is not CloseCode.TOO_SLOW)
+
+    def _wait_no_longer(self) -> None:
+        """The request in hand waits for its place in the stream; now its answer is not sent."""
+        if self._waiter is not None and not self._waiter[1].done():
+            self._waiter[1].set_result(None)

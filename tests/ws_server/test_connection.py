@@ -19,6 +19,7 @@ from ws_server.connection import Connection
 from ws_server.context import Context
 from ws_server.deadlines import Deadlines
 from ws_server.hub import Hub
+from ws_server.protocol import CloseCode
 
 USER = 1
 MAX_BUFFER = 65536
@@ -155,8 +156,21 @@ async def test_more_news_than_may_wait_ends_the_connection(client: Client) -> No
     client.hears(110, 111, size=MAX_BUFFER // 10)
     assert client.backend.closed_with == [4008]
     client.backend.answer.set_result(111)
-    await listing
+    async with asyncio.timeout(5):  # it need not wait for changes that are not kept any more
+        await listing
     assert client.seqs == [100], "nothing after the close"
+
+
+async def test_request_in_hand_does_not_outlive_its_socket(client: Client) -> None:
+    await client.authenticate(0)
+    listing = client.asks('{"mode":"all"}')
+    await asyncio.sleep(0)
+    client.backend.answer.set_result(1)  # a change that the feed has not brought yet
+    await asyncio.sleep(0)
+    client.connection.start_closing(CloseCode.TOKEN_REVOKED, "token revoked")
+    async with asyncio.timeout(5):
+        await listing
+    assert client.seqs == [0], "nothing after the close"
 
 
 async def test_token_that_is_revoked_while_it_is_authenticated_ends_the_session(client: Client) -> None:
