@@ -239,7 +239,7 @@ class Connection(RequestHandler):
         if transport is None or transport.is_closing():
             return
         if not self.has_ended:
-            transport.write_eof()
+            end_output(transport)
         self.move(self._server.leaving)
 
     def is_held(self) -> bool:
@@ -284,7 +284,9 @@ class Connection(RequestHandler):
             if self.has_ended and not self._is_busy():
                 self.close()
             elif self.body is not None and self.body is request.content and not resp.keep_alive:
-                transport.write_eof()  # the connection ends for the client; aiohttp still takes what it is sending
+                end_output(
+                    transport
+                )  # the connection ends for the client; aiohttp still takes what it is sending
             elif not resp.keep_alive or (self._deaf and not self._is_busy()):
                 self._deaf = True  # what the client may have sent ahead has no answer
                 await self._linger(transport)
@@ -299,7 +301,7 @@ class Connection(RequestHandler):
         if self.has_ended:
             return
         self._gone = asyncio.Event()
-        transport.write_eof()
+        end_output(transport)
         try:
             async with asyncio.timeout(_LINGER_SECONDS):
                 await self._gone.wait()
@@ -324,3 +326,11 @@ class Connection(RequestHandler):
         log.debug("no HTTP request: %s", type(exc).__name__)
         refusal = Refusal.HEAD_TOO_LONG if isinstance(exc, LineTooLong) else Refusal.NOT_HTTP
         return refusal_response(Refusal.TUNNEL if status == 405 else refusal, new_request_id())
+
+
+def end_output(transport: asyncio.Transport) -> None:
+    """Close our side, behind what waits to be sent; of a peer that has cut the connection, all of it."""
+    try:
+        transport.write_eof()
+    except (OSError, RuntimeError):  # asyncio's transport and uvloop's, where the peer was faster
+        transport.abort()

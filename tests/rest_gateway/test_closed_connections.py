@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rest_gateway.connection import Connection
+from rest_gateway.connection import Connection, end_output
 from tests.rest_gateway.in_process import Gateway, gateway
 from tests.support.raw_http import ask
 from tests.support.waiting import until
@@ -76,3 +76,19 @@ async def test_a_closed_connection_is_freed_at_once(tmp_path: Path, reset: bool)
                 await asyncio.to_thread(_talk, open_gateway.port, data, reset=reset)
             await asyncio.to_thread(ask, open_gateway.port, PROBE)  # so that all before it were accepted
             await until(lambda: _alive() == 0, 5, f"{name}: all are freed")
+
+
+async def test_a_peer_that_has_reset_the_connection_is_no_error_when_our_side_is_closed() -> None:
+    """In the loop's turn in which the reset arrives, the transport does not know of it yet."""
+    loop = asyncio.get_running_loop()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as peer,
+    ):
+        accepted, _ = listening.accept()
+        protocol = asyncio.Protocol()
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        end_output(transport)
+        assert transport.is_closing()
