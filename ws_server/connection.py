@@ -72,6 +72,7 @@ class Connection(Stream):
             self.start_closing(CloseCode.TOO_MANY_CONNECTIONS, "too many connections")
             return
         hub.enter(self)
+        self._socket.allow_message_bytes(AUTH_MAX_BYTES)
         self._deadline = self.context.deadlines.set(
             self._socket.opened + settings.auth_timeout_seconds, self._on_no_auth
         )
@@ -193,6 +194,7 @@ class Connection(Stream):
         finally:
             if not self._authenticated:
                 self._unsubscribe()
+                self._socket.allow_message_bytes(AUTH_MAX_BYTES)
 
     async def _begin_session(self, token: Token, request: Auth) -> None:
         hub, feed, accounts = self.context.hub, self.context.feed, self.context.accounts
@@ -201,6 +203,8 @@ class Connection(Stream):
             if hub.connections_of(token.user_id) >= self.context.settings.max_connections_per_user:
                 self._end(CloseCode.TOO_MANY_CONNECTIONS, "too many connections of this user")
             self._token = token
+            # Its claims are good, and what the client has sent behind it is read before the store is asked.
+            self._socket.allow_message_bytes(self.context.settings.max_message_bytes)
             hub.subscribe(token.user_id, self)  # before the seq is read: no change can slip between
         self._recheck = False
 
@@ -213,7 +217,6 @@ class Connection(Stream):
 
         def welcome(identity: Identity) -> bytes:
             self._token, self._authenticated, self._push = token, True, request.push
-            self._socket.allow_message_bytes(self.context.settings.max_message_bytes)
             self._expect_expiry(token)
             return protocol.auth_frame(token.user_id, token.exp, self.context.tasks.epoch, identity.seq)
 

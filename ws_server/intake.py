@@ -18,6 +18,7 @@ from ws_server.inbox import AT_ONCE, INBOX_HIGH, INBOX_LOW, Inbox
 _SLICE_BYTES: Final = 2048  # a few hundred frames at most, so a few milliseconds
 _FRAGMENTS_MAX: Final = 4096  # of one message
 _SHORT_FRAGMENT: Final = 16  # bytes; one below this, but for the last of its message, counts as a message
+_FRAME_HEAD_MAX_BYTES: Final = 14
 _LEFT_OVER_MAX_BYTES: Final = 4 << 20  # read after our close frame, while the answer to it does not come
 _TEXT: Final = Opcode.TEXT
 _BINARY: Final = Opcode.BINARY
@@ -43,6 +44,7 @@ class Intake(Inbox):
         "_input_ended",
         "_is_gone",
         "_left_over",
+        "_message_max",
         "_pinged",
         "_protocol",
         "_refuses",
@@ -55,6 +57,7 @@ class Intake(Inbox):
         super().__init__()
         self._transport = transport
         self._protocol = parser
+        self._message_max = parser.max_message_size  # bytes; may be less than what the parser takes
         self._unfed: bytes | None = None  # received, and not given to the parser yet
         self._unparsed = 0  # bytes that the parser was given, less those of the frames that it found
         self._fragments: _Fragments | None = None
@@ -90,7 +93,7 @@ class Intake(Inbox):
             and not self._is_gone
             and not self._refuses
         ):
-            text = sole_text(data, self._protocol.max_message_size)
+            text = sole_text(data, self._message_max)
             if text is not None:
                 self._pinged = False
                 self._on_message(_TEXT, text, at_once=True)
@@ -145,7 +148,24 @@ class Intake(Inbox):
         for number, frame in enumerate(frames):
             self._unparsed -= size_on_the_wire(frame)
             self._on_frame(frame, at_once=number < AT_ONCE)
+        if self._is_too_big():
+            self._fail_too_big()
         return len(frames)
+
+    def _is_too_big(self) -> bool:
+        """Whether what has come of a message is more than a whole one may have.
+
+        That is known once the messages before it were taken up: the first of them may be the one that allows more.
+        """
+        if self._message_max is None or self._refuses:
+            return False
+        size = len(self._protocol.reader.buffer)
+        if self._fragments is not None:
+            size += len(self._fragments.data)
+        return size > self._message_max + _FRAME_HEAD_MAX_BYTES
+
+    def _fail_too_big(self) -> None:
+        self.fail(CloseCode.MESSAGE_TOO_BIG, f"message exceeds limit of {self._message_max} bytes")
 
     def _on_frame(self, frame: Frame, *, at_once: bool) -> None:
         self._pinged = False  # whatever came, the peer is alive
@@ -182,6 +202,9 @@ class Intake(Inbox):
             return
         if opcode is _BINARY:
             handler.on_binary()
+            return
+        if self._message_max is not None and len(data) > self._message_max:
+            self._fail_too_big()
             return
         try:
             message = str(data, "utf-8")

@@ -52,7 +52,8 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
         return connection
 
     # No compression: it would cost 64 KiB for each connection, and most of the CPU.
-    rules = Rules(lambda: Parser(SERVER, max_size=AUTH_MAX_BYTES, logger=_protocol_log), handler)
+    message_max = max(settings.max_message_bytes, AUTH_MAX_BYTES)
+    rules = Rules(lambda: Parser(SERVER, max_size=message_max, logger=_protocol_log), handler)
     listener = Listener(rules, deadlines)
     port = HttpPort(listener, Routes(settings, backend), settings.auth_timeout_seconds)
     acceptor = Acceptor(

@@ -74,8 +74,8 @@ class Socket(Intake, asyncio.Protocol):
         return not self._may_send
 
     def allow_message_bytes(self, size: int) -> None:
-        """The largest message from now on; a larger one ends the connection (1009)."""
-        self._protocol.max_message_size = size
+        """The largest message from now on; a larger one ends the connection (1009). Not above what the parser takes."""
+        self._message_max = size
 
     def send(self, text: bytes) -> None:
         """Send a text message, now; does nothing once the connection is closing."""

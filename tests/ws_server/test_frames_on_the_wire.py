@@ -9,7 +9,7 @@ import pytest
 from tests.support.clients import Account, connected
 from tests.support.frames import create
 from tests.support.processes import System
-from tests.support.raw import CLOSE, CONTINUATION, PING, PONG, TEXT, raw_socket
+from tests.support.raw import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, raw_socket
 
 BEFORE_AUTH = 8192
 AFTER_AUTH = 262144
@@ -91,6 +91,29 @@ def test_before_auth_a_message_may_have_8_kib(system: System, account: Account) 
         assert raw.receive_json()["type"] == "auth"
     with raw_socket(system) as raw:
         raw.send_frame(TEXT, b" " * (BEFORE_AUTH + 1))
+        assert raw.close_code() == 1009
+
+
+def test_behind_a_good_token_a_message_may_be_large_at_once(system: System, account: Account) -> None:
+    """A client need not wait for the answer to its auth message."""
+    text = json.dumps({"mode": "create", "data": {"task": "x", "description": "d" * 10_000}}).encode()
+    auth = json.dumps({"type": "auth", "token": account.access}).encode()
+    with raw_socket(system) as raw:
+        raw.send(client_frame(TEXT, auth) + client_frame(TEXT, text) * 2)
+        assert raw.receive_json()["type"] == "auth"
+        assert [raw.receive_json()["mode"] for _ in range(2)] == ["create", "create"]
+
+
+@pytest.mark.parametrize("final", [True, False], ids=["whole", "in fragments"])
+def test_before_auth_no_more_is_kept_of_a_message_than_it_may_have(
+    system: System, account: Account, final: bool
+) -> None:
+    beginning = client_frame(TEXT, b" " * 200_000)[: 2 * BEFORE_AUTH]
+    if not final:
+        opcodes = (TEXT, CONTINUATION)
+        beginning = b"".join(client_frame(opcode, b" " * 6000, final=False) for opcode in opcodes)
+    with raw_socket(system) as raw:
+        raw.send(beginning)
         assert raw.close_code() == 1009
 
 
