@@ -44,6 +44,7 @@ class Connection(RequestHandler):
         "_answered",
         "_deaf",
         "_gone",
+        "_has_begun_next",
         "_server",
         "body",
         "body_since",
@@ -61,6 +62,7 @@ class Connection(RequestHandler):
         self._deaf = False
         self.has_ended = False  # the peer sends no more
         self._gone: asyncio.Event | None = None
+        self._has_begun_next = False  # a part of a head came ahead, behind what is to be answered
         self.on_leave: Callable[[], None] | None = None  # called where the client leaves a request that waits
         self.place: dict[Connection, float] | None = None
         self.transport_kept: asyncio.Transport | None = None
@@ -135,9 +137,12 @@ class Connection(RequestHandler):
                 self._waiter.set_result(None)
         if self._request_count != before:
             self._check_heads(self._request_count - before)
-            self._take_message()
-        elif self.body is not None and self.body.is_eof():
-            self._end_body()
+            self._take_message(data)
+        elif self.body is not None:
+            if self.body.is_eof():
+                self._end_body()
+        elif self.place is None and data not in _EMPTY_LINES:
+            self._has_begun_next = True
 
     def _decline_upgrades(self) -> None:
         """Read what is behind the head of an upgrade like all else.
@@ -181,8 +186,8 @@ class Connection(RequestHandler):
                     self._request_count -= 1
                 return
 
-    def _take_message(self) -> None:
-        """The parser has read a head, or has refused it."""
+    def _take_message(self, data: bytes) -> None:
+        """The parser has read a head at the end of ``data`` or within it, or has refused it."""
         message, payload = self._messages[-1]
         if isinstance(message, _ErrInfo):
             self._deaf = True
@@ -196,6 +201,8 @@ class Connection(RequestHandler):
                 self._request_count -= 1
                 self.refuse_body(Refusal.BAD_BODY)
                 return
+        # The parser does not say what it keeps. A head ends with a line; a body may end with anything.
+        self._has_begun_next = payload is EMPTY_PAYLOAD and not data.endswith(b"\n")
         if payload.is_eof():
             self._end_body()
             return
@@ -205,7 +212,14 @@ class Connection(RequestHandler):
 
     def _end_body(self) -> None:
         self.body = None
-        self.move(None if self._is_busy() else self._server.idle)
+        if self._is_busy():
+            self.move(None)
+        else:
+            self._await_next()
+
+    def _await_next(self) -> None:
+        """All requests are answered."""
+        self.move(self._server.heads if self._has_begun_next else self._server.idle)
 
     def _is_busy(self) -> bool:
         """A request that it has sent is still to be answered."""
@@ -291,7 +305,7 @@ class Connection(RequestHandler):
                 self._deaf = True  # what the client may have sent ahead has no answer
                 await self._linger(transport)
             elif self.body is None and not self._is_busy():
-                self.move(self._server.idle)
+                self._await_next()
             if not resp.keep_alive and transport.get_write_buffer_size():
                 self._server.sending[self] = self.unsent(), monotonic()
         return finished

@@ -65,6 +65,29 @@ def test_half_a_head_on_a_connection_that_was_answered(hasty_system: System) -> 
         assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
 
 
+def _statuses(received: bytes) -> list[int]:
+    statuses = []
+    while received:
+        answer = parsed(received)
+        statuses.append(answer.status)
+        received = answer.rest
+    return statuses
+
+
+def test_half_a_head_right_behind_a_request(hasty_system: System) -> None:
+    assert _statuses(exchange(hasty_system.gateway.port, HEAD + HEAD[:10])) == [200, 408]
+
+
+def test_half_a_head_behind_a_request_that_waits(hasty_system: System, bearer: Account) -> None:
+    authorization = f"Host: localhost\r\nAuthorization: Bearer {bearer.access}\r\n\r\n"
+    listing = ask(
+        hasty_system.gateway.port, f"GET / HTTP/1.1\r\nConnection: close\r\n{authorization}".encode()
+    )
+    epoch = listing.headers["x-taskbeam-epoch"]
+    poll = f"GET /changes/?epoch={epoch}&since=0&wait=1 HTTP/1.1\r\n{authorization}".encode()
+    assert _statuses(exchange(hasty_system.gateway.port, poll, HEAD[:10])) == [200, 408]
+
+
 def _trickle(port: int, begin: bytes) -> float:
     """Send a byte ten times a second until the connection is ended; after how many seconds that was."""
     with socket.create_connection(("127.0.0.1", port), timeout=0.1) as connection:
