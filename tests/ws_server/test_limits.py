@@ -10,7 +10,7 @@ import psutil
 import pytest
 import websockets
 
-from tests.support.clients import Socket, connected, new_account
+from tests.support.clients import Account, Socket, connected, new_account
 from tests.support.frames import Frame, create
 from tests.support.processes import System
 from tests.support.raw import CONTINUATION, PING, PONG, TEXT, raw_socket
@@ -117,10 +117,10 @@ def test_pings_leave_fewer_messages(small_system: System) -> None:
     assert b"rate_limited" in frame[1]
 
 
-def test_pings_of_a_client_that_does_not_read_take_no_memory(system: System) -> None:
+def test_pings_of_a_client_that_does_not_read_take_no_memory(system: System, account: Account) -> None:
     """Of those that wait to be answered the latest alone is: some 30 MB of pings here."""
     before = psutil.Process(system.ws.pid).memory_info().rss
-    with raw_socket(system, receive_buffer=4096) as raw:
+    with raw_socket(system, account.access, receive_buffer=4096) as raw:
         block = (b"\x89\xfd\0\0\0\0" + b"p" * 125) * 1000
         for _ in range(230):
             raw.send(block)
