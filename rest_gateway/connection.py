@@ -120,8 +120,6 @@ class Connection(RequestHandler):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        if data and self.place is not None:
-            self._note(data)
         before = self._request_count
         try:
             super().data_received(data)
@@ -139,10 +137,11 @@ class Connection(RequestHandler):
             self._check_heads(self._request_count - before)
             self._take_message(data)
         elif self.body is not None:
+            self.body_since = monotonic()
             if self.body.is_eof():
                 self._end_body()
-        elif self.place is None and data not in _EMPTY_LINES:
-            self._has_begun_next = True
+        elif data not in _EMPTY_LINES:
+            self._begin_head()
 
     def _decline_upgrades(self) -> None:
         """Read what is behind the head of an upgrade like all else.
@@ -160,12 +159,11 @@ class Connection(RequestHandler):
             self._upgraded, self._message_tail = False, b""
             raise ValueError("too many upgrades")
 
-    def _note(self, data: bytes) -> None:
+    def _begin_head(self) -> None:
+        """A part of a head has come."""
         server = self._server
-        if self.place is server.bodies:
-            self.body_since = monotonic()
-        elif data in _EMPTY_LINES:
-            pass
+        if self.place is None:
+            self._has_begun_next = True
         elif self.place is server.idle:
             self.move(server.heads)
         elif self.place is server.silent:

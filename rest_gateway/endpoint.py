@@ -63,7 +63,8 @@ class Endpoint:
         if request.method == hdrs.METH_OPTIONS:
             body = {"name": self._name, "description": "", "renders": ["application/json"], "parses": PARSED}
             return json_response(body, headers={"Allow": self._allow})
-        request.app[FORWARDED].warn_of_untrusted_proxy(request)
+        if hdrs.X_FORWARDED_FOR in request.headers:
+            request.app[FORWARDED].warn_of_untrusted_proxy(request)
         self._accepts(request)
         try:
             if not self._public:

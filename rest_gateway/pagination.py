@@ -95,15 +95,17 @@ def invalid_page() -> HttpError:
 
 def paginated(request: web.Request, pagination: Pagination, page: TaskPage) -> dict[str, object]:
     """The body; the links keep the other parameters of the request."""
-    address = request.app[FORWARDED].base_url(request) + request.rel_url.raw_path
-    given = parameters(request)
-    has_next = pagination.offset + pagination.limit < page.count
-    return {
-        "count": page.count,
-        "next": _link(address, given, pagination.next()) if has_next else None,
-        "previous": _link(address, given, pagination.previous()) if pagination.offset > 0 else None,
-        "results": msgspec.Raw(page.json),
-    }
+    body: dict[str, object] = {"count": page.count, "next": None, "previous": None}
+    has_next, has_previous = pagination.offset + pagination.limit < page.count, pagination.offset > 0
+    if has_next or has_previous:
+        address = request.app[FORWARDED].base_url(request) + request.rel_url.raw_path
+        given = parameters(request)
+        if has_next:
+            body["next"] = _link(address, given, pagination.next())
+        if has_previous:
+            body["previous"] = _link(address, given, pagination.previous())
+    body["results"] = msgspec.Raw(page.json)
+    return body
 
 
 def _link(address: str, given: Mapping[str, str], changes: _Changes) -> str:

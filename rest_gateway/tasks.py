@@ -31,7 +31,9 @@ _KEY_MAX_LENGTH: Final = 255
 
 async def _list(request: web.Request) -> web.Response:
     """An empty value is no filter, as in django-filter: forms and admin panels send all that they have."""
-    given = {name: value for name, value in parameters(request).items() if value.strip()}
+    given: dict[str, str] = {}
+    if request.rel_url.raw_query_string:  # most have none
+        given = {name: value for name, value in parameters(request).items() if value.strip()}
     query = clean_query(given)
     numbered = page_number(given)
     user_id, tasks = request[TOKEN].user_id, request.app[TASKS]
