@@ -123,7 +123,8 @@ class Connection(RequestHandler):
         before = self._request_count
         try:
             super().data_received(data)
-            self._decline_upgrades()
+            if self._upgraded:
+                self._decline_upgrades()
         except (
             ValueError,
             RuntimeError,
@@ -140,7 +141,7 @@ class Connection(RequestHandler):
             self.body_since = monotonic()
             if self.body.is_eof():
                 self._end_body()
-        elif data not in _EMPTY_LINES:
+        elif data and data not in _EMPTY_LINES:  # none where aiohttp 3.14 has its parser go on after a pause
             self._begin_head()
 
     def _decline_upgrades(self) -> None:
@@ -200,7 +201,7 @@ class Connection(RequestHandler):
                 self.refuse_body(Refusal.BAD_BODY)
                 return
         # The parser does not say what it keeps. A head ends with a line; a body may end with anything.
-        self._has_begun_next = payload is EMPTY_PAYLOAD and not data.endswith(b"\n")
+        self._has_begun_next = payload is EMPTY_PAYLOAD and not data.endswith((b"\n", b"\r"))
         if payload.is_eof():
             self._end_body()
             return

@@ -139,10 +139,21 @@ def test_a_body_in_slow_pieces_is_taken(hasty_system: System, bearer: Account) -
         assert connection.recv(65536).startswith(b"HTTP/1.1 201 ")
 
 
-def test_an_idle_connection_that_was_answered_stays(hasty_system: System) -> None:
+@pytest.mark.parametrize(
+    "cut", [None, 20, -1, -4], ids=["whole", "in the head", "in the body", "behind a line"]
+)
+@pytest.mark.parametrize("kind", ["a get", "a get and an empty line", "a write"])
+def test_an_idle_connection_that_was_answered_stays(
+    hasty_system: System, bearer: Account, kind: str, cut: int | None
+) -> None:
+    request = {"a get": HEAD, "a get and an empty line": HEAD + b"\r\n", "a write": _post(bearer)}[kind]
     with socket.create_connection(("127.0.0.1", hasty_system.gateway.port), timeout=10) as connection:
-        connection.sendall(HEAD + b"\r\n")  # an empty line behind a request means nothing
-        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(request[:cut])
+        if cut is not None:
+            time.sleep(0.02)  # so that the rest is a piece of its own
+            connection.sendall(request[cut:])
+        assert connection.recv(65536).startswith(b"HTTP/1.1 20")
         time.sleep(TIMEOUT * 2.5)
         connection.sendall(HEAD)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
