@@ -31,13 +31,15 @@ from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
 from shared.clock import moment, system_clock, timestamp, uuid7
 from shared.models import CreateTask, Task, TaskQuery
-from shared.store import known_feeds, lanes, open_store
-from shared.store.known_feeds import KnownFeeds
-from shared.store.lanes import Lane, read_group
-from shared.store.migrate import migrate
-from shared.store.pages import Pages
-from shared.store.tasks_sql import find_few_tasks, read_row
-from shared.store.unit_of_work import UnitOfWork, WriteRequest
+from shared.store import open_store
+from shared.store.sqlite import feeds as known_feeds
+from shared.store.sqlite import lanes
+from shared.store.sqlite.feeds import KnownFeeds
+from shared.store.sqlite.lanes import Lane, read_group
+from shared.store.sqlite.list_cache import Pages
+from shared.store.sqlite.migrate import migrate
+from shared.store.sqlite.tasks import find_few_tasks, read_row
+from shared.store.sqlite.unit_of_work import UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
 from ws_server.frames import sole_text

@@ -16,8 +16,8 @@ from aiohttp import web
 from rest_gateway.connection import Connection
 from rest_gateway.endpoint import ACCOUNTS, TOKEN
 from shared.accounts import AccountService
-from shared.changes import ChangeFeed
 from shared.errors import Throttled
+from shared.feed.tail import ChangeFeed
 from shared.models import Change
 from shared.store import Revocation
 from shared.tokens import Token
@@ -94,7 +94,7 @@ class Waiter:
 
 
 class Waiters:
-    """All waiters by user; a listener of the change feed, see ``shared.changes.FeedListener``."""
+    """All waiters by user; a listener of the change feed, see ``shared.feed.tail.FeedListener``."""
 
     def __init__(self, feed: ChangeFeed, max_per_user: int) -> None:
         self._feed = feed

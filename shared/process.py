@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 from shared.accounts import AccountService
-from shared.changes import ChangeFeed, open_feed
 from shared.clock import system_clock
 from shared.descriptors import raise_file_limit
 from shared.errors import FilesChanged, Unavailable
+from shared.feed.tail import ChangeFeed, open_feed
 from shared.hash_renewal import HashRenewal
 from shared.key_file import KeyFile, fingerprint
 from shared.listening import check_inherited

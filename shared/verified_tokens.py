@@ -27,7 +27,7 @@ class VerifiedTokens:
     was found to stand.
 
     A listener of the change feed, which brings every process's revocations (see
-    ``shared.changes.FeedListener``); the accounts of this process tell of their own before they answer.
+    ``shared.feed.tail.FeedListener``); the accounts of this process tell of their own before they answer.
     Whatever else may end a token, as disabling its user, shows after ``BELIEVED_SECONDS``.
     """
 

@@ -53,7 +53,7 @@ class Subscriber(Protocol):
 
 
 class Hub:
-    """A listener of the change feed, see ``shared.changes.FeedListener``."""
+    """A listener of the change feed, see ``shared.feed.tail.FeedListener``."""
 
     def __init__(self) -> None:
         self._by_user: dict[int, set[Subscriber]] = {}

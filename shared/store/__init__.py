@@ -171,7 +171,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     Raises:
         Unavailable: the database cannot be opened.
     """
-    from shared.store.opening import open_sqlite
+    from shared.store.sqlite.opening import open_sqlite
 
     async with open_sqlite(settings.sqlite_path) as store:
         yield store

@@ -18,7 +18,7 @@ def test_the_code_is_found() -> None:
     assert {
         "shared",
         "shared.store",
-        "shared.store.sqlite",
+        "shared.store.sqlite.store",
         "ws_server.protocol",
         "ws_server.__main__",
     } <= names

@@ -15,7 +15,7 @@ from rest_gateway import accounts, changes, events, ops, tasks
 from shared.models import CreateTask, Task, UpdateTask
 from shared.queries import ORDERING_FIELDS
 from shared.rules import TASK_RULES
-from shared.store.migrate import newest_version
+from shared.store.sqlite.migrate import newest_version
 from tests.support import processes
 from tests.support.clients import Account, Rest, connected, new_account
 from tests.support.frames import TASK_KEYS, answer_to
@@ -38,7 +38,7 @@ def with_pinned(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run(["git", "apply", "-"], cwd=copy, input=_block("diff").encode(), check=True)
     number = newest_version() + 1
-    (copy / "shared/store/migrations" / f"{number:04}_pinned.sql").write_text(_block("sql"))
+    (copy / "shared/store/sqlite/migrations" / f"{number:04}_pinned.sql").write_text(_block("sql"))
     return copy
 
 
@@ -124,5 +124,5 @@ def test_every_endpoint_is_in_the_reference() -> None:
 
 
 def test_migrations_are_numbered_without_a_gap() -> None:
-    files = sorted(path.name for path in (ROOT / "shared/store/migrations").glob("*.sql"))
+    files = sorted(path.name for path in (ROOT / "shared/store/sqlite/migrations").glob("*.sql"))
     assert [int(name.partition("_")[0]) for name in files] == list(range(1, newest_version() + 1))

@@ -22,7 +22,8 @@ from shared.models import (
     User,
     Written,
 )
-from shared.store import Store, accounts_sql
+from shared.store import Store
+from shared.store.sqlite import accounts as accounts_sql
 from shared.tokens import Token
 
 SECOND: Final = 1_000_000

@@ -1,0 +1,1 @@
+"""How changes come by, whoever wrote them."""

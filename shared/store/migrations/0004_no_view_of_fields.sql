@@ -1,2 +1,0 @@
--- Queries name the fields themselves (shared/store/tasks_sql.py), as shared/models.py has them.
-DROP VIEW task_fields;

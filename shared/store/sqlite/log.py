@@ -1,0 +1,116 @@
+"""The SQL of the change log: a user's part of it by seq, all users' part by position."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from shared.clock import Reading
+from shared.models import Change, ChangePage
+from shared.store import Position, Revocation, Tail
+from shared.store.sqlite.tasks import read_feed
+
+HISTORY: Final = 10_000  # changes kept for each user, at least
+MARK_EVERY: Final = 100  # changes of a user; pruned are so many at once, too
+_TAIL_PAGE: Final = 1000
+
+_CHANGE = "position, user_id, seq, mode, task_id, task, origin"
+# A user's changes from the one at :start back to the one after :since, newest first, as far as they are kept.
+_CHAIN = """
+WITH RECURSIVE chain (position, seq, previous) AS (
+    SELECT position, seq, previous FROM changes WHERE position = :start AND seq > :since
+    UNION ALL
+    SELECT changes.position, changes.seq, changes.previous
+    FROM chain JOIN changes ON changes.position = chain.previous
+    WHERE changes.seq > :since
+)"""
+
+
+def read_changes(
+    connection: sqlite3.Connection, user_id: int, same_epoch: bool, since: int, limit: int
+) -> ChangePage:
+    """A page of a user's changes after ``since``, as `Store.changes` says. Raises UserGone."""
+    feed = read_feed(connection, user_id)
+    seq = feed.seq
+    if not same_epoch:
+        return ChangePage([], seq, more=False, reason="epoch_changed")
+    if since > seq:
+        return ChangePage([], seq, more=False, reason="seq_unknown")
+    last = min(since + limit, seq)
+    marks = connection.execute(
+        "SELECT position FROM change_marks WHERE user_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
+        (user_id, last),
+    ).fetchall()
+    rows = connection.execute(
+        f"{_CHAIN} SELECT {_CHANGE} FROM chain JOIN changes USING (position, seq) WHERE seq <= :last ORDER BY seq",
+        {"start": marks[0][0] if marks else feed.last, "since": since, "last": last},
+    ).fetchall()
+    if len(rows) < last - since:
+        return ChangePage([], seq, more=False, reason="history_gone")
+    return ChangePage([Change(*row) for row in rows], last, more=last < seq)
+
+
+def mark(connection: sqlite3.Connection, change: Change) -> None:
+    """Remember where a change is whose seq is a multiple of ``MARK_EVERY``, and forget what is older than HISTORY."""
+    connection.execute(
+        "INSERT INTO change_marks (user_id, seq, position) VALUES (?, ?, ?)",
+        (change.user_id, change.seq, change.position),
+    )
+    _delete_changes(connection, change.user_id, change.seq - HISTORY)
+
+
+def _delete_changes(connection: sqlite3.Connection, user_id: int, mark: int) -> None:
+    """Delete a user's changes up to that mark."""
+    marks = connection.execute(
+        "SELECT position FROM change_marks WHERE user_id = ? AND seq = ?", (user_id, mark)
+    ).fetchall()
+    if marks:
+        _delete_chain(connection, marks[0][0])
+        connection.execute("DELETE FROM change_marks WHERE user_id = ? AND seq <= ?", (user_id, mark))
+
+
+def delete_log(connection: sqlite3.Connection, user_id: int) -> None:
+    """Delete all of a user's changes."""
+    _delete_chain(connection, read_feed(connection, user_id).last)
+    connection.execute("DELETE FROM change_marks WHERE user_id = ?", (user_id,))
+
+
+def _delete_chain(connection: sqlite3.Connection, start: int) -> None:
+    connection.execute(
+        f"{_CHAIN} DELETE FROM changes WHERE position IN (SELECT position FROM chain)",
+        {"start": start, "since": 0},
+    )
+
+
+def read_position(connection: sqlite3.Connection) -> Position:
+    """The end of the log. The counters say it, not the newest rows: those may have been deleted with their user."""
+    counters = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    return Position(counters.get("changes", 0), counters.get("revocations", 0))
+
+
+def read_tail(connection: sqlite3.Connection, after: Position) -> Tail:
+    """All users' changes and revocations after a position, a page of each."""
+    changes = [
+        Change(*row)
+        for row in connection.execute(
+            f"SELECT {_CHANGE} FROM changes WHERE position > ? ORDER BY position LIMIT ?",
+            (after.changes, _TAIL_PAGE),
+        ).fetchall()
+    ]
+    revocations = connection.execute(
+        "SELECT position, user_id, sid FROM revocations WHERE position > ? ORDER BY position LIMIT ?",
+        (after.revocations, _TAIL_PAGE),
+    ).fetchall()
+    position = Position(
+        changes[-1].position if changes else after.changes,
+        revocations[-1][0] if revocations else after.revocations,
+    )
+    more = len(changes) == _TAIL_PAGE or len(revocations) == _TAIL_PAGE
+    return Tail(changes, [Revocation(user_id, sid) for _, user_id, sid in revocations], position, more)
+
+
+def append_revocation(connection: sqlite3.Connection, user_id: int, sid: str | None, at: Reading) -> None:
+    """For every process to hear of: the end of a token family, or (``None``) of all of a user's tokens."""
+    connection.execute(
+        "INSERT INTO revocations (user_id, sid, time) VALUES (?, ?, ?)", (user_id, sid, at.time)
+    )

@@ -1,0 +1,57 @@
+"""Whether the database can be used now, for the probes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Final
+
+from shared.errors import Unavailable
+from shared.store.sqlite.lanes import Lane
+from shared.store.sqlite.meta import read_epoch, try_writing
+from shared.store.sqlite.writer import GroupCommit
+
+_ROOM_BYTES: Final = 1024 * 1024  # with less it is tried whether something can be written
+_TRY_SECONDS: Final = 1.0
+
+
+class Readiness:
+    """Reads at every call. Writes only where that is in doubt, once a second at most.
+
+    Args:
+        folder: where the database is.
+        reader: of the database.
+        writer: of the database.
+        group_commit: the writer's, which knows how its last try ended.
+    """
+
+    def __init__(self, folder: Path, reader: Lane, writer: Lane, group_commit: GroupCommit) -> None:
+        self._folder = folder
+        self._reader = reader
+        self._writer = writer
+        self._group_commit = group_commit
+        self._trying: asyncio.Future[None] | None = None
+        self._tried = 0.0
+
+    async def check(self) -> None:
+        """Raises Unavailable when a table cannot be read, or nothing written."""
+        await self._reader.run(read_epoch)
+        if self._group_commit.failure is not None or not self._has_room():
+            await self._try_to_write()
+
+    def _has_room(self) -> bool:
+        try:
+            state = os.statvfs(self._folder)
+        except OSError as error:
+            raise Unavailable(f"cannot look at {self._folder}: {error.strerror}") from error
+        return not state.f_flag & os.ST_RDONLY and state.f_bavail * state.f_frsize >= _ROOM_BYTES
+
+    async def _try_to_write(self) -> None:
+        """All who ask within a second have one answer."""
+        now = asyncio.get_running_loop().time()
+        if self._trying is None or (self._trying.done() and now - self._tried >= _TRY_SECONDS):
+            self._tried = now
+            self._trying = self._writer.run(lambda unit: try_writing(unit.connection))
+            self._trying.add_done_callback(lambda trying: trying.cancelled() or trying.exception())
+        await asyncio.shield(self._trying)

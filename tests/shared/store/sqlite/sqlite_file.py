@@ -1,0 +1,114 @@
+"""A look at an SQLite store from beside it: its lanes, and the file with a connection of our own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from shared.store import Store
+from shared.store.sqlite.lanes import Lane
+from shared.store.sqlite.store import SqliteStore
+from tests.support.change_chain import assert_chain
+from tests.support.task_places import assert_places
+from tests.support.waiting import until
+
+T = TypeVar("T")
+
+
+def lanes_of(store: Store) -> tuple[Lane, Lane, Lane]:
+    """Writer, points, scans."""
+    return cast("SqliteStore", store).lanes
+
+
+async def as_writer(store: Store, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Have the writer's connection do something, in a transaction as all of its work."""
+    return await lanes_of(store)[0].run(lambda unit: work(unit.connection))
+
+
+async def on_writer_connection(store: Store, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Beside the writer's transactions, for what must not stand in one."""
+    connection = cast("Any", lanes_of(store)[0])._connection
+    result: T = await connection._execute(work, connection._conn)
+    return result
+
+
+def here_connection(store: Store) -> sqlite3.Connection:
+    """The one that the event loop's own thread reads with."""
+    connection: sqlite3.Connection = cast("Any", store)._here._connection
+    return connection
+
+
+async def in_transaction(store: Store) -> list[bool]:
+    """Of each of the connections."""
+    states = [here_connection(store).in_transaction]
+    for lane in lanes_of(store):
+        connection = cast("Any", lane)._connection
+        states.append(await connection._execute(lambda plain: plain.in_transaction, connection._conn))
+    return states
+
+
+class Statements:
+    """All that a connection executes."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def watch_writer(self, store: Store) -> None:
+        await on_writer_connection(store, lambda plain: plain.set_trace_callback(self.seen.append))
+
+    async def watch_scans(self, store: Store) -> None:
+        await lanes_of(store)[2].run(lambda plain: plain.set_trace_callback(self.seen.append))
+
+    def count(self, statement: str) -> int:
+        return self.seen.count(statement)
+
+
+async def quiet_moments(store: Store, count: int) -> None:
+    """Wait until the writer has had nothing to do so many times, and has looked after the log and the files."""
+    writer, had = lanes_of(store)[0], 0
+    on_idle = writer._on_idle
+    assert on_idle is not None
+
+    def counted(connection: sqlite3.Connection) -> None:
+        nonlocal had
+        on_idle(connection)
+        had += 1
+
+    writer._on_idle = counted
+    await until(lambda: had >= count, 10, f"{count} quiet moments")
+    writer._on_idle = on_idle
+
+
+@contextmanager
+def looking_at(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection of our own that only reads."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        yield connection
+    finally:
+        connection.close()
+
+
+def assert_sound(path: Path) -> None:
+    """The file is whole, its counters agree with its rows, and no user's change log has a hole or was pruned."""
+    with looking_at(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        for user_id, seq in connection.execute("SELECT user_id, seq FROM feeds").fetchall():
+            seqs = connection.execute(
+                "SELECT count(*), coalesce(min(seq), 1), coalesce(max(seq), 0) FROM changes WHERE user_id = ?",
+                (user_id,),
+            ).fetchone()
+            assert seqs == (seq, 1, seq), f"user {user_id} at seq {seq}"
+        assert_chain(connection)
+        assert_places(connection)
+        differing = connection.execute(
+            """SELECT count(*) FROM tasks LEFT JOIN
+               (SELECT task_id, max(position), task FROM changes GROUP BY task_id) ON task_id = uuid
+               WHERE task IS NOT json"""
+        )
+        assert differing.fetchone() == (0,), "tasks without the change that made them so"

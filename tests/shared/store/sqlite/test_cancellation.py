@@ -1,0 +1,156 @@
+"""Callers that give up, and a store that closes: nothing half done, nothing acknowledged lost, nobody left waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.models import CreateTask
+from shared.settings import Settings
+from shared.store import Store, open_store
+from tests.shared.store.engines import engine_settings
+from tests.shared.store.owner import Owner, new_owner
+from tests.shared.store.sqlite.sqlite_file import assert_sound, in_transaction
+
+BOUND = 10.0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return engine_settings("sqlite", tmp_path)
+
+
+@pytest.fixture
+async def store(settings: Settings) -> AsyncIterator[Store]:
+    async with open_store(settings) as store:
+        yield store
+
+
+async def test_cancelled_callers_leave_no_transaction_open_and_lose_no_acknowledged_write(
+    owner: Owner, settings: Settings
+) -> None:
+    chance = random.Random(42)
+    acknowledged: list[str] = []
+    attempted: set[str] = set()
+
+    async def write(number: int) -> None:
+        uuids = [f"{number:08x}-0000-4000-8000-{index:012x}" for index in range(chance.randrange(1, 4))]
+        attempted.update(uuids)
+        await owner.write(*[CreateTask(uuid, "a") for uuid in uuids])
+        acknowledged.extend(uuids)
+
+    cancelled = 0
+    for wave in range(60):
+        writers = [asyncio.create_task(write(wave * 100 + number)) for number in range(20)]
+        for _ in range(chance.randrange(6)):
+            await asyncio.sleep(chance.choice([0, 0, 0.0005]))
+        victims = chance.sample(writers, 12)
+        for victim in victims:
+            cancelled += victim.cancel()
+        await asyncio.wait(writers, timeout=BOUND)
+        assert all(writer.done() for writer in writers)
+        if wave % 10 == 0:
+            async with asyncio.timeout(BOUND):
+                await owner.create("a later write")
+            assert not any(await in_transaction(owner.store))
+    assert cancelled > 300
+    stored = {task.uuid for task in await owner.tasks() if task.task == "a"}
+    assert set(acknowledged) <= stored <= attempted
+    # A cancelled batch is there whole or not at all.
+    for first in {uuid[:8] for uuid in attempted}:
+        batch = {uuid for uuid in attempted if uuid.startswith(first)}
+        assert batch <= stored or not batch & stored
+    assert not any(await in_transaction(owner.store))
+    assert_sound(settings.sqlite_path)
+
+
+async def test_write_cancelled_before_it_began_is_not_done(owner: Owner) -> None:
+    writer = asyncio.create_task(owner.create("never"))
+    await asyncio.sleep(0)
+    writer.cancel()
+    await asyncio.wait([writer])
+    await owner.create("later")
+    assert [task.task for task in await owner.tasks()] == ["later"]
+
+
+async def test_cancelled_reads_do_not_block_later_ones(owner: Owner) -> None:
+    task = await owner.create()
+    for _ in range(50):
+        readers = [
+            asyncio.create_task(coroutine)
+            for coroutine in (owner.read(task.uuid), owner.tasks(), owner.seq())
+        ]
+        await asyncio.sleep(0)
+        for reader in readers:
+            reader.cancel()
+        await asyncio.wait(readers)
+    async with asyncio.timeout(BOUND):
+        assert await owner.tasks() == [task]
+        assert await owner.read(task.uuid) == task
+    assert not any(await in_transaction(owner.store))
+
+
+async def test_closing_does_what_waits_and_answers_it(settings: Settings) -> None:
+    async with open_store(settings) as store:
+        owner = await new_owner(store)
+        writers = [asyncio.create_task(owner.create(str(number))) for number in range(1000)]
+        await asyncio.sleep(0)
+    answered = await asyncio.wait_for(asyncio.gather(*writers), BOUND)
+    assert len({task.uuid for task in answered}) == 1000
+    async with open_store(settings) as store:
+        assert {task.uuid for task in await Owner(store, owner.user).tasks()} == {
+            task.uuid for task in answered
+        }
+    assert_sound(settings.sqlite_path)
+
+
+async def test_closed_store_refuses(settings: Settings) -> None:
+    async with open_store(settings) as store:
+        owner = await new_owner(store)
+    for attempt in (owner.create(), owner.tasks(), store.ping(), store.position()):
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(attempt, BOUND)
+
+
+def _die(*_: object) -> None:
+    raise RuntimeError("a listener must not raise, and this one does")
+
+
+async def _end_badly(settings: Settings, *, by_listener: bool) -> list[asyncio.Task[object]]:
+    """Let a store end by an error while callers wait; returns those callers."""
+    writers: list[asyncio.Task[object]] = []
+
+    async def body() -> None:
+        async with open_store(settings) as store:
+            owner = await new_owner(store)
+            if by_listener:
+                store.listen(_die)
+            writers.extend(asyncio.create_task(owner.create()) for _ in range(1000))
+            await asyncio.sleep(0)
+            if not by_listener:
+                raise RuntimeError("the body fails")
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as died:
+        await asyncio.wait_for(body(), BOUND)
+    assert died.group_contains(RuntimeError)
+    return writers
+
+
+@pytest.mark.parametrize("by_listener", [False, True], ids=["its body fails", "its own work dies"])
+async def test_nobody_waits_for_ever_for_a_store_that_ended_because(
+    settings: Settings, by_listener: bool
+) -> None:
+    writers = await _end_badly(settings, by_listener=by_listener)
+    _, waiting = await asyncio.wait(writers, timeout=3)
+    for writer in waiting:
+        writer.cancel()
+    assert not waiting, f"{len(waiting)} callers wait for ever"
+    failures = {type(error) for writer in writers if (error := writer.exception()) is not None}
+    assert failures <= {Unavailable}
+    assert_sound(settings.sqlite_path)

@@ -1,0 +1,89 @@
+"""A short list is read once, and anew as soon as anybody has written to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.errors import UserGone
+from shared.models import CreateTask, TaskQuery
+from shared.store import Store, open_store
+from shared.store.sqlite import list_cache as pages
+from tests.shared.store.engines import engine_settings
+from tests.shared.store.owner import READING, Owner, listed, new_owner
+from tests.shared.store.sqlite.sqlite_file import here_connection
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(engine_settings("sqlite", tmp_path)) as store:
+        yield store
+
+
+@pytest.fixture
+def read(store: Store) -> list[str]:
+    """The statements that read tasks on the event loop, as they are executed."""
+    statements: list[str] = []
+
+    def see(statement: str) -> None:
+        if "AS place" in statement:
+            statements.append(statement)
+
+    here_connection(store).set_trace_callback(see)
+    return statements
+
+
+NEWEST_FIRST = TaskQuery(ordering=(("time_created", True),))
+
+
+async def test_list_that_nobody_changed_is_read_once(owner: Owner, stranger: Owner, read: list[str]) -> None:
+    task = await owner.create()
+    for _ in range(3):
+        assert await owner.tasks() == [task]
+    assert len(read) == 1
+    await stranger.create("of no concern")
+    assert await owner.tasks() == [task]
+    assert len(read) == 1
+    assert [task.task for task in await stranger.tasks()] == ["A stranger's own", "of no concern"]
+    assert listed(await owner.store.tasks(owner.id, NEWEST_FIRST)) == [task]
+    assert len(read) == 3, "another list is another list"
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_list_is_read_anew_after_every_change(owner: Owner, tmp_path: Path, elsewhere: bool) -> None:
+    """By whichever process."""
+    async with open_store(engine_settings("sqlite", tmp_path)) as other:
+        writer = Owner(other, owner.user) if elsewhere else owner
+        assert await owner.tasks() == []
+        created = await writer.create()
+        assert await owner.tasks() == [created]
+        updated = await writer.update(created.uuid, "changed")
+        assert await owner.tasks() == [updated]
+        await writer.delete(created.uuid)
+        page = await owner.store.tasks(owner.id, TaskQuery())
+        assert (listed(page), page.count, page.seq) == ([], 0, 3)
+        await other.delete_user(owner.user, READING)
+        with pytest.raises(UserGone):
+            await owner.tasks()
+
+
+async def test_number_of_kept_lists_is_bounded(
+    store: Store, monkeypatch: pytest.MonkeyPatch, read: list[str]
+) -> None:
+    monkeypatch.setattr(pages, "_PAGES_MAX", 3)
+    owners = [await new_owner(store) for _ in range(4)]
+    for owner in owners:
+        await owner.tasks()
+    await owners[-1].tasks()
+    assert len(read) == 4
+    await owners[0].tasks()
+    assert len(read) == 5
+
+
+async def test_large_list_is_not_kept(owner: Owner, read: list[str]) -> None:
+    await owner.write(*[CreateTask(None, "a", "d" * 1000)] * 40)
+    for _ in range(2):
+        assert len(await owner.tasks()) == 40
+    assert len(read) == 2

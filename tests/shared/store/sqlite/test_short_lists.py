@@ -1,0 +1,185 @@
+"""Short lists are answered on the event loop, long ones on a thread, and both are the same list."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.errors import UserGone
+from shared.models import CreateTask, DeleteTask, Task, TaskPage, TaskQuery
+from shared.queries import clean_query
+from shared.search_terms import SEARCH_TERMS_MAX
+from shared.store import Store, open_store
+from shared.store.sqlite import tasks as tasks_sql
+from shared.store.sqlite.list_cache import Pages
+from shared.store.sqlite.tasks import SHORT_LIST
+from tests.shared.store.engines import engine_settings
+from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed, new_owner
+from tests.shared.store.sqlite.sqlite_file import Statements, here_connection
+
+OLDEST_FIRST, NEWEST_FIRST = (("time_created", False),), (("time_created", True),)
+BY_TEXT = (("task", False), ("time_created", True))
+BY_TIME_AND_TEXT = (("time_created", True), ("task", False))
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(engine_settings("sqlite", tmp_path)) as store:
+        yield store
+
+
+async def _fill(owner: Owner, tasks: int) -> None:
+    """Of four moments, so that there are ties; and one more, deleted again."""
+    for moment in range(4):
+        await owner.write(
+            *[
+                CreateTask(None, f"Task {number % 7}", f"number {number}", completed=number % 3 == 0)
+                for number in range(moment, tasks, 4)
+            ],
+            now=NOW + moment * SECOND,
+        )
+    [extra] = await owner.write(CreateTask(None, "deleted again"))
+    await owner.write(DeleteTask(extra.task.uuid))
+
+
+async def _ask(owner: Owner, query: TaskQuery) -> tuple[TaskPage, bool]:
+    """The answer, and whether it came from the thread for long lists."""
+    statements = Statements()
+    await statements.watch_scans(owner.store)
+    statements.seen.clear()
+    page = await owner.store.tasks(owner.id, query)
+    return page, bool(statements.seen)
+
+
+def _expected(tasks: list[Task], query: TaskQuery) -> tuple[list[Task], int]:
+    """The page and the count, from all tasks in the order of their creation."""
+    found = [
+        task
+        for task in tasks
+        if query.completed in (None, task.completed)
+        and all(term in f"{task.task}\n{task.description}".casefold() for term in query.search)
+    ]
+    if query.ordering[0][1]:
+        found.reverse()
+    for field, descends in reversed(query.ordering):
+        found.sort(key=lambda task: getattr(task, field), reverse=descends)
+    end = None if query.limit is None else query.offset + query.limit
+    return found[query.offset : end], len(found)
+
+
+QUERIES = [
+    TaskQuery(completed, search, ordering, limit, offset)
+    for completed, search in ((None, ()), (True, ()), (False, ("task 3",)), (None, ("number 1", "task")))
+    for ordering in (OLDEST_FIRST, NEWEST_FIRST, BY_TEXT, BY_TIME_AND_TEXT)
+    for limit, offset in (
+        (None, 0),
+        (1, 0),
+        (SHORT_LIST, 0),
+        (SHORT_LIST + 1, 0),
+        (SHORT_LIST, 1),
+        (1, SHORT_LIST - 1),
+        (1, SHORT_LIST),
+        (5, 48),
+        (50, 1000),
+        (None, 97),
+    )
+]
+
+
+@pytest.mark.parametrize("tasks", [0, 1, SHORT_LIST - 1, SHORT_LIST, SHORT_LIST + 1, 3 * SHORT_LIST])
+async def test_answers_on_both_sides_of_the_border_are_those_of_a_plain_list(
+    owner: Owner, stranger: Owner, monkeypatch: pytest.MonkeyPatch, tasks: int
+) -> None:
+    await _fill(owner, tasks)
+    whole = await owner.tasks()
+    assert len(whole) == tasks
+    for query in QUERIES:
+        page = await owner.store.tasks(owner.id, query)
+        assert (listed(page), page.count) == _expected(whole, query), query
+        assert page.seq == tasks + 2
+        with monkeypatch.context() as patch:
+            patch.setattr(tasks_sql, "SHORT_LIST", -1)
+            patch.setattr(Pages, "get", lambda *_: None)
+            assert await _ask(owner, query) == (page, True), query
+
+
+@pytest.mark.parametrize(
+    ("query", "looks_at_all"),
+    [
+        (TaskQuery(), True),
+        (TaskQuery(limit=SHORT_LIST), False),
+        (TaskQuery(limit=SHORT_LIST, ordering=NEWEST_FIRST), False),
+        (TaskQuery(limit=1, offset=SHORT_LIST - 1), False),
+        (TaskQuery(limit=1, offset=SHORT_LIST), True),
+        (TaskQuery(limit=SHORT_LIST + 1), True),
+        (TaskQuery(limit=1, ordering=BY_TEXT), True),
+        (TaskQuery(limit=1, ordering=BY_TIME_AND_TEXT), True),
+        (TaskQuery(limit=1, completed=True), True),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("tasks", [0, SHORT_LIST, SHORT_LIST + 1])
+async def test_loop_never_looks_at_more_rows_than_a_short_list_has(
+    owner: Owner, stranger: Owner, tasks: int, query: TaskQuery, looks_at_all: bool
+) -> None:
+    await _fill(owner, tasks)
+    _, asked_thread = await _ask(owner, query)
+    assert asked_thread == (looks_at_all and tasks > SHORT_LIST)
+
+
+async def test_search_that_may_take_long_is_not_done_on_the_loop(owner: Owner) -> None:
+    """As many terms as may be asked for in as much text as may be stored take a tenth of a second and more."""
+    terms = tuple(f"w{number}" for number in range(SEARCH_TERMS_MAX))
+    await owner.write(*[CreateTask(None, "a", " ".join(terms))] * SHORT_LIST)
+    page, asked_thread = await _ask(owner, TaskQuery(search=terms))
+    assert page.count == SHORT_LIST
+    assert asked_thread
+
+
+@pytest.mark.parametrize("query", [TaskQuery(), TaskQuery(limit=SHORT_LIST + 1), TaskQuery(completed=True)])
+async def test_list_of_a_deleted_user_says_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch, query: TaskQuery
+) -> None:
+    gone = await new_owner(store)
+    await store.delete_user(gone.user, READING)
+    for border in (SHORT_LIST, -1):
+        monkeypatch.setattr(tasks_sql, "SHORT_LIST", border)
+        with pytest.raises(UserGone):
+            await store.tasks(gone.id, query)
+
+
+async def test_search_folds_case_on_both_sides_of_the_border(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owner.write(CreateTask(None, "Straße"), CreateTask(None, "ÉTÉ"))
+    for border in (SHORT_LIST, -1):
+        monkeypatch.setattr(tasks_sql, "SHORT_LIST", border)
+        for search, expected in (("STRASSE", ["Straße"]), ("été", ["ÉTÉ"])):
+            page = await owner.store.tasks(owner.id, clean_query({"search": search}))
+            assert [task.task for task in listed(page)] == expected
+
+
+@pytest.mark.parametrize("ordering", [OLDEST_FIRST, NEWEST_FIRST])
+async def test_first_page_takes_as_many_steps_however_many_tasks_there_are(
+    owner: Owner, stranger: Owner, ordering: tuple[tuple[str, bool], ...]
+) -> None:
+    await _fill(owner, 3 * SHORT_LIST)
+    for _ in range(10):
+        await _fill(stranger, 3 * SHORT_LIST)
+    connection = here_connection(owner.store)
+
+    def steps(user_id: int) -> int:
+        taken = 0
+
+        def take() -> None:
+            nonlocal taken
+            taken += 1
+
+        connection.set_progress_handler(take, 1)
+        tasks_sql.find_few_tasks(connection, Pages(), user_id, TaskQuery(limit=50, ordering=ordering))
+        connection.set_progress_handler(None, 1)
+        return taken
+
+    assert 0 < steps(stranger.id) < 1.2 * steps(owner.id)

@@ -1,0 +1,182 @@
+"""Writes that wait at once share a transaction, and none of them spoils it for the others."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.errors import NotFound, TaskbeamError, Unavailable
+from shared.models import CreateTask, UpdateTask
+from shared.store import Store, open_store
+from shared.store.sqlite import lanes as lanes_module
+from shared.store.sqlite.tasks import read_task
+from tests.shared.store.engines import engine_settings
+from tests.shared.store.owner import MISSING, Owner, new_owner
+from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, assert_sound, lanes_of
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    async with open_store(engine_settings("sqlite", tmp_path)) as store:
+        yield store
+
+
+async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, tmp_path: Path) -> None:
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    written = await asyncio.gather(*(owner.write(CreateTask(None, "a")) for _ in range(1000)))
+    seqs = [result.change.seq for [result] in written if result.change]
+    assert seqs == list(range(1, 1001)), "answered in the order of asking"
+    assert statements.count("COMMIT") == statements.count("BEGIN IMMEDIATE") <= 10
+    assert_sound(tmp_path / "taskbeam.db")
+
+
+@pytest.mark.parametrize("turns", [0, 2])
+async def test_who_asks_again_at_once_joins_who_had_to_wait(owner: Owner, turns: int) -> None:
+    """Rather than that each of the two commits waits for the other's, for ever; ``turns`` of the loop are at once."""
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+
+    async def write_on() -> None:
+        for _ in range(20):
+            await owner.create()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as writers:
+        for _ in range(10):
+            writers.create_task(write_on())
+        while not statements.count("BEGIN IMMEDIATE"):  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+        writers.create_task(write_on())
+    assert statements.count("COMMIT") <= 22
+
+
+async def test_who_trickle_in_are_not_waited_for_long(owner: Owner) -> None:
+    """A hundred were answered, and one comes in each turn of the loop, which takes it more than a millisecond."""
+    lane = lanes_of(owner.store)[0]
+    idle = lanes_module.Lane(lane._connection, lane._run_group)  # nobody serves it
+    coming = asyncio.create_task(idle._reunite(100))
+    came = 0
+    while not coming.done():
+        idle.run(lambda _: None)
+        came += 1
+        time.sleep(0.001)  # noqa: ASYNC251 - it stands for work
+        await asyncio.sleep(0)
+    assert 0 < came <= 100 * lanes_module._RETURN_SECONDS / 0.001 + 1
+
+
+async def test_group_is_bounded(owner: Owner) -> None:
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    await asyncio.gather(*(owner.write(CreateTask(None, "a")) for _ in range(1000)))
+    assert statements.count("COMMIT") >= 1000 / 256
+
+
+async def test_reads_that_wait_at_once_share_a_snapshot(owner: Owner) -> None:
+    seen: list[str] = []
+    await lanes_of(owner.store)[1].run(lambda plain: plain.set_trace_callback(seen.append))
+    await asyncio.gather(*(owner.store.position() for _ in range(200)))
+    assert 0 < seen.count("COMMIT") <= 5
+
+
+async def test_refusing_operation_fails_alone_in_its_group(owner: Owner, tmp_path: Path) -> None:
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    outcomes = await asyncio.gather(
+        *(
+            owner.write(CreateTask(None, "a"), *([UpdateTask(MISSING)] if number % 10 == 3 else []))
+            for number in range(100)
+        ),
+        return_exceptions=True,
+    )
+    for number, outcome in enumerate(outcomes):
+        assert isinstance(outcome, NotFound if number % 10 == 3 else list)
+    assert await owner.seq() == 90
+    assert statements.count("COMMIT") <= 3, "a refusal is no reason to begin anew"
+    assert_sound(tmp_path / "taskbeam.db")
+
+
+def _raise_defect(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM tasks")
+    connection.execute("UPDATE feeds SET seq = seq + 100")
+    raise RuntimeError("a defect")
+
+
+def _break_constraint(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM tasks")
+    connection.execute("INSERT INTO feeds (user_id) VALUES (-1)")
+
+
+def _misspell(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM tasks")
+    connection.execute("SELEKT")
+
+
+@pytest.mark.parametrize(
+    ("defect", "error"),
+    [
+        (_raise_defect, RuntimeError),
+        (_break_constraint, sqlite3.IntegrityError),
+        (_misspell, sqlite3.OperationalError),
+    ],
+)
+async def test_defective_work_fails_alone_and_what_it_wrote_is_undone(
+    owner: Owner, tmp_path: Path, defect: lanes_module.Work, error: type[Exception]
+) -> None:
+    await owner.create("before")
+    outcomes = await asyncio.gather(
+        *(
+            as_writer(owner.store, defect) if number in (0, 7, 49) else owner.write(CreateTask(None, "a"))
+            for number in range(50)
+        ),
+        return_exceptions=True,
+    )
+    for number, outcome in enumerate(outcomes):
+        assert isinstance(outcome, error if number in (0, 7, 49) else list)
+    assert [change.seq for change in await owner.log()] == list(range(1, 49))
+    assert len(await owner.tasks()) == 48
+    assert_sound(tmp_path / "taskbeam.db")
+
+
+async def test_defective_read_fails_alone(owner: Owner) -> None:
+    task = await owner.create()
+    points = lanes_of(owner.store)[1]
+    outcomes = await asyncio.gather(
+        points.run(lambda plain: read_task(plain, owner.id, task.uuid)),
+        points.run(lambda plain: plain.execute("SELEKT")),
+        points.run(lambda plain: read_task(plain, owner.id, task.uuid)),
+        points.run(lambda plain: read_task(plain, owner.id, MISSING)),
+        return_exceptions=True,
+    )
+    assert [type(outcome).__name__ for outcome in outcomes] == [
+        "StoredTask",
+        "OperationalError",
+        "StoredTask",
+        "NotFound",
+    ]
+
+
+async def test_too_much_waiting_is_refused_and_the_rest_is_done(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes_module, "_WAITING_MAX", 20)
+    outcomes = await asyncio.gather(
+        *(owner.write(CreateTask(None, "a")) for _ in range(50)), return_exceptions=True
+    )
+    refused = [outcome for outcome in outcomes if isinstance(outcome, TaskbeamError)]
+    assert {type(outcome) for outcome in refused} == {Unavailable}
+    assert len(refused) == 30
+    assert await owner.seq() == 20
+
+
+async def test_two_users_writes_in_one_group_number_by_themselves(store: Store) -> None:
+    owners = [await new_owner(store) for _ in range(5)]
+    await asyncio.gather(*(owners[number % 5].create() for number in range(100)))
+    for owner in owners:
+        assert [change.seq for change in await owner.log()] == list(range(1, 21))
