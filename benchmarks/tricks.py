@@ -36,9 +36,10 @@ from shared.store.sqlite import feeds as known_feeds
 from shared.store.sqlite import lanes
 from shared.store.sqlite.feeds import KnownFeeds
 from shared.store.sqlite.lanes import Lane, read_group
-from shared.store.sqlite.list_cache import Pages
+from shared.store.sqlite.list_cache import ListCache
+from shared.store.sqlite.lists import read_short_list
 from shared.store.sqlite.migrate import migrate
-from shared.store.sqlite.tasks import find_few_tasks, read_row
+from shared.store.sqlite.tasks import read_row
 from shared.store.sqlite.unit_of_work import UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
@@ -226,9 +227,11 @@ def _short_list(anew: bool) -> float:
     """Of 50 tasks, two of them not settled yet."""
     with _database() as connection:
         _creates(connection, 50)
-        query, pages = TaskQuery(), Pages()
-        assert find_few_tasks(connection, pages, 1, query) == find_few_tasks(connection, Pages(), 1, query)
-        return _each(lambda: find_few_tasks(connection, Pages() if anew else pages, 1, query), 500)
+        query, cache = TaskQuery(), ListCache()
+        assert read_short_list(connection, cache, 1, query) == read_short_list(
+            connection, ListCache(), 1, query
+        )
+        return _each(lambda: read_short_list(connection, ListCache() if anew else cache, 1, query), 500)
 
 
 def _message(way: Callable[[ServerProtocol, bytes], object]) -> float:

@@ -25,13 +25,13 @@ from shared.models import (
 )
 from shared.store import CommitListener, LoginRecord, Position, SigningKey, Standing, Tail
 from shared.store.sqlite import accounts as accounts_sql
+from shared.store.sqlite import lists, meta
 from shared.store.sqlite import log as change_log
-from shared.store.sqlite import meta
 from shared.store.sqlite import sessions as sessions_sql
 from shared.store.sqlite import tasks as tasks_sql
 from shared.store.sqlite.database_path import DatabasePath
 from shared.store.sqlite.lanes import HereLane, Lane, Outcome, read_group
-from shared.store.sqlite.list_cache import Pages
+from shared.store.sqlite.list_cache import ListCache
 from shared.store.sqlite.open_files import OpenFiles
 from shared.store.sqlite.readiness import Readiness
 from shared.store.sqlite.unit_of_work import BatchRequest, WriteRequest, Writes
@@ -68,7 +68,7 @@ class SqliteStore:
         self._points = Lane(points, read_group)  # single rows: never behind a long list
         self._scans = Lane(scans, read_group)
         self._here = here
-        self._pages = Pages()
+        self._list_cache = ListCache()
         self._path = path
         self._readiness = Readiness(path.real.parent, self._points, self._writer, group_commit)
         self.lanes = (self._writer, self._points, self._scans)
@@ -145,10 +145,10 @@ class SqliteStore:
 
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage:
         page = await self._read_row(
-            lambda connection: tasks_sql.find_few_tasks(connection, self._pages, user_id, query)
+            lambda connection: lists.read_short_list(connection, self._list_cache, user_id, query)
         )
         if page is None:
-            page = await self._scans.run(lambda connection: tasks_sql.find_tasks(connection, user_id, query))
+            page = await self._scans.run(lambda connection: lists.read_list(connection, user_id, query))
         return page
 
     async def seq(self, user_id: int) -> int:

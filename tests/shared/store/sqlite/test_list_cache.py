@@ -10,7 +10,7 @@ import pytest
 from shared.errors import UserGone
 from shared.models import CreateTask, TaskQuery
 from shared.store import Store, open_store
-from shared.store.sqlite import list_cache as pages
+from shared.store.sqlite import list_cache
 from tests.shared.store.engines import engine_settings
 from tests.shared.store.owner import READING, Owner, listed, new_owner
 from tests.shared.store.sqlite.sqlite_file import here_connection
@@ -28,7 +28,7 @@ def read(store: Store) -> list[str]:
     statements: list[str] = []
 
     def see(statement: str) -> None:
-        if "AS place" in statement:
+        if "AS entry" in statement:
             statements.append(statement)
 
     here_connection(store).set_trace_callback(see)
@@ -72,7 +72,7 @@ async def test_list_is_read_anew_after_every_change(owner: Owner, tmp_path: Path
 async def test_number_of_kept_lists_is_bounded(
     store: Store, monkeypatch: pytest.MonkeyPatch, read: list[str]
 ) -> None:
-    monkeypatch.setattr(pages, "_PAGES_MAX", 3)
+    monkeypatch.setattr(list_cache, "_PAGES_MAX", 3)
     owners = [await new_owner(store) for _ in range(4)]
     for owner in owners:
         await owner.tasks()

@@ -25,6 +25,7 @@ from shared.store.sqlite import tasks as tasks_sql
 from shared.store.sqlite import unit_of_work
 from shared.store.sqlite.checkpoints import Checkpoints
 from shared.store.sqlite.lanes import Outcome, Work
+from shared.store.sqlite.lists import read_list
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.open_files import OpenFiles
 from shared.store.sqlite.unit_of_work import UNSETTLED_MAX, BatchRequest, WriteRequest
@@ -612,7 +613,7 @@ def test_any_task_is_found_and_stands_in_its_users_order(
             for user, mine in enumerate(living):
                 for descends in (False, True):
                     ordering = (("time_created", descends),)
-                    page = tasks_sql.find_tasks(database.connection, user + 1, TaskQuery(ordering=ordering))
+                    page = read_list(database.connection, user + 1, TaskQuery(ordering=ordering))
                     expected = [uuid for _, _, uuid in sorted(mine, reverse=descends)]
                     assert [task.uuid for task in listed(page)] == expected
                 for _, _, uuid in mine:

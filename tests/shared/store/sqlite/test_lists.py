@@ -12,9 +12,9 @@ from shared.models import CreateTask, DeleteTask, Task, TaskPage, TaskQuery
 from shared.queries import clean_query
 from shared.search_terms import SEARCH_TERMS_MAX
 from shared.store import Store, open_store
-from shared.store.sqlite import tasks as tasks_sql
-from shared.store.sqlite.list_cache import Pages
-from shared.store.sqlite.tasks import SHORT_LIST
+from shared.store.sqlite import lists
+from shared.store.sqlite.list_cache import ListCache
+from shared.store.sqlite.lists import SHORT_LIST
 from tests.shared.store.engines import engine_settings
 from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed, new_owner
 from tests.shared.store.sqlite.sqlite_file import Statements, here_connection
@@ -100,8 +100,8 @@ async def test_answers_on_both_sides_of_the_border_are_those_of_a_plain_list(
         assert (listed(page), page.count) == _expected(whole, query), query
         assert page.seq == tasks + 2
         with monkeypatch.context() as patch:
-            patch.setattr(tasks_sql, "SHORT_LIST", -1)
-            patch.setattr(Pages, "get", lambda *_: None)
+            patch.setattr(lists, "SHORT_LIST", -1)
+            patch.setattr(ListCache, "get", lambda *_: None)
             assert await _ask(owner, query) == (page, True), query
 
 
@@ -145,7 +145,7 @@ async def test_list_of_a_deleted_user_says_so(
     gone = await new_owner(store)
     await store.delete_user(gone.user, READING)
     for border in (SHORT_LIST, -1):
-        monkeypatch.setattr(tasks_sql, "SHORT_LIST", border)
+        monkeypatch.setattr(lists, "SHORT_LIST", border)
         with pytest.raises(UserGone):
             await store.tasks(gone.id, query)
 
@@ -155,7 +155,7 @@ async def test_search_folds_case_on_both_sides_of_the_border(
 ) -> None:
     await owner.write(CreateTask(None, "Straße"), CreateTask(None, "ÉTÉ"))
     for border in (SHORT_LIST, -1):
-        monkeypatch.setattr(tasks_sql, "SHORT_LIST", border)
+        monkeypatch.setattr(lists, "SHORT_LIST", border)
         for search, expected in (("STRASSE", ["Straße"]), ("été", ["ÉTÉ"])):
             page = await owner.store.tasks(owner.id, clean_query({"search": search}))
             assert [task.task for task in listed(page)] == expected
@@ -178,7 +178,7 @@ async def test_first_page_takes_as_many_steps_however_many_tasks_there_are(
             taken += 1
 
         connection.set_progress_handler(take, 1)
-        tasks_sql.find_few_tasks(connection, Pages(), user_id, TaskQuery(limit=50, ordering=ordering))
+        lists.read_short_list(connection, ListCache(), user_id, TaskQuery(limit=50, ordering=ordering))
         connection.set_progress_handler(None, 1)
         return taken
 
