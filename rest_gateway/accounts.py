@@ -12,7 +12,7 @@ from rest_gateway.errors import json_response, refresh_refused
 from rest_gateway.forwarded import FORWARDED
 from shared.errors import TokenRejected
 from shared.models import Bearer, User
-from shared.rules import clean_credentials, clean_token
+from shared.rules.accounts import clean_credentials, clean_token
 
 
 async def _register(request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ from rest_gateway.forwarded import FORWARDED
 from rest_gateway.parameters import parameters
 from shared.errors import InvalidRequest
 from shared.models import TaskPage
-from shared.queries import PAGE_MAX, whole_number
+from shared.rules.queries import PAGE_MAX, whole_number
 
 PAGE_SIZE: Final = 50
 LAST: Final = 0

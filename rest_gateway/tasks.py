@@ -18,8 +18,9 @@ from rest_gateway.pagination import LAST, LimitOffset, invalid_page, page_number
 from rest_gateway.parameters import parameters
 from shared.errors import TaskbeamError, Unavailable, UserGone, ValidationFailed
 from shared.models import StoredTask
-from shared.queries import clean_query
-from shared.rules import canonical_uuid, clean_operations
+from shared.rules.fields import canonical_uuid
+from shared.rules.queries import clean_query
+from shared.rules.requests import clean_operations
 from shared.tasks import TaskService
 from shared.wire import results_json
 

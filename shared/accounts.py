@@ -20,7 +20,7 @@ from shared.login_attempts import LoginAttempts
 from shared.models import Bearer, User
 from shared.password_check import PasswordCheck
 from shared.passwords import PasswordHasher
-from shared.rules import (
+from shared.rules.accounts import (
     USERNAME_TAKEN,
     clean_current_password,
     clean_new_password,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from shared.errors import TaskbeamError
 
@@ -89,12 +90,22 @@ class Bearer(NamedTuple):
     address: str
 
 
+# What a field may hold, after it was trimmed. `shared.rules.requests` makes the rules of these.
+TASK_MAX_LENGTH: Final = 255
+DESCRIPTION_MAX_LENGTH: Final = 10_000
+TaskText = Annotated[str, Meta(min_length=1, max_length=TASK_MAX_LENGTH)]
+Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX_LENGTH)]
+
+
 class CreateTask(msgspec.Struct, frozen=True, gc=False):
-    """``uuid`` is ``None`` where the client brought none; the rest are the fields that clients write."""
+    """``uuid`` is ``None`` where the client brought none; the rest are the fields that clients write.
+
+    They are declared here: type, limits and default.
+    """
 
     uuid: str | None
-    task: str
-    description: str = ""
+    task: TaskText
+    description: Description = ""
     completed: bool = False
 
     def made(self, uuid: str, user_id: int, time: str) -> Task:
@@ -115,8 +126,8 @@ class UpdateTask(msgspec.Struct, frozen=True, gc=False):
     """``None`` keeps a field's value; ``rev`` is the revision that the caller expects, if any."""
 
     uuid: str
-    task: str | None = None
-    description: str | None = None
+    task: TaskText | None = None
+    description: Description | None = None
     completed: bool | None = None
     rev: int | None = None
 

@@ -6,7 +6,7 @@ from shared.errors import UserGone
 from shared.login_attempts import LoginAttempts
 from shared.models import Bearer, User
 from shared.passwords import PasswordHasher
-from shared.rules import username_key
+from shared.rules.accounts import username_key
 from shared.store import LoginRecord, Store
 from shared.turns import Requester
 

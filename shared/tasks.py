@@ -18,7 +18,7 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.rules import clean_create, clean_update, known_id
+from shared.rules.requests import clean_create, clean_update, known_id
 from shared.store import Store
 
 

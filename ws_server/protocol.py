@@ -11,8 +11,8 @@ import msgspec
 from shared.clock import timestamp
 from shared.errors import InvalidRequest, TaskbeamError
 from shared.models import ChangePage, Operation, StoredTask, TaskPage, TaskQuery, Written
-from shared.queries import clean_query
-from shared.rules import clean_operations, request_data, request_rev, request_task_id
+from shared.rules.queries import clean_query
+from shared.rules.requests import clean_operations, request_data, request_rev, request_task_id
 from shared.strict_json import decode
 from shared.wire import results_json, sync_json
 

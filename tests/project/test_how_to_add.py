@@ -13,8 +13,8 @@ import pytest
 
 from rest_gateway import accounts, changes, events, ops, tasks
 from shared.models import CreateTask, Task, UpdateTask
-from shared.queries import ORDERING_FIELDS
-from shared.rules import TASK_RULES
+from shared.rules.queries import ORDERING_FIELDS
+from shared.rules.requests import TASK_RULES
 from shared.store.sqlite.migrate import newest_version
 from tests.support import processes
 from tests.support.clients import Account, Rest, connected, new_account

@@ -11,7 +11,7 @@ from shared.clock import Reading, timestamp
 from shared.errors import UserGone, ValidationFailed
 from shared.models import User
 from shared.password_hashes import BCRYPT_COST_MAX, PBKDF2_ITERATIONS_MAX, HashCosts
-from shared.rules import USERNAME_TAKEN
+from shared.rules.accounts import USERNAME_TAKEN
 from shared.store import LoginRecord
 from shared.store.sqlite.log import append_revocation, delete_log
 from shared.store.sqlite.tasks import delete_tasks

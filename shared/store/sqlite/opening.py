@@ -16,7 +16,7 @@ from typing import Final
 import aiosqlite
 
 from shared.errors import FilesChanged, Unavailable
-from shared.search_terms import has_all
+from shared.rules.search_terms import has_all
 from shared.store.sqlite.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.sqlite.database_path import DatabasePath
 from shared.store.sqlite.lanes import HereLane, on_thread

@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import InvalidRequest
 from shared.models import Change, CreateTask, Task, TaskQuery
-from shared.queries import ORDERING_FIELDS, clean_query
+from shared.rules.queries import ORDERING_FIELDS, clean_query
 from tests.shared.store.owner import NOW, SECOND, Owner, listed
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from shared.errors import UserGone
 from shared.models import CreateTask, DeleteTask, Task, TaskPage, TaskQuery
-from shared.queries import clean_query
-from shared.search_terms import SEARCH_TERMS_MAX
+from shared.rules.queries import clean_query
+from shared.rules.search_terms import SEARCH_TERMS_MAX
 from shared.store import Store, open_store
 from shared.store.sqlite import lists
 from shared.store.sqlite.list_cache import ListCache

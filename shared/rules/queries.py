@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from shared.errors import InvalidRequest
 from shared.models import Task, TaskQuery
-from shared.rules import boolean
-from shared.search_terms import search_terms
+from shared.rules.fields import FieldError, clean_boolean
+from shared.rules.search_terms import search_terms
 
 PAGE_MAX: Final = 1000
 # ``id`` is the order of creation: what clients of DRF ask for that know no other field.
@@ -27,8 +27,8 @@ def clean_query(raw: Mapping[str, object]) -> TaskQuery:
     query: dict[str, Any] = {}
     if (completed := raw.get("completed")) is not None:
         try:
-            query["completed"] = boolean(completed)
-        except ValueError as error:
+            query["completed"] = clean_boolean(completed)
+        except FieldError as error:
             raise InvalidRequest(str(error), key="completed") from None
     if (search := raw.get("search")) is not None:
         query["search"] = search_terms(search)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest
-from shared.search_terms import SEARCH_MAX_LENGTH, SEARCH_TERMS_MAX, has_all, search_terms
+from shared.rules.search_terms import SEARCH_MAX_LENGTH, SEARCH_TERMS_MAX, has_all, search_terms
 
 # A blank term, which DRF has of empty quotes, is in every task.
 RECORDED = [

@@ -1,0 +1,25 @@
+"""Whatever a client asks of the list, a query or the key that is bad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+
+from shared.errors import InvalidRequest
+from shared.rules.queries import ORDERING_FIELDS, clean_query
+from tests.shared.rules.objects import check_key, objects
+
+
+@given(objects("completed", "search", "ordering", "limit", "offset"))
+def test_query_is_clean_or_names_the_bad_key(raw: dict[str, Any]) -> None:
+    try:
+        query = clean_query(raw)
+    except InvalidRequest as refused:
+        check_key(refused, "completed", "search", "ordering", "limit", "offset")
+        return
+    assert query.limit is None or 1 <= query.limit <= 1000
+    assert 0 <= query.offset <= 2**53
+    assert query.ordering
+    assert all(name in ORDERING_FIELDS for name, _ in query.ordering)
+    assert all(term == term.casefold() != "" for term in query.search)
