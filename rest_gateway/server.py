@@ -13,11 +13,11 @@ from rest_gateway.app import make_app
 from rest_gateway.connection_limits import LimitedServer
 from rest_gateway.waiting import WAITERS
 from shared.accepting import Acceptor
-from shared.bearers import watch_bearers
 from shared.descriptors import connection_limits
 from shared.listening import listen
 from shared.process import Backend
 from shared.settings import Settings
+from shared.token_watch import watch_tokens
 
 _DRAIN_TIMEOUT: Final = 9.0  # aiohttp rounds up to a second more; supervisord.conf's stopwaitsecs is above it
 
@@ -57,7 +57,7 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
         log.info("listening on %s", listening)
         try:
             async with asyncio.TaskGroup() as tasks:
-                watcher = tasks.create_task(watch_bearers(app[WAITERS].everybody, backend.accounts))
+                watcher = tasks.create_task(watch_tokens(app[WAITERS].everybody, backend.accounts))
                 await stop
                 watcher.cancel()
         finally:

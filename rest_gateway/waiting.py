@@ -43,12 +43,12 @@ class Waiter:
         self._wake.set()
 
     @property
-    def bearer(self) -> Token:
-        """See ``shared.bearers``."""
+    def token(self) -> Token:
+        """See ``shared.token_watch``."""
         return self._token
 
     def on_revocation(self, sid: str | None) -> None:
-        """See ``shared.bearers``: what is read next tells."""
+        """See ``shared.token_watch``: what is read next tells."""
         self.wake()
 
     def end(self) -> None:

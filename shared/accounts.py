@@ -28,7 +28,7 @@ from shared.rules.accounts import (
     username_key,
 )
 from shared.settings import Settings
-from shared.store import Standing, Store
+from shared.store import Store, TokenStatus
 from shared.tokens import BLACKLISTED, Token, TokenCodec
 from shared.turns import Requester
 from shared.verified_tokens import VerifiedTokens
@@ -144,13 +144,11 @@ class AccountService:
             TokenRejected: UserGone and UserInactive among them.
         """
         token = self._codec.verify(encoded, "refresh")
-        standing = await self._standing(token)
-        if self._settings.rotate_refresh_tokens or self._is_used_up(standing):
+        status = await self._require_active(token)
+        if self._settings.rotate_refresh_tokens or self._is_used_up(status):
             return await self._exchange(token)
         access, issued = self._issue_access(token.user_id, token.sid)
-        outlives = (
-            token.sid is not None and issued.exp > standing.expires
-        )  # the setting has been raised since
+        outlives = token.sid is not None and issued.exp > status.expires  # the setting has been raised since
         if outlives and not await self._store.extend_session(str(token.sid), issued.exp):
             raise TokenRejected(BLACKLISTED)
         return TokenPair(access, None)
@@ -176,9 +174,9 @@ class AccountService:
         """When the last access token can have expired that this refresh token is good for."""
         return refresh_end + self._settings.access_token_seconds
 
-    def _is_used_up(self, standing: Standing) -> bool:
+    def _is_used_up(self, status: TokenStatus) -> bool:
         """Whether a refresh token was exchanged, and its grace is over."""
-        exchanged = standing.exchanged
+        exchanged = status.exchanged
         return (
             exchanged is not None
             and self._now().seconds_since(exchanged) > self._settings.refresh_grace_seconds
@@ -186,7 +184,7 @@ class AccountService:
 
     async def verify(self, encoded: str) -> None:
         """Whether a token of either type would be accepted. Raises TokenRejected."""
-        if self._is_used_up(await self._standing(self._codec.verify(encoded, None))):
+        if self._is_used_up(await self._require_active(self._codec.verify(encoded, None))):
             raise TokenRejected(BLACKLISTED)
 
     def verify_access(self, encoded: str) -> Token:
@@ -198,39 +196,39 @@ class AccountService:
         return token
 
     async def authenticate(self, encoded: str) -> Token:
-        """The claims of an access token whose bearer stands, as far as this process has heard.
+        """The claims of an access token that is active, as far as this process has heard.
 
-        That is what every request asks, so the answer is believed for a second; a revocation ends it at once where
-        this process made it, and as soon as it is heard of where another did.
+        Every request asks this, so the store's answer is reused for a second. A revocation by this process ends the
+        token at once, one by another process as soon as it is heard of.
 
         Raises:
             TokenRejected: UserGone and UserInactive among them.
         """
-        token = self._verified.get_standing(encoded)
+        token = self._verified.get_active(encoded)
         if token is None:
             heard = self._verified.revocations_heard
             token = self.verify_access(encoded)
-            await self._standing(token)
-            self._verified.keep_standing(encoded, heard)
+            await self._require_active(token)
+            self._verified.mark_active(encoded, heard)
         return token
 
     async def identify(self, token: Token) -> Identity:
         """The bearer of a verified token, as of now. Raises TokenRejected, UserGone, UserInactive."""
-        standing = await self._standing(token)
-        return Identity(standing.user, standing.seq)
+        status = await self._require_active(token)
+        return Identity(status.user, status.seq)
 
-    async def fallen(self, tokens: Sequence[Token]) -> list[Token]:
-        """Those of the access tokens whose bearers no longer stand, by whatever means. Raises Unavailable."""
-        return await self._store.fallen(tokens)
+    async def ended_tokens(self, tokens: Sequence[Token]) -> list[Token]:
+        """Those of the access tokens that are no longer active, whatever ended them. Raises Unavailable."""
+        return await self._store.ended_tokens(tokens)
 
     async def version(self) -> int:
-        """As long as it is the same, no bearer has fallen. Raises Unavailable."""
+        """The store's version: while it stays the same, no token ends but by expiry. Raises Unavailable."""
         return await self._store.version()
 
     async def logout(self, encoded: str) -> None:
         """End the refresh token and its family. Raises TokenRejected."""
         token = self._codec.verify(encoded, "refresh")
-        await self._standing(token)
+        await self._require_active(token)
         await self._store.end_family(token, secrets.token_hex(16), self._now())
         self._verified.forget((token.user_id,))
 
@@ -266,15 +264,15 @@ class AccountService:
                 return
         raise _wrong_password()
 
-    async def _standing(self, token: Token) -> Standing:
-        standing = await self._store.standing(token)
-        if standing is None:
+    async def _require_active(self, token: Token) -> TokenStatus:
+        status = await self._store.token_status(token)
+        if status is None:
             raise UserGone
-        if standing.revoked:
+        if status.revoked:
             raise TokenRejected(BLACKLISTED)
-        if not standing.user.is_active:
+        if not status.user.is_active:
             raise UserInactive
-        return standing
+        return status
 
     def _now(self) -> Reading:
         return Reading(self._clock() // 1_000_000, self._uptime(), BOOT)

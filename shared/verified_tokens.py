@@ -1,4 +1,4 @@
-"""Access tokens that were found good before, so that not every request has its token verified anew."""
+"""A cache of verified access tokens, so that not every request verifies a signature and asks the store."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from shared.models import Change
 from shared.store import Revocation
 from shared.tokens import Token
 
-BELIEVED_SECONDS: Final = 1.0  # that a bearer stands, without asking the store again
+ACTIVE_SECONDS: Final = 1.0  # how long the store's answer that a token is active is reused
 _ENTRIES_MAX: Final = 10_000  # a token of ours and its claims take about a kilobyte
 
 
 class _Entry:
-    __slots__ = ("believed_until", "token")
+    __slots__ = ("active_until", "token")
 
     def __init__(self, token: Token) -> None:
         self.token = token
-        self.believed_until = 0.0  # by the uptime, which nobody sets
+        self.active_until = 0.0  # by the uptime, which nobody can set
 
 
 class VerifiedTokens:
-    """By its text, each token whose signature was verified, until it expires or is revoked; and when its bearer
-    was found to stand.
+    """The claims of each token whose signature was verified, by its text, until it expires or is revoked; and whether
+    the store found it active (not revoked, of an active user) within the last ``ACTIVE_SECONDS``.
 
-    A listener of the change feed, which brings every process's revocations (see
-    ``shared.feed.tail.FeedListener``); the accounts of this process tell of their own before they answer.
-    Whatever else may end a token, as disabling its user, shows after ``BELIEVED_SECONDS``.
+    A listener of the change feed, which brings every process's revocations (see ``shared.feed.tail.FeedListener``).
+    This process's own are told by ``forget``, before their caller is answered. What ends a token without writing a
+    revocation, such as a user disabled by another program, shows after ``ACTIVE_SECONDS``.
     """
 
     def __init__(self, clock: Clock, uptime: Callable[[], float] = uptime) -> None:
@@ -38,7 +38,7 @@ class VerifiedTokens:
         self.revocations_heard = 0
 
     def get(self, encoded: str) -> Token | None:
-        """The claims of a verified token that has not expired; whether its bearer stands is another question."""
+        """The claims of a verified token that has not expired. It may be revoked: see ``get_active``."""
         entry = self._entries.get(encoded)
         if entry is None:
             return None
@@ -47,30 +47,30 @@ class VerifiedTokens:
             return None
         return entry.token
 
-    def get_standing(self, encoded: str) -> Token | None:
-        """As ``get``, of a token whose bearer stands, as far as this process has heard."""
+    def get_active(self, encoded: str) -> Token | None:
+        """As ``get``, of a token that was active when the store was last asked, less than ``ACTIVE_SECONDS`` ago."""
         token = self.get(encoded)
-        return token if token and self._uptime() < self._entries[encoded].believed_until else None
+        return token if token and self._uptime() < self._entries[encoded].active_until else None
 
     def keep(self, encoded: str, token: Token) -> None:
         """Remember a token whose signature was verified."""
         if len(self._entries) >= _ENTRIES_MAX:
-            self._entries.clear()  # dearer than dropping the eldest, but rare, and it takes the expired ones along
+            self._entries.clear()  # costs more than evicting the oldest, but is rare, and drops the expired ones too
         self._entries[encoded] = _Entry(token)
 
-    def keep_standing(self, encoded: str, revocations_heard: int) -> None:
-        """Remember that the bearer stands, unless a revocation was heard since the caller began to ask.
+    def mark_active(self, encoded: str, revocations_heard: int) -> None:
+        """Remember that the store found the token active, unless a revocation was heard since it was asked.
 
         Args:
-            revocations_heard: as it was before the store was asked. What the store has said may be
-                older than the revocation, which would not be heard again.
+            revocations_heard: as it was before the store was asked. The store's answer may be older than the
+                revocation, which would not be heard again.
         """
         entry = self._entries.get(encoded)
         if entry is not None and revocations_heard == self.revocations_heard:
-            entry.believed_until = self._uptime() + BELIEVED_SECONDS
+            entry.active_until = self._uptime() + ACTIVE_SECONDS
 
     def forget(self, users: Container[int]) -> None:
-        """The users' tokens, or some of them, are revoked."""
+        """Tokens of these users were revoked: forget all that they have."""
         self.revocations_heard += 1
         for encoded in [encoded for encoded, entry in self._entries.items() if entry.token.user_id in users]:
             del self._entries[encoded]

@@ -262,7 +262,7 @@ class Connection(Stream):
         self._deadline = deadline
 
     @property
-    def bearer(self) -> Token | None:
+    def token(self) -> Token | None:
         return None if self._closing else self._token
 
     def on_revocation(self, sid: str | None) -> None:

@@ -12,12 +12,12 @@ from websockets.protocol import SERVER
 from websockets.protocol import Protocol as Parser
 
 from shared.accepting import Acceptor
-from shared.bearers import watch_bearers
 from shared.descriptors import connection_limits
 from shared.listening import listen
 from shared.port_locks import PortLocks
 from shared.process import Backend
 from shared.settings import Settings
+from shared.token_watch import watch_tokens
 from ws_server.connection import AUTH_MAX_BYTES, Connection
 from ws_server.context import Context
 from ws_server.deadlines import Deadlines
@@ -67,7 +67,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     async with asyncio.TaskGroup() as tasks:
         watchers = [
             tasks.create_task(listener.keep_alive()),
-            tasks.create_task(watch_bearers(hub.subscribers, backend.accounts)),
+            tasks.create_task(watch_tokens(hub.subscribers, backend.accounts)),
         ]
         number = await stop
         code = CloseCode.GOING_AWAY if number in _FROM_THE_KEYBOARD else CloseCode.RESTARTS

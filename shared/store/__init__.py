@@ -42,11 +42,12 @@ class Tail(NamedTuple):
     more: bool
 
 
-class Standing(NamedTuple):
-    """What a token's bearer is now.
+class TokenStatus(NamedTuple):
+    """Whether a token is revoked, and its user as of now.
 
-    ``revoked``: the token family, or all tokens without one that were issued up to then. ``expires`` is the family's, in
-    Unix seconds; ``exchanged`` says when this refresh token was exchanged for another, ``None``: never.
+    ``revoked``: its family was, or it has none and was issued before all of the user's tokens were. ``seq``: of the
+    user's newest change. ``expires``: the end of the family in Unix seconds, 0 without one. ``exchanged``: when this
+    refresh token was exchanged for another, ``None``: never.
     """
 
     user: User
@@ -123,10 +124,10 @@ class Store(Protocol):
     ) -> User: ...  # ValidationFailed
     async def user_by_key(self, key: str) -> User | None: ...
     async def login_record(self, key: str, address: str) -> LoginRecord: ...
-    async def standing(self, token: Token) -> Standing | None: ...
+    async def token_status(self, token: Token) -> TokenStatus | None: ...  # None: there is no such user
 
-    async def fallen(self, tokens: Sequence[Token]) -> list[Token]:
-        """Those of the access tokens of which ``standing`` would say that they are good for nothing any more."""
+    async def ended_tokens(self, tokens: Sequence[Token]) -> list[Token]:
+        """Those of the access tokens whose ``token_status`` is ``None``, revoked, or that of an inactive user."""
         ...
 
     async def version(self) -> int:

@@ -16,7 +16,7 @@ from shared.hash_renewal import HashRenewal
 from shared.models import Bearer
 from shared.passwords import PasswordHasher
 from shared.settings import load_settings
-from shared.store import Revocation, Standing, Store, open_store
+from shared.store import Revocation, Store, TokenStatus, open_store
 from shared.tokens import Token, TokenCodec
 from shared.verified_tokens import VerifiedTokens
 
@@ -42,9 +42,9 @@ def token(user_id: int, exp: int = NOW + 60) -> Token:
 
 
 def known(verified: VerifiedTokens, text: str, token: Token) -> None:
-    """The token was verified, and its bearer asked for."""
+    """The token was verified, and the store found it active."""
     verified.keep(text, token)
-    verified.keep_standing(text, verified.revocations_heard)
+    verified.mark_active(text, verified.revocations_heard)
 
 
 def test_a_token_is_known_until_it_expires() -> None:
@@ -55,30 +55,30 @@ def test_a_token_is_known_until_it_expires() -> None:
     assert verified.get("a") == token(1)
     clock.seconds = NOW + 60
     assert verified.get("a") is None
-    assert verified.get_standing("a") is None
+    assert verified.get_active("a") is None
 
 
-def test_the_bearer_is_believed_to_stand_for_a_second() -> None:
+def test_a_token_is_taken_for_active_for_a_second() -> None:
     clock = Clock()
     verified = VerifiedTokens(clock, clock.uptime)
     verified.keep("a", token(1))
-    assert verified.get_standing("a") is None
-    verified.keep_standing("a", verified.revocations_heard)
+    assert verified.get_active("a") is None
+    verified.mark_active("a", verified.revocations_heard)
     clock.seconds = NOW + 0.999_999
-    assert verified.get_standing("a") == token(1)
+    assert verified.get_active("a") == token(1)
     clock.seconds = NOW + 1
-    assert verified.get_standing("a") is None
+    assert verified.get_active("a") is None
 
 
-def test_how_long_the_bearer_is_believed_is_not_for_the_clock_to_say() -> None:
+def test_how_long_a_token_is_taken_for_active_is_not_for_the_clock_to_say() -> None:
     clock, seconds = Clock(), 0.0
     verified = VerifiedTokens(clock, lambda: seconds)
     known(verified, "a", token(1))
     clock.seconds = NOW - 86_400
     seconds = 0.999
-    assert verified.get_standing("a") == token(1)
+    assert verified.get_active("a") == token(1)
     seconds = 1.0
-    assert verified.get_standing("a") is None
+    assert verified.get_active("a") is None
 
 
 def test_a_revocation_ends_all_tokens_of_its_user_and_no_others() -> None:
@@ -87,7 +87,7 @@ def test_a_revocation_ends_all_tokens_of_its_user_and_no_others() -> None:
         known(verified, text, token(user_id))
     verified.on_revocations([Revocation(1, "family"), Revocation(3, None)])
     assert [verified.get(text) for text in "abcd"] == [None, None, token(2), None]
-    assert [verified.get_standing(text) for text in "abcd"] == [None, None, token(2), None]
+    assert [verified.get_active(text) for text in "abcd"] == [None, None, token(2), None]
 
 
 def test_what_was_found_before_a_revocation_is_not_kept_after_it() -> None:
@@ -95,8 +95,8 @@ def test_what_was_found_before_a_revocation_is_not_kept_after_it() -> None:
     verified.keep("a", token(1))
     heard = verified.revocations_heard
     verified.on_revocations([Revocation(2, None)])
-    verified.keep_standing("a", heard)
-    assert verified.get_standing("a") is None
+    verified.mark_active("a", heard)
+    assert verified.get_active("a") is None
 
 
 def test_the_number_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +117,13 @@ class Hold:
 
 
 class House:
-    """The accounts on a real store; how often it is asked for a standing is counted, one answer can be held back."""
+    """The accounts on a real store; how often it is asked for a status is counted, one answer can be held back."""
 
     def __init__(self, store: Store, hasher: PasswordHasher, clock: Clock) -> None:
         self.asked = 0
         self.hold: Hold | None = None
-        self._read_standing = store.standing
-        store.standing = self._standing  # type: ignore[method-assign]
+        self._read_status = store.token_status
+        store.token_status = self._status  # type: ignore[method-assign]
         settings = load_settings({"TASKBEAM_BCRYPT_ROUNDS": "4", "TASKBEAM_ROTATE_REFRESH_TOKENS": "true"})
         codec, self.verified = TokenCodec(KEY, (), clock), VerifiedTokens(clock, clock.uptime)
         renewal = HashRenewal(store, hasher)
@@ -131,14 +131,14 @@ class House:
             store, hasher, codec, self.verified, renewal, settings, clock, clock.uptime
         )
 
-    async def _standing(self, token: Token) -> Standing | None:
+    async def _status(self, token: Token) -> TokenStatus | None:
         self.asked += 1
-        standing = await self._read_standing(token)
+        status = await self._read_status(token)
         if self.hold is not None:
             hold, self.hold = self.hold, None
             hold.given.set()
             await hold.go_on.wait()
-        return standing
+        return status
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ async def test_what_this_process_revokes_ends_before_the_caller_is_answered(
     await revoke(house, access, refresh, clock)
     with pytest.raises(TokenRejected):
         await house.accounts.authenticate(access)
-    assert house.verified.get_standing(access) is None
+    assert house.verified.get_active(access) is None
     assert house.verified.get(other) is not None, "nobody else is concerned"
 
 

@@ -11,7 +11,7 @@ from msgspec import json
 from shared.clock import Reading
 from shared.errors import UserGone
 from shared.models import User
-from shared.store import Standing
+from shared.store import TokenStatus
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite.aging import age_out
 from shared.store.sqlite.log import append_revocation
@@ -23,8 +23,8 @@ _SUMMED_UP_AT_ONCE: Final = 64
 _SUMMED_UP_AFTER_SECONDS: Final = 60
 
 
-def read_standing(connection: sqlite3.Connection, token: Token) -> Standing | None:
-    """How the bearer of a token stands; ``None``: there is no such user."""
+def read_token_status(connection: sqlite3.Connection, token: Token) -> TokenStatus | None:
+    """As `Store.token_status`."""
     rows = connection.execute(
         "SELECT id, username, password, is_active, date_joined, revoked_until, feeds.seq "
         "FROM users JOIN feeds ON feeds.user_id = users.id WHERE id = ?",
@@ -45,19 +45,19 @@ def read_standing(connection: sqlite3.Connection, token: Token) -> Standing | No
         ).fetchall()
         revoked = not sessions
         expires = sessions[0][0] if sessions else 0
-    return Standing(accounts_sql.to_user(rows[0]), revoked, seq, expires, exchanged)
+    return TokenStatus(accounts_sql.to_user(rows[0]), revoked, seq, expires, exchanged)
 
 
-def find_fallen(connection: sqlite3.Connection, tokens: Sequence[Token]) -> list[Token]:
-    """As ``read_standing`` of access tokens, for many at once."""
+def find_ended_tokens(connection: sqlite3.Connection, tokens: Sequence[Token]) -> list[Token]:
+    """As ``read_token_status`` of access tokens, for many at once."""
     rows = connection.execute(
-        "WITH bearers AS (SELECT key, json_extract(value, '$[0]') AS user_id, json_extract(value, '$[1]') AS sid, "
+        "WITH tokens AS (SELECT key, json_extract(value, '$[0]') AS user_id, json_extract(value, '$[1]') AS sid, "
         "json_extract(value, '$[2]') AS issued FROM json_each(?)) "
-        "SELECT key FROM bearers LEFT JOIN users ON users.id = bearers.user_id "
+        "SELECT key FROM tokens LEFT JOIN users ON users.id = tokens.user_id "
         "WHERE NOT coalesce(is_active, 0) OR CASE WHEN sid IS NULL "
         "THEN revoked_until > 0 AND issued <= revoked_until "
-        "ELSE NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.sid = bearers.sid "
-        "AND sessions.user_id = bearers.user_id AND revoked = 0) END",
+        "ELSE NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.sid = tokens.sid "
+        "AND sessions.user_id = tokens.user_id AND revoked = 0) END",
         (json.encode([(token.user_id, token.sid, token.iat) for token in tokens]).decode(),),
     ).fetchall()
     return [tokens[key] for (key,) in rows]
@@ -105,8 +105,8 @@ def exchange_token(
     age_out(connection, at, patience)
     sid, exchanged = _read_exchange(connection, token)
     if sid is None:
-        standing = read_standing(connection, token)
-        if standing is None or standing.revoked or not standing.user.is_active:
+        status = read_token_status(connection, token)
+        if status is None or status.revoked or not status.user.is_active:
             return None
         _begin_with(connection, token, new_sid, expires, at)
         return new_sid

@@ -23,7 +23,7 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.store import CommitListener, LoginRecord, Position, SigningKey, Standing, Tail
+from shared.store import CommitListener, LoginRecord, Position, SigningKey, Tail, TokenStatus
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import lists, meta
 from shared.store.sqlite import log as change_log
@@ -184,11 +184,11 @@ class SqliteStore:
             lambda connection: accounts_sql.read_login_record(connection, key, address)
         )
 
-    async def standing(self, token: Token) -> Standing | None:
-        return await self._read_row(lambda connection: sessions_sql.read_standing(connection, token))
+    async def token_status(self, token: Token) -> TokenStatus | None:
+        return await self._read_row(lambda connection: sessions_sql.read_token_status(connection, token))
 
-    async def fallen(self, tokens: Sequence[Token]) -> list[Token]:
-        return await self._points.run(lambda connection: sessions_sql.find_fallen(connection, tokens))
+    async def ended_tokens(self, tokens: Sequence[Token]) -> list[Token]:
+        return await self._points.run(lambda connection: sessions_sql.find_ended_tokens(connection, tokens))
 
     async def version(self) -> int:
         return await self._points.run(meta.read_version)

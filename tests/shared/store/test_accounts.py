@@ -1,4 +1,4 @@
-"""Users and token families: who is standing, what is revoked, and what a deletion takes along."""
+"""Users and token families: the status of tokens, what is revoked, and what a deletion takes along."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.errors import NotFound, UserGone, ValidationFailed
 from shared.models import User
 from shared.password_hashes import HashCosts
 from shared.settings import Settings
-from shared.store import Standing, Store
+from shared.store import Store, TokenStatus
 from shared.tokens import Token
 from tests.shared.store.owner import LATER, NOW, PATIENCE, READING, Owner, new_owner, refresh_token
 
@@ -29,14 +29,14 @@ def _access(owner: Owner, sid: str | None, issued: int = SECONDS) -> Token:
     return Token("access", owner.id, "jti of the access token", issued, LATER, sid)
 
 
-async def _standing(owner: Owner, sid: str | None, issued: int = SECONDS) -> Standing:
-    standing = await owner.store.standing(_access(owner, sid, issued))
-    assert standing is not None
-    return standing
+async def _status(owner: Owner, sid: str | None, issued: int = SECONDS) -> TokenStatus:
+    status = await owner.store.token_status(_access(owner, sid, issued))
+    assert status is not None
+    return status
 
 
 async def _revoked(owner: Owner, sid: str | None, issued: int = SECONDS) -> bool:
-    return (await _standing(owner, sid, issued)).revoked
+    return (await _status(owner, sid, issued)).revoked
 
 
 async def _rotate(owner: Owner, sid: str, jti: str, seconds: int = 0, expires: int = LATER) -> bool:
@@ -65,18 +65,18 @@ async def test_id_of_a_deleted_user_is_never_given_again(store: Store) -> None:
     gone = Owner(store, await store.add_user("Ada", "ada", "hash", NOW))
     await store.delete_user(gone.user, READING)
     assert (await store.add_user("Ada", "ada", "hash", NOW)).id > gone.id
-    assert await store.standing(_access(gone, None)) is None
+    assert await store.token_status(_access(gone, None)) is None
 
 
-async def test_standing_tells_the_user_and_the_newest_seq(owner: Owner) -> None:
+async def test_status_tells_the_user_and_the_newest_seq(owner: Owner) -> None:
     await owner.create()
     await owner.create()
-    assert await _standing(owner, None) == Standing(
+    assert await _status(owner, None) == TokenStatus(
         owner.user, revoked=False, seq=2, expires=0, exchanged=None
     )
 
 
-async def test_family_stands_from_its_login_to_its_revocation(owner: Owner) -> None:
+async def test_family_is_active_from_its_login_to_its_revocation(owner: Owner) -> None:
     await owner.begin("one")
     await owner.begin("two")
     assert [await _revoked(owner, sid) for sid in ("one", "two", "unknown")] == [False, False, True]
@@ -84,7 +84,7 @@ async def test_family_stands_from_its_login_to_its_revocation(owner: Owner) -> N
     assert [await _revoked(owner, sid) for sid in ("one", "two")] == [True, False]
 
 
-async def test_family_of_another_user_does_not_stand(owner: Owner, stranger: Owner) -> None:
+async def test_family_of_another_user_is_revoked(owner: Owner, stranger: Owner) -> None:
     await owner.begin("one")
     assert await _revoked(stranger, "one")
 
@@ -92,20 +92,20 @@ async def test_family_of_another_user_does_not_stand(owner: Owner, stranger: Own
 async def test_rotation_lets_a_family_live_longer(owner: Owner) -> None:
     await owner.begin("one", expires=SECONDS + 10)
     assert await _rotate(owner, "one", "first", expires=SECONDS + 100)
-    assert (await _standing(owner, "one")).expires == SECONDS + 100
+    assert (await _status(owner, "one")).expires == SECONDS + 100
 
 
 async def test_rotation_never_shortens_a_family(owner: Owner) -> None:
     await owner.begin("one", expires=SECONDS + 100)
     assert await _rotate(owner, "one", "first", expires=SECONDS + 10)
-    assert (await _standing(owner, "one")).expires == SECONDS + 100
+    assert (await _status(owner, "one")).expires == SECONDS + 100
 
 
-async def test_a_family_that_stands_can_be_made_to_live_longer(owner: Owner) -> None:
+async def test_an_active_family_can_be_made_to_live_longer(owner: Owner) -> None:
     await owner.begin("one", expires=SECONDS + 100)
     for expires, then in ((SECONDS + 200, SECONDS + 200), (SECONDS + 150, SECONDS + 200)):
         assert await owner.store.extend_session("one", expires)
-        assert (await _standing(owner, "one")).expires == then
+        assert (await _status(owner, "one")).expires == then
     await owner.end("one")
     for sid in ("one", "unknown"):
         assert not await owner.store.extend_session(sid, LATER)
@@ -161,12 +161,12 @@ async def test_new_password_ends_all_tokens_issued_before(owner: Owner, stranger
     assert not await _revoked(owner, None, issued=SECONDS + 2)
     assert not await _revoked(stranger, f"{stranger.id}")
     assert not await _revoked(stranger, None)
-    assert (await _standing(owner, None)).user.password == "another"
+    assert (await _status(owner, None)).user.password == "another"
 
 
 async def test_family_begun_with_the_new_password_stands(owner: Owner) -> None:
     await owner.store.set_password(owner.user, "another", READING)
-    user = (await _standing(owner, None)).user
+    user = (await _status(owner, None)).user
     await Owner(owner.store, user).begin("new")
     assert not await _revoked(owner, "new")
 
@@ -180,7 +180,7 @@ async def test_deleted_user_leaves_nothing_behind(store: Store) -> None:
     start = await store.position()
     await store.delete_user(gone.user, READING)
     assert await store.user_by_key("gone") is None
-    assert await store.standing(_access(gone, "one")) is None
+    assert await store.token_status(_access(gone, "one")) is None
     assert not await _rotate(gone, "one", "first")
     with pytest.raises(NotFound):
         await store.task(gone.id, task.uuid)
@@ -242,9 +242,9 @@ async def test_token_without_a_family_begins_one(owner: Owner) -> None:
             == "new0"
         )
     assert not await _revoked(owner, "new0")
-    standing = await owner.store.standing(token)
-    assert standing is not None
-    assert (standing.revoked, standing.exchanged) == (False, READING)
+    status = await owner.store.token_status(token)
+    assert status is not None
+    assert (status.revoked, status.exchanged) == (False, READING)
     assert await owner.store.exchange_token(token, "x", LATER, _later(GRACE + 1), GRACE, PATIENCE) is None
     assert await _revoked(owner, "new0")
 
@@ -259,11 +259,11 @@ async def test_token_without_a_family_begins_none_after_a_new_password(owner: Ow
 async def test_token_without_a_family_can_be_ended(owner: Owner) -> None:
     token = refresh_token(owner.id, None, "from elsewhere")
     await owner.store.end_family(token, "new", READING)
-    standing = await owner.store.standing(token)
-    assert standing is not None
-    assert standing.revoked
+    status = await owner.store.token_status(token)
+    assert status is not None
+    assert status.revoked
     assert await owner.store.exchange_token(token, "newer", LATER, READING, GRACE, PATIENCE) is None
-    other = await owner.store.standing(refresh_token(owner.id, None, "another"))
+    other = await owner.store.token_status(refresh_token(owner.id, None, "another"))
     assert other is not None
     assert not other.revoked
 
@@ -274,14 +274,14 @@ async def test_one_of_two_new_passwords_for_the_same_old_one_is_refused(owner: O
     assert not await owner.store.set_password(owner.user, "a third", READING)
     assert not await owner.store.delete_user(owner.user, READING)
     await owner.store.renew_hash(owner.user, "the old one, of another cost")
-    assert (await _standing(owner, None)).user.password == "another"
+    assert (await _status(owner, None)).user.password == "another"
     assert not await _revoked(owner, "one")
 
 
 async def test_a_renewed_hash_ends_no_token(owner: Owner) -> None:
     await owner.begin("one")
     await owner.store.renew_hash(owner.user, "of another cost")
-    assert (await _standing(owner, "one")).user.password == "of another cost"
+    assert (await _status(owner, "one")).user.password == "of another cost"
     assert not await _revoked(owner, "one")
     assert not await _revoked(owner, None)
 
@@ -358,14 +358,14 @@ async def test_many_tokens_are_looked_at_together_as_each_by_itself(owner: Owner
         database.execute("DELETE FROM users WHERE id = ?", (owners[2].id,))
         database.execute("UPDATE users SET revoked_until = ? WHERE id = ?", (SECONDS, owners[3].id))
         database.execute("DELETE FROM sessions WHERE user_id = ?", (owners[4].id,))
-    fallen = []
+    ended = []
     for token in tokens:
-        standing = await store.standing(token)
-        if standing is None or standing.revoked or not standing.user.is_active:
-            fallen.append(token)
-    assert 10 < len(fallen) < len(tokens) - 5
-    assert await store.fallen(tokens) == fallen
-    assert await store.fallen([]) == []
+        status = await store.token_status(token)
+        if status is None or status.revoked or not status.user.is_active:
+            ended.append(token)
+    assert 10 < len(ended) < len(tokens) - 5
+    assert await store.ended_tokens(tokens) == ended
+    assert await store.ended_tokens([]) == []
 
 
 async def test_version_changes_with_every_commit_also_of_another_program(

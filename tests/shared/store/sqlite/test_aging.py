@@ -122,13 +122,13 @@ async def test_a_family_that_is_exchanged_without_end_keeps_its_latest_tokens(
     assert 91 <= len(kept) <= 100, "those of the grace and a minute more"
     assert "of simplejwt's" in await _kept(store)
     for token in (nth(1), nth(100), nth(150)):
-        standing = await store.standing(token)
-        assert standing is not None
-        assert standing.exchanged is not None
-        assert _at(200).seconds_since(standing.exchanged) > 30
-    standing = await store.standing(nth(201))
-    assert standing is not None
-    assert standing.exchanged is None
+        status = await store.token_status(token)
+        assert status is not None
+        assert status.exchanged is not None
+        assert _at(200).seconds_since(status.exchanged) > 30
+    status = await store.token_status(nth(201))
+    assert status is not None
+    assert status.exchanged is None
     assert await store.exchange_token(nth(190), "new", LATER, _at(200), 30, PATIENCE) == "one", "in its grace"
     assert await store.exchange_token(nth(1), "new", LATER, _at(200), 30, PATIENCE) is None
     assert await store.exchange_token(nth(201), "new", LATER, _at(200), 30, PATIENCE) is None, "it was reused"

@@ -64,7 +64,7 @@ async def test_two_stores_on_one_file_see_the_same(store: Store, tmp_path: Path)
         assert await owner.log() == await twin.log()
         assert await store.position() == await second.position()
         await second.delete_user(owner.user, READING)
-        assert await store.standing(refresh_token(owner.id, None)) is None
+        assert await store.token_status(refresh_token(owner.id, None)) is None
 
 
 async def test_epoch_is_one_for_all_processes(store: Store, tmp_path: Path) -> None:
