@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: systems of real processes, each shared by all tests that can live with it."""
+"""Systems of real processes, each shared by all tests that can use its settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session")
 def system(system_with_uvloop: System) -> System:
-    """Both processes, for all tests that do not stop or crowd them; without the message rate limit."""
+    """Both processes, without the message rate limit; not for tests that stop or overload them."""
     return system_with_uvloop
 
 
@@ -28,19 +28,19 @@ def system_with_uvloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sys
 
 
 @pytest.fixture(scope="session")
-def brief_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Short times: one second to authenticate, access tokens of two."""
+def short_timeouts_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One second to authenticate; access tokens of two seconds."""
     with running(
-        tmp_path_factory.mktemp("brief"), AUTH_TIMEOUT_SECONDS="1", ACCESS_TOKEN_SECONDS="2"
+        tmp_path_factory.mktemp("short_timeouts"), AUTH_TIMEOUT_SECONDS="1", ACCESS_TOKEN_SECONDS="2"
     ) as system:
         yield system
 
 
 @pytest.fixture(scope="session")
-def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Small numbers of everything."""
+def low_limits_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Few connections, tasks, messages, buffered bytes."""
     with running(
-        tmp_path_factory.mktemp("small"),
+        tmp_path_factory.mktemp("low_limits"),
         MAX_CONNECTIONS="6",
         MAX_CONNECTIONS_PER_USER="2",
         MAX_TASKS_PER_USER="3",
@@ -52,10 +52,10 @@ def small_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.fixture(scope="session")
-def wide_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Two WebSocket workers on one port; neither messages nor connections are limited."""
+def two_worker_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Two WebSocket workers on one port, without limits of messages and connections."""
     with running(
-        tmp_path_factory.mktemp("wide"),
+        tmp_path_factory.mktemp("two_workers"),
         workers=2,
         MESSAGES_PER_SECOND="0",
         MAX_CONNECTIONS_PER_USER="10000",
@@ -65,14 +65,14 @@ def wide_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 @pytest.fixture(scope="session")
 def system_without_uvloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """On asyncio's own event loop, as where uvloop is not installed."""
+    """On asyncio's own event loop."""
     with running(tmp_path_factory.mktemp("plain"), uvloop=False, MESSAGES_PER_SECOND="0") as system:
         yield system
 
 
 @pytest.fixture(params=["system_with_uvloop", "system_without_uvloop"], ids=["uvloop", "asyncio"])
 def each_system(request: pytest.FixtureRequest) -> System:
-    """Both, one after the other."""
+    """The test runs on each event loop."""
     system: System = request.getfixturevalue(request.param)
     return system
 

@@ -30,7 +30,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running
         assert process.stop() == 0, process.log.read_text()
     finally:
-        process.end()
+        process.kill_if_running()
 
 
 @pytest.fixture(scope="session")

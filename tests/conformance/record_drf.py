@@ -23,7 +23,7 @@ from urllib.parse import unquote_to_bytes
 import django
 from django.conf import settings
 
-from tests.support.made_tokens import special_tokens
+from tests.support.tokens import special_tokens
 
 from .shapes import Answer, Case, filled, masked
 from .table import CASES

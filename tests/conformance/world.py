@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.exact_http import send
-from tests.support.made_tokens import special_tokens
+from tests.support.tokens import special_tokens
 
 PASSWORD = "correct horse"
 

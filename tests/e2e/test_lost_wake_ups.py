@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.clients import connected, new_account
-from tests.support.frames import create, nothing_more
+from tests.support.frames import assert_nothing_more, create
 from tests.support.processes import System, running
 from tests.support.workers import on_every_worker
 
@@ -35,7 +35,7 @@ async def test_a_change_over_rest_still_arrives(deaf_system: System) -> None:
             started = time.monotonic()
             assert (await socket.receive())["seq"] == number
             assert time.monotonic() - started < WITHIN
-        await nothing_more(socket)
+        await assert_nothing_more(socket)
 
 
 async def test_changes_still_cross_workers(deaf_system: System) -> None:

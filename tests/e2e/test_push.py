@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.support.clients import Account, Socket, connected, new_account
-from tests.support.frames import Frame, create, nothing_more, receive_to_seq, receive_until
+from tests.support.frames import Frame, assert_nothing_more, create, receive_to_seq, receive_until
 from tests.support.processes import System
 from tests.support.workers import on_every_worker
 
@@ -28,7 +28,7 @@ async def test_a_change_over_rest_reaches_both_sockets(system: System, account: 
                 {**common, "mode": "update", "task": updated, "seq": 2},
                 {**common, "mode": "delete", "task": {"message": "Task deleted!"}, "seq": 3},
             ]
-            await nothing_more(socket)
+            await assert_nothing_more(socket)
 
 
 async def test_the_answer_is_the_push_with_the_requests_id(system: System, account: Account) -> None:
@@ -37,8 +37,8 @@ async def test_the_answer_is_the_push_with_the_requests_id(system: System, accou
         push = await second.receive()
         assert answer == {**push, "id": "mine"}
         assert "id" not in push
-        await nothing_more(first)
-        await nothing_more(second)
+        await assert_nothing_more(first)
+        await assert_nothing_more(second)
 
 
 async def test_a_batch_over_rest_is_pushed_as_single_changes(system: System, account: Account) -> None:
@@ -46,7 +46,7 @@ async def test_a_batch_over_rest_is_pushed_as_single_changes(system: System, acc
         ops = [{"mode": "create", "data": {"task": str(number)}} for number in range(5)]
         results = account.rest("POST", "/batch/", {"ops": ops}).body["results"]
         assert [await socket.receive() for _ in ops] == results
-        await nothing_more(socket)
+        await assert_nothing_more(socket)
 
 
 async def test_what_changes_nothing_is_not_pushed(system: System, account: Account) -> None:
@@ -57,7 +57,7 @@ async def test_what_changes_nothing_is_not_pushed(system: System, account: Accou
         assert account.rest("POST", "/", {"task": "x", "uuid": task["uuid"]}).status == 200
         assert account.rest("PATCH", path, {"task": "x"}, If_Match='"9"').status == 412
         assert account.rest("GET", path).status == 200
-        await nothing_more(socket)
+        await assert_nothing_more(socket)
 
 
 async def test_another_users_socket_hears_nothing(system: System, account: Account) -> None:
@@ -66,7 +66,7 @@ async def test_another_users_socket_hears_nothing(system: System, account: Accou
         await create(mine)
         account.rest("POST", "/", {"task": "x"})
         await receive_to_seq(mine, 2)
-        await nothing_more(theirs)
+        await assert_nothing_more(theirs)
 
 
 async def test_a_socket_that_is_not_authenticated_hears_nothing(system: System, account: Account) -> None:
@@ -75,9 +75,9 @@ async def test_a_socket_that_is_not_authenticated_hears_nothing(system: System, 
         assert (await nobody.ask({"type": "auth"}))["code"] == "token_missing"
 
 
-async def test_workers_hear_of_each_others_changes(wide_system: System) -> None:
-    account = new_account(wide_system)
-    async with on_every_worker(wide_system, account.access) as (first, second):
+async def test_workers_hear_of_each_others_changes(two_worker_system: System) -> None:
+    account = new_account(two_worker_system)
+    async with on_every_worker(two_worker_system, account.access) as (first, second):
         answer = await first.ask({"mode": "create", "data": {"task": "x"}, "id": 1})
         assert await second.receive() == {key: value for key, value in answer.items() if key != "id"}
         task_id = answer["task_id"]
@@ -86,12 +86,12 @@ async def test_workers_hear_of_each_others_changes(wide_system: System) -> None:
         account.rest("POST", "/", {"task": "From REST"})
         assert [(await socket.receive())["seq"] for socket in (first, second)] == [3, 3]
         for socket in (first, second):
-            await nothing_more(socket)
+            await assert_nothing_more(socket)
 
 
-async def test_a_push_over_workers_is_quick(wide_system: System) -> None:
-    account = new_account(wide_system)
-    async with on_every_worker(wide_system, account.access) as (first, second):
+async def test_a_push_over_workers_is_quick(two_worker_system: System) -> None:
+    account = new_account(two_worker_system)
+    async with on_every_worker(two_worker_system, account.access) as (first, second):
         taken = []
         for _ in range(20):
             started = time.monotonic()

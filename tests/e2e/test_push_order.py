@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from tests.support.clients import Account, Socket, connected, new_account
-from tests.support.frames import Frame, nothing_more
+from tests.support.frames import Frame, assert_nothing_more
 from tests.support.processes import System
 from tests.support.workers import on_every_worker
 
@@ -53,16 +53,16 @@ async def _write_over_socket(system: System, account: Account) -> list[Frame]:
 
 async def _observe(socket: Socket, count: int) -> list[Frame]:
     frames = [await socket.receive() for _ in range(count)]
-    await nothing_more(socket)
+    await assert_nothing_more(socket)
     return frames
 
 
-async def test_every_socket_hears_every_change_of_its_user_once_in_order(wide_system: System) -> None:
-    accounts = [new_account(wide_system) for _ in range(3)]
+async def test_every_socket_hears_every_change_of_its_user_once_in_order(two_worker_system: System) -> None:
+    accounts = [new_account(two_worker_system) for _ in range(3)]
     total = WRITES * WRITERS
     async with AsyncExitStack() as stack:
         observers = {
-            account.id: await stack.enter_async_context(on_every_worker(wide_system, account.access))
+            account.id: await stack.enter_async_context(on_every_worker(two_worker_system, account.access))
             for account in accounts
         }
         async with asyncio.TaskGroup() as tasks:
@@ -72,8 +72,8 @@ async def test_every_socket_hears_every_change_of_its_user_once_in_order(wide_sy
             }
             for account in accounts:
                 for _ in range(WRITERS // 2):
-                    tasks.create_task(_write_over_rest(wide_system, account))
-                    tasks.create_task(_write_over_socket(wide_system, account))
+                    tasks.create_task(_write_over_rest(two_worker_system, account))
+                    tasks.create_task(_write_over_socket(two_worker_system, account))
     for account in accounts:
         first, second = (task.result() for task in watching[account.id])
         assert first == second
@@ -94,13 +94,13 @@ def _replay_gives_the_list(frames: list[Frame], account: Account) -> None:
     assert {task["uuid"]: task for task in listed} == tasks
 
 
-async def test_a_snapshot_and_the_pushes_after_it_make_the_whole(wide_system: System) -> None:
+async def test_a_snapshot_and_the_pushes_after_it_make_the_whole(two_worker_system: System) -> None:
     """Clients that join in the middle of the writing lose nothing and see nothing twice."""
-    account = new_account(wide_system)
+    account = new_account(two_worker_system)
     total = WRITES * 4
 
     async def join() -> None:
-        async with connected(wide_system, account.access) as socket:
+        async with connected(two_worker_system, account.access) as socket:
             await socket.send({"mode": "all", "id": "snapshot"})
             seq, tasks, joined = socket.auth["seq"], {}, False
             while seq < total or not joined:
@@ -120,8 +120,8 @@ async def test_a_snapshot_and_the_pushes_after_it_make_the_whole(wide_system: Sy
 
     async with asyncio.TaskGroup() as running:
         for _ in range(2):
-            running.create_task(_write_over_rest(wide_system, account))
-            running.create_task(_write_over_socket(wide_system, account))
+            running.create_task(_write_over_rest(two_worker_system, account))
+            running.create_task(_write_over_socket(two_worker_system, account))
         for _ in range(10):
             running.create_task(join())
             await asyncio.sleep(0.01)  # so that they join at different moments

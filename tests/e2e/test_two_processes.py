@@ -12,7 +12,7 @@ import aiohttp
 from tests.support.clients import Account, Rest, connected, new_account
 from tests.support.frames import Frame, answer_to, create
 from tests.support.processes import System
-from tests.support.raw import raw_socket
+from tests.support.raw_websocket import raw_socket
 
 CLIENTS = 8  # on each transport
 WRITES = 125  # of each client
@@ -55,18 +55,18 @@ async def _socket_client(system: System, account: Account) -> None:
                 assert answer["type"] == "task.update", answer
 
 
-async def test_two_thousand_writes_at_once_leave_no_error_and_no_gap(wide_system: System) -> None:
-    accounts = [new_account(wide_system) for _ in range(4)]
+async def test_two_thousand_writes_at_once_leave_no_error_and_no_gap(two_worker_system: System) -> None:
+    accounts = [new_account(two_worker_system) for _ in range(4)]
     async with asyncio.TaskGroup() as tasks:
         for number in range(CLIENTS):
-            tasks.create_task(_rest_client(wide_system, accounts[number % 4]))
-            tasks.create_task(_socket_client(wide_system, accounts[number % 4]))
+            tasks.create_task(_rest_client(two_worker_system, accounts[number % 4]))
+            tasks.create_task(_socket_client(two_worker_system, accounts[number % 4]))
     for account in accounts:
         expected = 2 * CLIENTS * WRITES // 4
         changes = _changes(account.rest)
         assert [change["seq"] for change in changes] == list(range(1, expected + 1))
         listed = account.rest("GET", "/").body
-        async with connected(wide_system, account.access) as client:
+        async with connected(two_worker_system, account.access) as client:
             assert client.auth["seq"] == expected
             assert (await client.ask({"mode": "all"}))["task"] == listed
         latest = {change["task_id"]: change["task"] for change in changes}
@@ -94,13 +94,13 @@ def _vanish_over_websocket(system: System, account: Account, number: int) -> Non
             raw.send_json({"mode": "create", "data": {"task": f"Gone {number} {part}"}})
 
 
-async def test_clients_that_vanish_in_the_middle_of_writes_leave_no_trace(wide_system: System) -> None:
-    account = new_account(wide_system)
+async def test_clients_that_vanish_in_the_middle_of_writes_leave_no_trace(two_worker_system: System) -> None:
+    account = new_account(two_worker_system)
     acknowledged: list[str] = []
     done = asyncio.Event()
 
     async def keep_writing() -> None:
-        async with connected(wide_system, account.access, push=False) as client:
+        async with connected(two_worker_system, account.access, push=False) as client:
             while not done.is_set():
                 acknowledged.append((await create(client, "Acknowledged"))["task_id"])
                 answer = await asyncio.to_thread(account.rest, "POST", "/", {"task": "Acknowledged"})
@@ -109,8 +109,8 @@ async def test_clients_that_vanish_in_the_middle_of_writes_leave_no_trace(wide_s
 
     def vanish(first: int) -> None:
         for number in range(first, 300, 3):
-            _vanish_over_rest(wide_system, account, number)
-            _vanish_over_websocket(wide_system, account, number)
+            _vanish_over_rest(two_worker_system, account, number)
+            _vanish_over_websocket(two_worker_system, account, number)
 
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(keep_writing())
@@ -118,7 +118,7 @@ async def test_clients_that_vanish_in_the_middle_of_writes_leave_no_trace(wide_s
         done.set()
         await writing
 
-    async with connected(wide_system, account.access) as client:
+    async with connected(two_worker_system, account.access) as client:
         await create(client, "Afterwards")
         snapshot = await answer_to(client, {"mode": "all"})  # the last of the vanished may still be at work
     changes = _changes(account.rest)

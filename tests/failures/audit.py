@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.failures.ledger import Ledger, key_of
-from tests.support.change_chain import assert_chain
-from tests.support.lines import Json
-from tests.support.task_places import assert_places
+from tests.support.change_links import assert_change_links
+from tests.support.reconnecting_clients import Json
+from tests.support.task_index import assert_task_index
 
 _HISTORY: Final = 10_000  # changes of a user that are kept at least
 
@@ -61,8 +61,8 @@ class Audit:
             for change in fresh:
                 self._replay(change)
             self._compare_rows(feeds, rows)
-            assert_chain(connection)
-            assert_places(connection)
+            assert_change_links(connection)
+            assert_task_index(connection)
             connection.execute("COMMIT")
         self._check_batches(fresh)
         for user_id, key, seq, task in told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tests.support.lines import Json
+from tests.support.reconnecting_clients import Json
 
 
 def key_of(mode: str, task_id: str, task: Json | None) -> str:

@@ -43,14 +43,17 @@ DAMAGE: Final = {
     "a task is another user's": (f"UPDATE tasks SET user_id = user_id + 1 WHERE {_FIRST}", "user_id"),
     "a task was created at another time": (f"UPDATE tasks SET id = id - 2048 WHERE {_FIRST}", "time_created"),
     "a task's uuid does not lead to it": (f"UPDATE tasks SET id = id + 1 WHERE {_FIRST}", "uuids missing"),
-    "a uuid leads astray": ("INSERT INTO brought_uuids VALUES ('a', 1)", "uuids missing: set.., wrong"),
+    "a client uuid leads to no task": (
+        "INSERT INTO brought_uuids VALUES ('a', 1)",
+        "uuids missing: set.., wrong",
+    ),
     "a task is missing in its user's order": (
         "DELETE FROM user_tasks WHERE id = (SELECT max(id) FROM user_tasks)",
-        "places of user",
+        "index of user",
     ),
-    "a task is settled and waits for it, too": (
+    "an index entry is merged and pending, too": (
         "UPDATE feeds SET unsettled = json_array((SELECT max(id) FROM user_tasks))",
-        "settled already",
+        "merged already",
     ),
     "the number of tasks is wrong": ("UPDATE feeds SET tasks = tasks + 1", "user"),
     "the seq is wrong": ("UPDATE feeds SET seq = seq + 1", "feeds.seq"),
@@ -61,18 +64,24 @@ DAMAGE: Final = {
            UPDATE feeds SET seq = seq + 1, last = (SELECT max(position) FROM changes)""",
         "twice in the log|follows",
     ),
-    "a change does not name the one before": (
+    "a change links to the wrong one": (
         "UPDATE changes SET previous = previous - 1 WHERE seq = 7",
-        "chain of user",
+        "links of user",
     ),
-    "the first change names one before": ("UPDATE changes SET previous = 9 WHERE seq = 1", "chain of user"),
-    "the chain begins elsewhere": ("UPDATE feeds SET last = last - 1", "chain: it ends"),
-    "a mark is missing": ("DELETE FROM change_marks WHERE seq = 100", "chain: marks missing"),
-    "a mark leads astray": ("UPDATE change_marks SET position = position - 1", "chain: marks missing"),
-    "a mark is too many": (
+    "the first change links to an earlier one": (
+        "UPDATE changes SET previous = 9 WHERE seq = 1",
+        "links of user",
+    ),
+    "the feed links to the wrong change": ("UPDATE feeds SET last = last - 1", "links: they end"),
+    "an anchor is missing": ("DELETE FROM change_marks WHERE seq = 100", "anchors missing"),
+    "an anchor has the wrong position": (
+        "UPDATE change_marks SET position = position - 1",
+        "anchors missing",
+    ),
+    "an anchor is too many": (
         """INSERT INTO change_marks (user_id, seq, position)
            SELECT user_id, seq, position FROM changes WHERE seq = 50""",
-        "chain: marks missing: set.., wrong",
+        "anchors missing: set.., wrong",
     ),
     "an index is another one's": (
         """PRAGMA writable_schema = 1;

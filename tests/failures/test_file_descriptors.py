@@ -14,7 +14,7 @@ from typing import Final
 import psutil
 import pytest
 
-from tests.support.loops import plain_asyncio
+from tests.support.event_loops import without_uvloop
 from tests.support.processes import Process, System
 from tests.support.raw_http import ask
 from tests.support.waiting import wait_until
@@ -79,7 +79,7 @@ def loop_environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, st
     """Settings of processes that run on one of the two event loops."""
     if request.param == "uvloop":
         return {}
-    return plain_asyncio(tmp_path)
+    return without_uvloop(tmp_path)
 
 
 @pytest.fixture(params=["ws_server", "rest_gateway"])
@@ -92,7 +92,7 @@ def process(
         yield process
         assert process.stop() == 0
     finally:
-        process.end()
+        process.kill_if_running()
 
 
 def test_connections_are_bounded_below_the_limit(process: Process) -> None:

@@ -59,7 +59,7 @@ def served(folder: Path) -> Iterator[System]:
         yield system
     finally:
         for process in system.processes:
-            process.end()
+            process.kill_if_running()
 
 
 def tasks_in(database: Path) -> set[str]:

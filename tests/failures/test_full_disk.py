@@ -15,8 +15,8 @@ from tests.failures.disks import Disk, limited_disk, tmpfs_disk
 from tests.failures.ledger import Ledger
 from tests.failures.writers import RestPen, Writer, WsPen
 from tests.support.clients import PASSWORD, Account, new_account
-from tests.support.lines import HttpLine, Json, WsLine
 from tests.support.processes import System
+from tests.support.reconnecting_clients import Json, ReconnectingRest, ReconnectingSocket
 from tests.support.waiting import until
 
 _RECOVERY_SECONDS: Final = 10.0  # without a write but the probes' own
@@ -38,23 +38,23 @@ async def test_full_disk(disk: Disk) -> None:
     writers = [Writer(pen, account.id, pen.name, ledger, random.Random(7)) for pen in pens]
     task_id = await writers[0].create()
     assert task_id is not None
-    crowd = [WsLine(system, account.access) for _ in range(10)]
-    sockets = [await line.open() for line in (ws.line, *crowd)]
+    crowd = [ReconnectingSocket(system, account.access) for _ in range(10)]
+    sockets = [await line.open() for line in (ws.client, *crowd)]
 
     disk.squeeze()
     await asyncio.gather(*(_write_until_refused(writer, ledger) for writer in writers))
     disk.fill()
-    await _use_up(rest.line, account)
+    await _use_up(rest.client, account)
     audit.check()
     assert not any(map(audit.took_effect, ledger.unknown)), "answered unavailable, and written"
     before = audit.changes.copy()
 
     for _ in range(2):  # the first refusal leaves nothing behind that the second trips over
-        await _assert_ws_refuses(ws.line, task_id)
-        await _assert_rest_refuses(rest.line, task_id, account)
+        await _assert_ws_refuses(ws.client, task_id)
+        await _assert_rest_refuses(rest.client, task_id, account)
     for answer in await asyncio.gather(*(line.ask({"mode": "create", "data": _NEW}) for line in crowd)):
         assert answer.get("code") == "unavailable", answer
-    await _assert_reading_goes_on(ws.line, rest.line, len(before))
+    await _assert_reading_goes_on(ws.client, rest.client, len(before))
     assert await _readiness(system) == [503, 503]
     audit.check()
     assert audit.changes == before
@@ -69,9 +69,9 @@ async def test_full_disk(disk: Disk) -> None:
     assert ledger.unavailable == refused, "refused although there is room"
     audit.check()
     assert len(audit.changes) >= len(before) + 20
-    for line, socket in zip((ws.line, *crowd), sockets, strict=True):
+    for line, socket in zip((ws.client, *crowd), sockets, strict=True):
         assert await line.open() is socket
-        pong = await line.ask({"mode": "ping"})  # would be Lost, had the socket been closed
+        pong = await line.ask({"mode": "ping"})  # would be AnswerLost, had the socket been closed
         assert pong["seq"] == audit.seqs[account.id]
         await line.close()
     await rest.close()
@@ -90,7 +90,7 @@ async def _write_until_refused(writer: Writer, ledger: Ledger) -> None:
     raise AssertionError("the disk does not get full")
 
 
-async def _use_up(line: HttpLine, account: Account) -> None:
+async def _use_up(line: ReconnectingRest, account: Account) -> None:
     """What was refused has left some room in the write-ahead log: a login is the smallest write of all."""
     login = {"username": account.username, "password": PASSWORD}
     for _ in range(_FILLING_MAX):
@@ -99,7 +99,7 @@ async def _use_up(line: HttpLine, account: Account) -> None:
     raise AssertionError("the disk does not get full")
 
 
-async def _assert_ws_refuses(line: WsLine, task_id: str) -> None:
+async def _assert_ws_refuses(line: ReconnectingSocket, task_id: str) -> None:
     requests: list[Json] = [
         {"mode": "create", "data": _NEW},
         {"mode": "update", "task_id": task_id, "data": _NEW},
@@ -112,7 +112,7 @@ async def _assert_ws_refuses(line: WsLine, task_id: str) -> None:
         assert answer["retry_after"] > 0
 
 
-async def _assert_rest_refuses(line: HttpLine, task_id: str, account: Account) -> None:
+async def _assert_rest_refuses(line: ReconnectingRest, task_id: str, account: Account) -> None:
     requests: list[tuple[str, str, object]] = [
         ("POST", "/", _NEW),
         ("PATCH", f"/task/{task_id}/", _NEW),
@@ -128,7 +128,7 @@ async def _assert_rest_refuses(line: HttpLine, task_id: str, account: Account) -
         assert int(answer.headers["retry-after"]) > 0
 
 
-async def _assert_reading_goes_on(ws: WsLine, rest: HttpLine, seq: int) -> None:
+async def _assert_reading_goes_on(ws: ReconnectingSocket, rest: ReconnectingRest, seq: int) -> None:
     everything = await ws.ask({"mode": "all"})
     assert everything["seq"] == seq
     for task in everything["task"]:

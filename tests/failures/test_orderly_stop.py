@@ -15,9 +15,9 @@ from tests.failures.audit import Audit
 from tests.failures.ledger import Ledger
 from tests.failures.writers import writing
 from tests.support.clients import Account, new_account
-from tests.support.lines import HttpLine, WsLine
 from tests.support.processes import Process, System, running
-from tests.support.raw import RawSocket
+from tests.support.raw_websocket import RawSocket
+from tests.support.reconnecting_clients import ReconnectingRest, ReconnectingSocket
 from tests.support.restarts import wait_listening
 from tests.support.waiting import until
 
@@ -76,10 +76,10 @@ async def _patient_clients(
     epoch = account.rest("GET", "/").headers["X-Taskbeam-Epoch"]
     tasks = []
     for _ in range(_WAITERS):
-        line = WsLine(system, account.access)
+        line = ReconnectingSocket(system, account.access)
         await line.open()
         tasks.append(group.create_task(_idle(line)))
-        tasks.append(group.create_task(_long_poll(HttpLine(system, account.access), epoch)))
+        tasks.append(group.create_task(_long_poll(ReconnectingRest(system, account.access), epoch)))
         reader, writer = await asyncio.open_connection("127.0.0.1", system.gateway.port)
         writer.write(_events_request(account))
         await reader.readuntil(b"\r\n\r\n")
@@ -87,13 +87,13 @@ async def _patient_clients(
     return tasks
 
 
-async def _idle(line: WsLine) -> None:
+async def _idle(line: ReconnectingSocket) -> None:
     socket = await line.open()
     await socket.wait_closed()
     assert socket.close_code == _RESTARTS
 
 
-async def _long_poll(line: HttpLine, epoch: str) -> None:
+async def _long_poll(line: ReconnectingRest, epoch: str) -> None:
     answer = await line.ask("GET", f"/changes/?epoch={epoch}&since=0&wait=30")
     assert (answer.status, answer.body["changes"]) == (200, [])
     await line.close()

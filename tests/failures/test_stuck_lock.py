@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import random
 import signal
@@ -21,10 +20,11 @@ from tests.failures.audit import Audit
 from tests.failures.ledger import Ledger
 from tests.failures.writers import Pen, RestPen, Writer, WsPen
 from tests.support.clients import Account, new_account
-from tests.support.lines import HttpLine, Json, WsLine
 from tests.support.processes import Process, System, running
+from tests.support.reconnecting_clients import Json, ReconnectingRest, ReconnectingSocket
 from tests.support.restarts import is_connected_to, wait_listening
 from tests.support.waiting import until, wait_until
+from tests.support.write_lock import WriteLock, write_lock
 
 _FULL: Final = os.environ.get("TASKBEAM_TEST_FULL", "") not in ("", "0")
 _REFUSAL_SECONDS: Final = (
@@ -42,42 +42,13 @@ async def in_time(seconds: float, answer: Awaitable[T]) -> T:
         return await answer
 
 
-class Lock:
-    """The file that each writing process locks."""
-
-    def __init__(self, system: System) -> None:
-        self._descriptor = os.open(f"{system.database}-lock", os.O_RDWR)
-
-    def take(self) -> bool:
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def release(self) -> None:
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-@contextmanager
-def lock_of(system: System) -> Iterator[Lock]:
-    lock = Lock(system)
-    try:
-        yield lock
-    finally:
-        lock.close()
-
-
 async def test_lock_held_by_a_stranger(tmp_path: Path) -> None:
-    with running(tmp_path) as system, lock_of(system) as lock:
+    with running(tmp_path) as system, write_lock(system) as lock:
         account = new_account(system)
-        ws, rest = WsLine(system, account.access), HttpLine(system, account.access)
+        ws, rest = ReconnectingSocket(system, account.access), ReconnectingRest(system, account.access)
         task_id = (await ws.ask({"mode": "create", "data": _NEW}))["task_id"]
         socket = await ws.open()
-        await until(lock.take, _PROMPT_SECONDS, "the lock is free")
+        await until(lock.try_acquire, _PROMPT_SECONDS, "the lock is free")
 
         each = 3 if _FULL else 1  # those that come while the first one waits, wait for the next try
         refusals = asyncio.gather(
@@ -100,7 +71,7 @@ async def test_lock_held_by_a_stranger(tmp_path: Path) -> None:
 
 
 async def _ws_refused(system: System, account: Account) -> None:
-    line = WsLine(system, account.access)
+    line = ReconnectingSocket(system, account.access)
     answer = await in_time(_REFUSAL_SECONDS, line.ask({"mode": "create", "data": _NEW}))
     assert answer.get("code") == "unavailable", answer
     assert (await line.ask({"mode": "ping"}))["type"] == "pong"  # it is still open
@@ -108,14 +79,14 @@ async def _ws_refused(system: System, account: Account) -> None:
 
 
 async def _rest_refused(system: System, account: Account) -> None:
-    line = HttpLine(system, account.access)
+    line = ReconnectingRest(system, account.access)
     answer = await in_time(_REFUSAL_SECONDS, line.ask("POST", "/", _NEW))
     assert answer.status == 503, answer
     assert int(answer.headers["retry-after"]) > 0
     await line.close()
 
 
-async def _assert_reads(ws: WsLine, rest: HttpLine, task_id: str) -> None:
+async def _assert_reads(ws: ReconnectingSocket, rest: ReconnectingRest, task_id: str) -> None:
     answer = await in_time(_PROMPT_SECONDS, ws.ask({"mode": "all"}))
     assert task_id in [task["uuid"] for task in answer["task"]]
     assert (await in_time(_PROMPT_SECONDS, rest.ask("GET", f"/task/{task_id}/"))).status == 200
@@ -124,7 +95,7 @@ async def _assert_reads(ws: WsLine, rest: HttpLine, task_id: str) -> None:
 async def test_worker_stopped_with_the_lock(tmp_path: Path) -> None:
     """SIGSTOP, as by a debugger or a frozen container: its own clients wait, all others are answered."""
     ledger = Ledger()
-    with running(tmp_path, workers=2, MESSAGES_PER_SECOND="0") as system, lock_of(system) as lock:
+    with running(tmp_path, workers=2, MESSAGES_PER_SECOND="0") as system, write_lock(system) as lock:
         account = new_account(system)
         victim, other = system.ws_workers
         wait_listening(victim)
@@ -178,8 +149,8 @@ async def _pen_on(process: Process, system: System, account: Account) -> WsPen:
     """A socket that this worker serves: the kernel spreads them, so a few are tried."""
     for _ in range(100):
         pen = WsPen(system, account)
-        await pen.line.open()
-        if is_connected_to(process, pen.line.local_port):
+        await pen.client.open()
+        if is_connected_to(process, pen.client.local_port):
             return pen
         await pen.close()
     raise AssertionError("the kernel gives this worker no connection")
@@ -188,10 +159,10 @@ async def _pen_on(process: Process, system: System, account: Account) -> WsPen:
 async def _read(pen: Pen) -> int:
     """The current seq."""
     if isinstance(pen, WsPen):
-        seq: int = (await pen.line.ask({"mode": "all"}))["seq"]
+        seq: int = (await pen.client.ask({"mode": "all"}))["seq"]
         return seq
     assert isinstance(pen, RestPen)
-    return int((await pen.line.ask("GET", "/")).headers["x-taskbeam-seq"])
+    return int((await pen.client.ask("GET", "/")).headers["x-taskbeam-seq"])
 
 
 @contextmanager
@@ -216,11 +187,11 @@ def _stop(process: Process) -> None:
     wait_until(lambda: handle.status() == psutil.STATUS_STOPPED, _PROMPT_SECONDS, "stopped")
 
 
-async def _stop_with_lock(process: Process, lock: Lock) -> None:
+async def _stop_with_lock(process: Process, lock: WriteLock) -> None:
     """Stop a process that writes all the time until it is within a transaction; nobody else may be writing."""
     for _ in range(_STOPS_MAX):
         _stop(process)
-        if not lock.take():
+        if not lock.try_acquire():
             return
         lock.release()
         os.kill(process.pid, signal.SIGCONT)

@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from tests.failures.ledger import Ledger, Told, key_of
 from tests.support.clients import Account
-from tests.support.lines import HttpLine, Json, Lost, WsLine
 from tests.support.processes import System
+from tests.support.reconnecting_clients import AnswerLost, Json, ReconnectingRest, ReconnectingSocket
 
 _TASKS_MAX: Final = 6  # of one writer
 
@@ -37,7 +37,7 @@ class Pen(Protocol):
 
     name: str
 
-    async def write(self, request: Json) -> list[Json]: ...  # Lost, Unavailable
+    async def write(self, request: Json) -> list[Json]: ...  # AnswerLost, Unavailable
     async def close(self) -> None: ...
 
 
@@ -45,36 +45,36 @@ class WsPen:
     name = "ws"
 
     def __init__(self, system: System, account: Account) -> None:
-        self.line = WsLine(system, account.access)
+        self.client = ReconnectingSocket(system, account.access)
 
     async def write(self, request: Json) -> list[Json]:
-        answer = await self.line.ask(request)
+        answer = await self.client.ask(request)
         if answer.get("code") == "unavailable":
             raise Unavailable
         assert answer["type"] != "error", f"{request!s:.300} was answered {answer!s:.300}"
         return answer["results"] if answer["type"] == "batch" else [answer]
 
     async def close(self) -> None:
-        await self.line.close()
+        await self.client.close()
 
 
 class RestPen:
     name = "rest"
 
     def __init__(self, system: System, account: Account) -> None:
-        self.line = HttpLine(system, account.access)
+        self.client = ReconnectingRest(system, account.access)
 
     async def write(self, request: Json) -> list[Json]:
         mode, task_id = request["mode"], request.get("task_id", "")
         match mode:
             case "create":
-                answer = await self.line.ask("POST", "/", request["data"])
+                answer = await self.client.ask("POST", "/", request["data"])
             case "update":
-                answer = await self.line.ask("PATCH", f"/task/{task_id}/", request["data"])
+                answer = await self.client.ask("PATCH", f"/task/{task_id}/", request["data"])
             case "delete":
-                answer = await self.line.ask("DELETE", f"/task/{task_id}/")
+                answer = await self.client.ask("DELETE", f"/task/{task_id}/")
             case _:
-                answer = await self.line.ask("POST", "/batch/", {"ops": request["ops"]})
+                answer = await self.client.ask("POST", "/batch/", {"ops": request["ops"]})
         if answer.status == 503:
             assert int(answer.headers["retry-after"]) > 0
             raise Unavailable
@@ -85,7 +85,7 @@ class RestPen:
         return [{"mode": mode, "task_id": task_id or answer.body["uuid"], "task": answer.body}]
 
     async def close(self) -> None:
-        await self.line.close()
+        await self.client.close()
 
 
 class Writer:
@@ -160,7 +160,7 @@ class Writer:
         self._ledger.trying(self._user_id, keys)
         try:
             answers = await self._pen.write(request)
-        except Lost as lost:
+        except AnswerLost as lost:
             self._ledger.lost(keys)
             self.lost_by = lost.code
             self.stopping = self.stopping or not self.comes_back

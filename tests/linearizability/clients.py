@@ -6,12 +6,12 @@ from typing import Protocol
 
 from tests.linearizability.checker import State
 from tests.support.clients import Account
-from tests.support.lines import HttpLine, Json, Lost, WsLine
 from tests.support.processes import System
+from tests.support.reconnecting_clients import AnswerLost, Json, ReconnectingRest, ReconnectingSocket
 
 
 class Register(Protocol):
-    """Both raise Lost."""
+    """Both raise AnswerLost."""
 
     async def read(self) -> State: ...
 
@@ -29,7 +29,7 @@ def state_of(task: Json) -> State:
 
 class WsRegister:
     def __init__(self, system: System, account: Account, task_id: str) -> None:
-        self._line = WsLine(system, account.access, push=False)
+        self._line = ReconnectingSocket(system, account.access, push=False)
         self._task_id = task_id
 
     async def read(self) -> State:
@@ -42,7 +42,7 @@ class WsRegister:
         request = {"mode": "update", "task_id": self._task_id, "rev": expected, "data": data}
         answer = await self._line.ask(request)
         if answer.get("code") == "unavailable":
-            raise Lost  # the contract leaves open whether it was done
+            raise AnswerLost  # the contract leaves open whether it was done
         assert answer["type"] == "task.update" or answer["code"] == "conflict", answer
         return answer["type"] == "task.update", state_of(answer["task"])
 
@@ -55,7 +55,7 @@ class WsRegister:
 
 class RestRegister:
     def __init__(self, system: System, account: Account, task_id: str) -> None:
-        self._line = HttpLine(system, account.access)
+        self._line = ReconnectingRest(system, account.access)
         self._path = f"/task/{task_id}/"
 
     async def read(self) -> State:
@@ -67,7 +67,7 @@ class RestRegister:
     async def swap(self, expected: int, data: Json) -> tuple[bool, State]:
         answer = await self._line.ask("PATCH", self._path, data, If_Match=f'"{expected}"')
         if answer.status == 503:
-            raise Lost
+            raise AnswerLost
         assert answer.status in (200, 412), answer
         won = answer.status == 200
         return won, state_of(answer.body if won else answer.body["task"])

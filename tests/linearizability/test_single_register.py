@@ -19,8 +19,8 @@ import pytest
 from tests.linearizability.checker import NotLinearizable, Operation, State, check
 from tests.linearizability.clients import Register, RestRegister, WsRegister, state_of
 from tests.support.clients import new_account
-from tests.support.lines import Json, Lost
 from tests.support.processes import System, running
+from tests.support.reconnecting_clients import AnswerLost, Json
 from tests.support.restarts import kill_and_start, wait_listening
 from tests.support.waiting import until
 
@@ -60,7 +60,7 @@ class Client:
         called = time.monotonic_ns()
         try:
             saw = await self._register.read()
-        except Lost:
+        except AnswerLost:
             return  # says nothing
         self._write_down(Operation(called, time.monotonic_ns(), saw))
 
@@ -77,7 +77,7 @@ class Client:
         swap = swap._replace(called=time.monotonic_ns())
         try:
             won, saw = await self._register.swap(expected, data)
-        except Lost:
+        except AnswerLost:
             self._write_down(swap)
         else:
             self._write_down(swap._replace(returned=time.monotonic_ns(), saw=saw, won=won))

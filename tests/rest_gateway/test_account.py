@@ -10,8 +10,8 @@ import pytest
 import websockets
 
 from tests.support.clients import PASSWORD, Account, Answer, Rest, Socket, connected, new_account
-from tests.support.made_tokens import made
 from tests.support.processes import SECRET_KEY, System
+from tests.support.tokens import make_token
 from tests.support.workers import on_every_worker
 
 NEW_PASSWORD = "another good password"
@@ -84,7 +84,7 @@ def test_a_new_password_ends_all_tokens(system: System, account: Account) -> Non
 
 
 def test_a_simplejwt_token_ends_with_the_password_too(system: System, account: Account) -> None:
-    token = made(SECRET_KEY, str(account.id))
+    token = make_token(SECRET_KEY, str(account.id))
     assert Rest(system, token)("GET", "/").status == 200
     account.rest("PATCH", "/me/", {"current_password": PASSWORD, "password": NEW_PASSWORD})
     assert Rest(system, token)("GET", "/").body == ACCESS_REVOKED
@@ -149,11 +149,13 @@ def _end(account: Account, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["logout", "password", "delete"])
-async def test_sockets_on_every_worker_are_closed_within_a_second(wide_system: System, how: str) -> None:
-    account, stranger = new_account(wide_system), new_account(wide_system)
+async def test_sockets_on_every_worker_are_closed_within_a_second(
+    two_worker_system: System, how: str
+) -> None:
+    account, stranger = new_account(two_worker_system), new_account(two_worker_system)
     async with (
-        on_every_worker(wide_system, account.access) as sockets,
-        connected(wide_system, stranger.access) as theirs,
+        on_every_worker(two_worker_system, account.access) as sockets,
+        connected(two_worker_system, stranger.access) as theirs,
     ):
         _end(account, how)
         started = time.monotonic()
@@ -162,12 +164,12 @@ async def test_sockets_on_every_worker_are_closed_within_a_second(wide_system: S
         assert (await theirs.ask({"mode": "ping"}))["type"] == "pong"
 
 
-async def test_a_logout_leaves_the_sockets_of_other_families(wide_system: System) -> None:
-    account = new_account(wide_system)
-    other = _another_session(wide_system, account)
+async def test_a_logout_leaves_the_sockets_of_other_families(two_worker_system: System) -> None:
+    account = new_account(two_worker_system)
+    other = _another_session(two_worker_system, account)
     async with (
-        on_every_worker(wide_system, account.access) as ended,
-        on_every_worker(wide_system, other.access) as kept,
+        on_every_worker(two_worker_system, account.access) as ended,
+        on_every_worker(two_worker_system, other.access) as kept,
     ):
         _end(account, "logout")
         assert [await socket.closed() for socket in ended] == [4403, 4403]

@@ -81,8 +81,8 @@ def test_the_operation_is_named_when_it_is_the_only_one(account: Account, bad: F
     assert (answer.status, answer.body.get("op")) == (status, 0)
 
 
-def test_a_batch_over_the_limit_is_forbidden(small_system: System) -> None:
-    account = new_account(small_system)
+def test_a_batch_over_the_limit_is_forbidden(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
     answer = account.rest("POST", "/batch/", {"ops": [GOOD] * 4})
     assert (answer.status, answer.body["code"], answer.body["op"]) == (403, "limit_reached", 3)
     assert account.rest("GET", "/").body == []

@@ -129,8 +129,10 @@ def test_a_long_poll_ends_when_its_token_is_revoked(system: System, how: str) ->
     assert "WWW-Authenticate" in answer.headers
 
 
-def test_a_long_poll_whose_token_expires_is_answered_at_once_with_what_there_is(brief_system: System) -> None:
-    account = new_account(brief_system)
+def test_a_long_poll_whose_token_expires_is_answered_at_once_with_what_there_is(
+    short_timeouts_system: System,
+) -> None:
+    account = new_account(short_timeouts_system)
     started = time.monotonic()
     answer = account.rest("GET", f"/changes/?epoch={_epoch(account)}&since=0&wait=20")
     assert time.monotonic() - started < 5

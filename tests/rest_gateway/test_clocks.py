@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.clients import Account, Answer, Rest, connected, new_account
 from tests.support.processes import System, running
-from tests.support.set_clock import SettableClock
+from tests.support.settable_clock import SettableClock
 from tests.support.waiting import wait_until
 
 YEAR = 365 * 86_400

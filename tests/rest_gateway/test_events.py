@@ -58,15 +58,15 @@ def test_it_begins_with_the_place_after_which_it_goes_on(system: System, account
         assert stream.next().id == f"{epoch}:3"
 
 
-def test_a_stream_on_which_nothing_happened_can_be_resumed(brief_system: System) -> None:
-    account = new_account(brief_system)
-    with event_stream(brief_system, account) as stream:
+def test_a_stream_on_which_nothing_happened_can_be_resumed(short_timeouts_system: System) -> None:
+    account = new_account(short_timeouts_system)
+    with event_stream(short_timeouts_system, account) as stream:
         stream.ended()  # with its token
     body = {"username": account.username, "password": PASSWORD}
-    access = Rest(brief_system)("POST", "/login/", body).body["access"]
-    account = account._replace(access=access, rest=Rest(brief_system, access))
+    access = Rest(short_timeouts_system)("POST", "/login/", body).body["access"]
+    account = account._replace(access=access, rest=Rest(short_timeouts_system, access))
     account.rest("POST", "/", {"task": "Meanwhile"})
-    with event_stream(brief_system, account, Last_Event_ID=stream.ready.id) as resumed:
+    with event_stream(short_timeouts_system, account, Last_Event_ID=stream.ready.id) as resumed:
         assert resumed.next().data["task"]["task"] == "Meanwhile"
 
 
@@ -168,10 +168,10 @@ def _revoke(account: Account, how: str) -> None:
     assert answer.status in (200, 204)
 
 
-def test_it_ends_when_the_token_expires(brief_system: System) -> None:
-    account = new_account(brief_system)
+def test_it_ends_when_the_token_expires(short_timeouts_system: System) -> None:
+    account = new_account(short_timeouts_system)
     started = time.monotonic()
-    with event_stream(brief_system, account) as stream:
+    with event_stream(short_timeouts_system, account) as stream:
         stream.ended()
     assert time.monotonic() - started < 3
 

@@ -10,8 +10,8 @@ import jwt
 import pytest
 
 from tests.support.clients import Account, Rest, connected, new_account
-from tests.support.made_tokens import made
 from tests.support.processes import SECRET_KEY, System, running
+from tests.support.tokens import make_token
 from tests.support.waiting import wait_for_second
 
 BLACKLISTED = {"detail": "Token is blacklisted", "code": "token_not_valid"}
@@ -27,7 +27,7 @@ def rotating_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System
 
 
 def _of_simplejwt(account: Account, kind: str, *without: str) -> str:
-    return made(SECRET_KEY, f"{account.id}", kind, without=without)
+    return make_token(SECRET_KEY, f"{account.id}", kind, without=without)
 
 
 def _post(system: System, path: str, token: str, name: str = "refresh") -> tuple[int, object]:

@@ -225,7 +225,7 @@ def test_a_peer_on_a_unix_socket_can_be_trusted(tmp_path: Path, trusted: str, st
         assert [_login_on(path, f"198.51.100.{number}") for number in range(6)] == statuses
         assert system.gateway.stop() == 0
     finally:
-        system.gateway.end()
+        system.gateway.kill_if_running()
 
 
 def _login_on(path: Path, address: str) -> int:

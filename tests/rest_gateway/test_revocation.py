@@ -135,8 +135,8 @@ async def test_a_log_in_after_a_revocation_is_good_at_once(gateways: tuple[Syste
     assert again("GET", "/").status == 200
 
 
-def test_a_token_ends_at_its_expiry(brief_system: System) -> None:
-    account = _known(brief_system)
+def test_a_token_ends_at_its_expiry(short_timeouts_system: System) -> None:
+    account = _known(short_timeouts_system)
 
     def message() -> object:
         answer = account.rest("GET", "/")

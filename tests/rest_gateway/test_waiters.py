@@ -15,11 +15,11 @@ def _poll(account: Account, wait: int) -> Answer:
     return account.rest("GET", f"/changes/?epoch={epoch}&since=0&wait={wait}")
 
 
-def test_one_above_the_limit_is_throttled_and_others_are_not(small_system: System) -> None:
-    account = new_account(small_system)
+def test_one_above_the_limit_is_throttled_and_others_are_not(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
     with ExitStack() as streams:
         for _ in range(2):
-            streams.enter_context(event_stream(small_system, account))
+            streams.enter_context(event_stream(low_limits_system, account))
         for answer in (_poll(account, 1), account.rest("GET", "/events/")):
             wait = answer.headers["Retry-After"]
             assert (answer.status, answer.body) == (
@@ -28,6 +28,6 @@ def test_one_above_the_limit_is_throttled_and_others_are_not(small_system: Syste
             )
             assert int(wait) > 0
         assert _poll(account, 0).status == 200, "an answer at once is no wait"
-        with event_stream(small_system, new_account(small_system)):
+        with event_stream(low_limits_system, new_account(low_limits_system)):
             pass
     wait_until(lambda: _poll(account, 1).status == 200, 20, "the streams that ended count no more")

@@ -170,13 +170,13 @@ def _disable_users(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/changes/?epoch=EPOCH&since=0&wait=30", "/events/"])
-def test_whoever_leaves_makes_room_for_the_users_next_at_once(small_system: System, path: str) -> None:
+def test_whoever_leaves_makes_room_for_the_users_next_at_once(low_limits_system: System, path: str) -> None:
     """The real process, on the loop that it chooses, lets two of a user wait."""
-    account = new_account(small_system)
+    account = new_account(low_limits_system)
     path = path.replace("EPOCH", account.rest("GET", "/").headers["X-Taskbeam-Epoch"])
 
     def ask(path: str) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("127.0.0.1", small_system.gateway.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", low_limits_system.gateway.port, timeout=10)
         connection.request("GET", path, headers={"Authorization": f"Bearer {account.access}"})
         return connection
 

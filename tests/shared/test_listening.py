@@ -38,7 +38,7 @@ def _ended(*systems: System) -> Iterator[None]:
     finally:
         for system in systems:
             for process in system.processes:
-                process.end()
+                process.kill_if_running()
 
 
 def _run(module: str, folder: Path, name: str, value: str) -> tuple[int, list[str]]:

@@ -1,1 +1,1 @@
-"""What the tests share: the real processes, and small clients for both transports."""
+"""What tests share: server processes, clients for both transports, waiting."""

@@ -29,14 +29,14 @@ class Answer(NamedTuple):
 
 
 class Rest:
-    """One bearer of the REST API; blocking, as it comes from the standard library."""
+    """A blocking REST client; with a token it sends it as a bearer token."""
 
     def __init__(self, system: System, token: str | None = None) -> None:
         self._url = system.rest_url
         self.token = token
 
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """Underscores in header names become dashes."""
+        """Send one request. Underscores in header names become dashes."""
         request = urllib.request.Request(self._url + path, method=method)
         if body is not None:
             request.data = json.dumps(body).encode()
@@ -64,7 +64,7 @@ class Account(NamedTuple):
 
 
 def new_account(system: System) -> Account:
-    """Register a user of a name that nobody has, and log in."""
+    """Register a user with a new name, and log in."""
     username = f"user-{secrets.token_hex(6)}"
     credentials = {"username": username, "password": PASSWORD}
     public = Rest(system)
@@ -77,7 +77,7 @@ def new_account(system: System) -> Account:
 
 
 class Socket:
-    """A WebSocket client that decodes what it hears."""
+    """A WebSocket client that decodes JSON frames."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -87,18 +87,18 @@ class Socket:
         await self.connection.send(message if isinstance(message, (str, bytes)) else json.dumps(message))
 
     async def receive(self, timeout: float = TIMEOUT) -> dict[str, Any]:
-        """The next frame; TimeoutError when none comes."""
+        """The next frame. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             frame: dict[str, Any] = json.loads(await self.connection.recv())
         return frame
 
     async def ask(self, message: object) -> dict[str, Any]:
-        """Send and take the next frame for the answer: only where nobody else writes."""
+        """Send, and take the next frame as the answer; only where no push can come between."""
         await self.send(message)
         return await self.receive()
 
     async def closed(self, timeout: float = TIMEOUT) -> int | None:
-        """Wait for the end, dropping what comes before; the close code."""
+        """Skip frames until the connection ends; returns the close code."""
         async with asyncio.timeout(timeout):
             try:
                 while True:
@@ -110,7 +110,7 @@ class Socket:
 
 @asynccontextmanager
 async def connected(system: System, token: str | None = None, **auth: object) -> AsyncIterator[Socket]:
-    """A socket; authenticated when there is a token, with further keys of the auth message."""
+    """An open socket, authenticated where there is a token. ``auth``: further keys of the auth message."""
     async with websockets.connect(system.ws_url, max_size=None, close_timeout=2, proxy=None) as connection:
         socket = Socket(connection)
         if token is not None:

@@ -19,7 +19,7 @@ class Event(NamedTuple):
 
 
 class EventStream:
-    """One open response, whose first event was read; every wait is bounded by its socket's time-out."""
+    """An open response whose first event, ``ready``, was read. Every wait is bounded by the socket's time-out."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
         self.response = response
@@ -27,7 +27,7 @@ class EventStream:
         assert self.ready.name == "ready"
 
     def next(self) -> Event:
-        """The next event; comments are skipped. EOFError at the end of the stream."""
+        """The next event; skips comments. Raises EOFError at the end of the stream."""
         fields: dict[str, str] = {}
         while True:
             line = self.response.readline().decode()

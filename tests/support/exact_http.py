@@ -1,4 +1,4 @@
-"""HTTP as it stands: the bytes and headers of a case reach the server unchanged."""
+"""HTTP requests whose headers and body reach the server unchanged."""
 
 import http.client
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Reply:
     status: int
-    headers: Mapping[str, str]  # names in small letters
+    headers: Mapping[str, str]  # names in lower case
     body: bytes
 
 

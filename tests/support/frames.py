@@ -1,4 +1,4 @@
-"""What tests say about frames again and again."""
+"""Receiving frames, and what tests assert about them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def missing_id() -> str:
 
 
 async def receive_until(socket: Socket, wanted: Callable[[Frame], bool]) -> list[Frame]:
-    """The frames up to and including the first one that is wanted."""
+    """The frames up to and including the first that is wanted."""
     frames: list[Frame] = []
     while not frames or not wanted(frames[-1]):
         frames.append(await socket.receive())
@@ -39,14 +39,14 @@ async def receive_to_seq(socket: Socket, seq: int) -> list[Frame]:
     return await receive_until(socket, lambda frame: frame.get("seq") == seq)
 
 
-async def nothing_more(socket: Socket) -> None:
-    """A ping is the next thing answered: what the server had to send before has been read."""
+async def assert_nothing_more(socket: Socket) -> None:
+    """Assert that the next frame answers a ping: everything sent before it has been read."""
     answer = await socket.ask({"mode": "ping"})
     assert answer["type"] == "pong", answer
 
 
 async def answer_to(socket: Socket, message: Frame) -> Frame:
-    """The answer, found by its id; the pushes before it are dropped."""
+    """Send a request; returns the answer, without its id. Skips the pushes before it."""
     request_id = uuid.uuid4().hex
     await socket.send({**message, "id": request_id})
     frame = (await receive_until(socket, lambda frame: frame.get("id") == request_id))[-1]
@@ -55,7 +55,7 @@ async def answer_to(socket: Socket, message: Frame) -> Frame:
 
 
 async def create(socket: Socket, task: str = "A task", **data: object) -> Frame:
-    """A task, made over this socket; the answer."""
+    """Create a task over this socket; returns the answer."""
     answer = await answer_to(socket, {"mode": "create", "data": {"task": task, **data}})
     assert answer.get("mode") == "create", answer
     return answer

@@ -1,4 +1,4 @@
-"""Ports that nobody listens on."""
+"""Free ports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 
 
 def free_port() -> int:
-    """Below the range that the kernel takes ports from by itself, so that no client gets it in the meantime."""
+    """A port below the kernel's ephemeral range, so that no client gets it before the server does."""
     while True:
         port = random.randrange(20000, 32000)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):

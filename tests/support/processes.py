@@ -1,4 +1,4 @@
-"""The real processes on free ports, with a database of their own."""
+"""Real server processes on free ports, with a database of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.support.loops import chosen_loop
+from tests.support.event_loops import chosen_loop_environ, without_uvloop
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -27,8 +27,14 @@ _STOP_TIMEOUT: Final = 20.0
 
 @dataclass
 class Process:
-    """One of ours: ``module`` is ws_server or rest_gateway; its output goes to ``log``, ``files`` bounds its file
-    descriptors."""
+    """A server process.
+
+    Attributes:
+        module: ``ws_server`` or ``rest_gateway``.
+        log: where its standard output and standard error go.
+        log_start: the log's size when the process was last started.
+        files: its limit of file descriptors; ``None`` leaves it as it is.
+    """
 
     module: str
     port: int
@@ -61,14 +67,14 @@ class Process:
         assert self.popen is not None
         assert self.popen.poll() is None, f"{self.module} ended:\n{self.log.read_text()}"
         if b"listening on" not in self.log.read_bytes()[self.log_start :]:
-            return False  # another worker of the same port may answer already
+            return False  # another worker on the same port may answer already
         try:
             return self.readiness() == 200
         except OSError:
             return False
 
     def readiness(self) -> int:
-        """The status that the probe is answered with. Raises OSError when nobody answers."""
+        """The status of ``/readyz``. Raises OSError when nothing answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as response:
                 status: int = response.status
@@ -77,18 +83,18 @@ class Process:
             return error.code
 
     def kill(self) -> None:
-        """SIGKILL: as by the kernel, without a goodbye."""
+        """SIGKILL, and wait for its end."""
         assert self.popen is not None
         self.popen.kill()
         self.popen.wait()
 
-    def end(self) -> None:
-        """`kill`, should it still run."""
+    def kill_if_running(self) -> None:
+        """`kill`, unless it has ended."""
         if self.popen is not None and self.popen.poll() is None:
             self.kill()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ask it to stop; returns its exit status."""
+        """Send a signal and wait; returns the exit status."""
         assert self.popen is not None
         if self.popen.poll() is None:
             self.popen.send_signal(number)
@@ -97,7 +103,7 @@ class Process:
 
 @dataclass
 class System:
-    """One gateway and some WebSocket workers on one database; without ``uvloop`` on asyncio's own loop."""
+    """One gateway and some WebSocket workers on one database. ``uvloop=False``: on asyncio's own loop."""
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
@@ -106,7 +112,7 @@ class System:
 
     def __post_init__(self) -> None:
         if not self.uvloop:
-            self.environ = {**self.environ, "PYTHONPATH": str(_hide_uvloop(self.folder))}
+            self.environ = {**self.environ, **without_uvloop(self.folder)}
         ws_port, rest_port = free_port(), free_port()
         self.environ = {
             **os.environ,
@@ -116,7 +122,7 @@ class System:
             "TASKBEAM_WS_PORT": str(ws_port),
             "TASKBEAM_REST_PORT": str(rest_port),
             "TASKBEAM_LOGIN_ATTEMPTS_PER_MINUTE": "0",
-            **chosen_loop(self.folder),
+            **chosen_loop_environ(self.folder),
             **self.environ,
         }
         self.gateway = Process("rest_gateway", rest_port, self.environ, self.folder / "rest_gateway.log")
@@ -137,7 +143,7 @@ class System:
         return [self.gateway, *self.ws_workers]
 
     def start(self) -> None:
-        """All at once, as under supervisord, and wait until they are ready."""
+        """Start all at once, as supervisord does, and wait until they are ready."""
         for process in self.processes:
             process.start(ready=False)
         for process in self.processes:
@@ -145,14 +151,6 @@ class System:
 
     def logs(self) -> str:
         return "".join(f"--- {process.log.name}\n{process.log.read_text()}" for process in self.processes)
-
-
-def _hide_uvloop(folder: Path) -> Path:
-    """A folder for PYTHONPATH with which the processes find none: it is used wherever it is installed."""
-    path = folder / "without_uvloop"
-    path.mkdir(exist_ok=True)
-    (path / "uvloop.py").write_text("raise ImportError('hidden by a test')\n")
-    return path
 
 
 @contextmanager
@@ -164,9 +162,11 @@ def running(
     beside: Mapping[str, str] | None = None,
     **environ: str,
 ) -> Iterator[System]:
-    """A system that runs; at the end every process must still be there and stop with status 0.
+    """A running system. At the end every process must still run, and stop with status 0.
 
-    Keyword arguments are settings without their prefix: ``MESSAGES_PER_SECOND="0"``; ``beside`` has other variables.
+    Args:
+        beside: environment variables that are not settings.
+        environ: settings without their prefix: ``MESSAGES_PER_SECOND="0"``.
     """
     settings = {f"TASKBEAM_{name}": value for name, value in environ.items()}
     system = System(folder, {**settings, **(beside or {})}, workers, uvloop)
@@ -177,4 +177,4 @@ def running(
         assert statuses == [0] * len(statuses), f"{statuses}\n{system.logs()}"
     finally:
         for process in system.processes:
-            process.end()
+            process.kill_if_running()

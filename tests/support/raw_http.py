@@ -1,4 +1,4 @@
-"""Bytes to a port as they stand, and what comes back, read by a strict parser (h11)."""
+"""Sends raw bytes to a port, and parses the response strictly (h11)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import h11
 @dataclass(frozen=True)
 class RawAnswer:
     status: int
-    headers: dict[str, str]  # names in small letters
+    headers: dict[str, str]  # names in lower case
     body: bytes
-    rest: bytes  # what came behind it
+    rest: bytes  # bytes after the response
 
     @property
     def json(self) -> Any:
@@ -24,19 +24,21 @@ class RawAnswer:
 
 
 def exchange(port: int, *pieces: bytes, end: bool = False, timeout: float = 10.0) -> bytes:
-    """Send the pieces one after the other, then read until the server closes.
+    """Send the pieces in turn, then read until the server closes.
 
     Args:
-        end: close our side of the connection behind the last piece.
+        end: shut down our side of the connection after the last piece.
 
     Raises:
         TimeoutError: the server does not close.
-        ConnectionResetError: it cuts the connection.
+        ConnectionResetError: the server resets the connection.
     """
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
-            with contextlib.suppress(BrokenPipeError):  # it has closed: its answer is still to be read
+            with contextlib.suppress(
+                BrokenPipeError
+            ):  # the server has closed; its response can still be read
                 connection.sendall(piece)
         if end:
             connection.shutdown(socket.SHUT_WR)
@@ -47,7 +49,7 @@ def exchange(port: int, *pieces: bytes, end: bool = False, timeout: float = 10.0
 
 
 def parsed(received: bytes, method: str = "GET") -> RawAnswer:
-    """The first answer in what was received. Raises h11.RemoteProtocolError where it is malformed or cut short."""
+    """The first response in ``received``. Raises h11.RemoteProtocolError where it is malformed or truncated."""
     parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=2**20)
     parser.send(h11.Request(method=method, target="/", headers=[("Host", "x"), ("Upgrade", "websocket")]))
     parser.send(h11.EndOfMessage())
@@ -65,5 +67,5 @@ def parsed(received: bytes, method: str = "GET") -> RawAnswer:
 
 
 def ask(port: int, *pieces: bytes, method: str = "GET", end: bool = False) -> RawAnswer:
-    """``exchange``, and the first answer of it."""
+    """The first response of an ``exchange``."""
     return parsed(exchange(port, *pieces, end=end), method)

@@ -1,6 +1,6 @@
 """Kill a process and start it again, as a supervisor does.
 
-The workers share a port, so one that answers there may be another one: who listens is asked of the kernel.
+The workers share a port, so an answer there may come from another worker. Only the kernel knows which process listens.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def kill_and_start(process: Process) -> None:
 
 
 def wait_listening(process: Process) -> None:
-    """From now on it takes connections, and a SIGTERM ends it in order."""
+    """Return when the process accepts connections; from then on SIGTERM stops it in order."""
     wait_until(lambda: _is_listening(process), _START_SECONDS, f"{process.module} listens")
 
 
@@ -33,6 +33,6 @@ def _is_listening(process: Process) -> bool:
 
 
 def is_connected_to(process: Process, port: int) -> bool:
-    """Whether it has accepted the connection that comes from this port."""
+    """Whether the process has accepted the connection from this client port."""
     sockets = psutil.Process(process.pid).net_connections("tcp")
     return any(each.raddr and each.raddr.port == port for each in sockets)

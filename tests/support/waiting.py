@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline: what has no event to wait for is looked at again and again."""
+"""Polling for a condition, with a deadline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def wait_until(condition: Condition, timeout: float, what: str) -> None:
 
 
 async def until(condition: Condition, timeout: float, what: str) -> None:
-    """As `wait_until`, while the event loop goes on."""
+    """Like `wait_until`, without blocking the event loop."""
     try:
         async with asyncio.timeout(timeout):
             while not condition():  # noqa: ASYNC110 - it has no event
@@ -31,7 +31,7 @@ async def until(condition: Condition, timeout: float, what: str) -> None:
 
 
 def wait_for_second(second: int) -> None:
-    """Return when Unix time has reached it: tokens and their grace count in whole seconds."""
+    """Return when Unix time has reached ``second``: tokens and their grace period count in whole seconds."""
     wait_until(lambda: time.time() >= second, max(second - time.time(), 0) + 1, f"the second {second}")
 
 

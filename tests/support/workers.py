@@ -1,4 +1,4 @@
-"""Sockets on every worker of a port that the kernel spreads connections over."""
+"""Sockets on every worker of one port, over which the kernel spreads the connections."""
 
 from __future__ import annotations
 

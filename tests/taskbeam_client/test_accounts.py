@@ -12,9 +12,9 @@ from taskbeam_client import AccountChanged, Backoff, Snapshot, TaskbeamClient
 from tests.support.clients import Account, new_account
 from tests.support.processes import System, running
 from tests.support.waiting import until
-from tests.taskbeam_client.cable import cable
-from tests.taskbeam_client.stand_ins import http
+from tests.taskbeam_client.fake_server import http
 from tests.taskbeam_client.support import equals_server, rest
+from tests.taskbeam_client.tcp_relay import tcp_relay
 
 
 class Switch:
@@ -57,7 +57,7 @@ async def test_the_copy_is_the_other_users_and_waiting_writes_fail(
     await make(other, "new 0", "new 1")
     provider = Switch(account)
     async with (
-        cable(system) as relay,
+        tcp_relay(system) as relay,
         TaskbeamClient(
             relay.url, provider, backoff=Backoff(0.05, 0.1), connect_options={"proxy": None}
         ) as client,
@@ -66,8 +66,8 @@ async def test_the_copy_is_the_other_users_and_waiting_writes_fail(
         await client.ready()
         assert client.user_id == account.id
         first = next(iter(client.tasks))
-        relay.foreign = http(502)
-        relay.cut()
+        relay.fixed_answer = http(502)
+        relay.disconnect_all()
         await until(lambda: not client.connected, 10, "the client knows")
         waiting: list[asyncio.Future[Any]] = [
             client.create("Of the old"),
@@ -76,7 +76,7 @@ async def test_the_copy_is_the_other_users_and_waiting_writes_fail(
         ]
         await revoke(account)
         provider.account = other
-        relay.foreign = None
+        relay.fixed_answer = None
         for future in waiting:
             with pytest.raises(AccountChanged):
                 await future
@@ -96,19 +96,19 @@ async def test_a_write_whose_answer_was_lost_is_not_sent_again_as_another(
 ) -> None:
     provider = Switch(account)
     async with (
-        cable(system) as relay,
+        tcp_relay(system) as relay,
         TaskbeamClient(
             relay.url, provider, backoff=Backoff(0.05, 0.1), connect_options={"proxy": None}
         ) as client,
     ):
         await client.ready()
-        relay.deaf = True
+        relay.drop_upstream = True
         future = client.create("Of the old")
-        await relay.swallowed.wait()
-        relay.mute = True  # that the session has ended is not heard either
+        await relay.dropped.wait()
+        relay.drop_downstream = True  # that the session has ended is not heard either
         await revoke(account)
         provider.account = other
-        relay.cut()
+        relay.disconnect_all()
         with pytest.raises(AccountChanged):
             await future
         await equals_server(client, other)

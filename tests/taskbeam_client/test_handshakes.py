@@ -8,9 +8,9 @@ from taskbeam_client import Backoff, ClientDefect, Session, TaskbeamClient
 from tests.support.clients import Account
 from tests.support.processes import System
 from tests.support.waiting import until
-from tests.taskbeam_client.cable import cable
-from tests.taskbeam_client.stand_ins import http, stand_in
+from tests.taskbeam_client.fake_server import fake_server, http
 from tests.taskbeam_client.support import equals_server
+from tests.taskbeam_client.tcp_relay import tcp_relay
 
 PAGE = b"<html>log in to the hotel</html>"
 PASSES = [408, 425, 429, 500, 502, 503, 504]
@@ -52,14 +52,14 @@ async def test_once_connected_it_goes_on_trying(
 ) -> None:
     session = Session(system.rest_url, account.refresh)
     async with (
-        cable(system) as relay,
+        tcp_relay(system) as relay,
         TaskbeamClient(
             relay.url + "?secret", session, backoff=Backoff(0.01, 0.02), connect_options={"proxy": None}
         ) as client,
     ):
         await client.ready()
-        relay.foreign = FOREIGN[what]
-        relay.cut()
+        relay.fixed_answer = FOREIGN[what]
+        relay.disconnect_all()
         waiting = client.create("Written offline")
         await until(lambda: relay.connections >= 10, 20, "it tries again and again")
         # Ten connections may be one try that is redirected again and again.
@@ -69,14 +69,14 @@ async def test_once_connected_it_goes_on_trying(
         assert len(warnings) == 1
         assert relay.url in warnings[0]
         assert "secret" not in caplog.text
-        relay.foreign = None
+        relay.fixed_answer = None
         await waiting
         await equals_server(client, account)
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404, 407, 426])
 async def test_at_first_the_address_may_be_wrong(status: int) -> None:
-    async with stand_in(http(status, PAGE)) as server:
+    async with fake_server(http(status, PAGE)) as server:
         client = client_of(f"ws://127.0.0.1:{server.port}/tasks/")
         with pytest.raises(ClientDefect, match=f"ws://127.0.0.1:{server.port}/tasks/.*{status}"):
             async with client:
@@ -86,14 +86,17 @@ async def test_at_first_the_address_may_be_wrong(status: int) -> None:
 
 @pytest.mark.parametrize("status", PASSES)
 async def test_some_answers_say_themselves_that_they_pass(status: int) -> None:
-    async with stand_in(http(status, PAGE)) as server, client_of(f"ws://127.0.0.1:{server.port}/") as client:
+    async with (
+        fake_server(http(status, PAGE)) as server,
+        client_of(f"ws://127.0.0.1:{server.port}/") as client,
+    ):
         await until(lambda: len(server.requests) >= 8, 20, "it tries again and again")
         assert client.waiting == 0
 
 
 async def test_patience_is_a_matter_of_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taskbeam_client.connector._PATIENCE_SECONDS", 60.0)
-    async with stand_in(http(404, PAGE)) as server, client_of(f"ws://127.0.0.1:{server.port}/") as client:
+    async with fake_server(http(404, PAGE)) as server, client_of(f"ws://127.0.0.1:{server.port}/") as client:
         await until(lambda: len(server.requests) >= 8, 20, "it tries again and again")
         assert client.waiting == 0
 

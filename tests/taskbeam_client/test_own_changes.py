@@ -11,8 +11,8 @@ from taskbeam_client import Change, Session, TaskbeamClient
 from tests.support.clients import Account
 from tests.support.processes import System
 from tests.support.waiting import until
-from tests.taskbeam_client.cable import cable
 from tests.taskbeam_client.support import Recorder, new_client, rest
+from tests.taskbeam_client.tcp_relay import tcp_relay
 
 
 def owners(recorder: Recorder) -> list[tuple[int, bool]]:
@@ -44,14 +44,14 @@ async def test_answers_are_own_and_pushes_are_not(system: System, account: Accou
 async def test_a_change_whose_answer_was_lost_is_own(system: System, account: Account, mode: str) -> None:
     session = Session(system.rest_url, account.refresh)
     async with (
-        cable(system) as relay,
+        tcp_relay(system) as relay,
         TaskbeamClient(relay.url, session, connect_options={"proxy": None}) as client,
     ):
         made = await client.create("A task")
         recorder = Recorder(client.changes())
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(recorder.run())
-            relay.mute = True
+            relay.drop_downstream = True
             future: asyncio.Future[Any]
             if mode == "create":
                 future = client.create("Another")
@@ -59,9 +59,9 @@ async def test_a_change_whose_answer_was_lost_is_own(system: System, account: Ac
                 future = client.update(made.uuid, completed=True)
             else:
                 future = client.delete(made.uuid)
-            await relay.swallowed.wait()
+            await relay.dropped.wait()
             await rest(account, "POST", "/", {"task": "Theirs"})
-            relay.cut()
+            relay.disconnect_all()
             await future
             await until(lambda: recorder.last == 3, 10, "all is seen")
             reading.cancel()

@@ -12,8 +12,8 @@ from taskbeam_client import Backoff, Session, TaskbeamClient
 from taskbeam_client.pace import Pace
 from tests.support.clients import Account, new_account
 from tests.support.processes import System, running
-from tests.taskbeam_client.cable import cable
 from tests.taskbeam_client.support import equals_server
+from tests.taskbeam_client.tcp_relay import tcp_relay
 
 
 class Bucket:
@@ -82,11 +82,11 @@ async def test_a_plain_loop_of_writes_is_hardly_refused(limited: System) -> None
     account: Account = await asyncio.to_thread(new_account, limited)
     session = Session(limited.rest_url, account.refresh)
     async with (
-        cable(limited) as relay,
+        tcp_relay(limited) as relay,
         TaskbeamClient(relay.url, session, backoff=Backoff(0.05), connect_options={"proxy": None}) as client,
     ):
         for number in range(200):
             await client.create(f"Task {number}")
-        assert 1 <= relay.refusals <= 10  # without a pace, a hundred
+        assert 1 <= relay.rate_limited <= 10  # without a pace, a hundred
         assert client.statistics.connections == 1
         await equals_server(client, account)

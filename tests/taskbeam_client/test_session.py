@@ -17,7 +17,7 @@ from taskbeam_client import Backoff, LoggedOut, Session, TaskbeamClient, Taskbea
 from taskbeam_client.rest import post
 from tests.support.ports import free_port
 from tests.support.waiting import until
-from tests.taskbeam_client.stand_ins import http, stand_in, tokens
+from tests.taskbeam_client.fake_server import fake_server, http, tokens
 
 PORTAL = b"<html>log in to the hotel</html>"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -52,7 +52,7 @@ FOREIGN = {
 
 @pytest.mark.parametrize("what", FOREIGN)
 async def test_what_is_no_gateways_answer_means_try_later(what: str) -> None:
-    async with stand_in(FOREIGN[what]) as gateway:
+    async with fake_server(FOREIGN[what]) as gateway:
         url = f"http://127.0.0.1:{gateway.port}"
         session = Session(url, "refresh")
         with pytest.raises(Unreachable, match=url) as unreachable:
@@ -72,7 +72,7 @@ async def test_nobody_there_means_try_later() -> None:
 
 @pytest.mark.parametrize("answer", [http(200, PORTAL), http(404, PORTAL), b"", http(503, {"detail": "x"})])
 async def test_a_client_outlives_them_and_warns_once(answer: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    async with stand_in(answer) as gateway:
+    async with fake_server(answer) as gateway:
         url = f"http://127.0.0.1:{gateway.port}"
         client = TaskbeamClient(
             f"ws://127.0.0.1:{free_port()}/", Session(url, "refresh"), backoff=Backoff(0.01, 0.02)
@@ -95,7 +95,7 @@ async def test_a_client_outlives_them_and_warns_once(answer: bytes, caplog: pyte
     ],
 )
 async def test_what_a_gateway_says_is_final(answer: bytes, error: type[Exception]) -> None:
-    async with stand_in(answer) as gateway:
+    async with fake_server(answer) as gateway:
         with pytest.raises(error) as raised:
             await Session(f"http://127.0.0.1:{gateway.port}", "refresh")()
         assert not isinstance(raised.value, OSError)
@@ -105,7 +105,7 @@ async def test_what_a_gateway_says_is_final(answer: bytes, error: type[Exception
     "location", ["https://tasks.example.org/api/token-refresh/", "https://tasks.example.org/api"]
 )
 async def test_a_redirect_names_the_address_to_give(location: str) -> None:
-    async with stand_in(http(308, Location=location)) as gateway:
+    async with fake_server(http(308, Location=location)) as gateway:
         with pytest.raises(Unreachable, match=r"give its address, https://tasks.example.org/api$"):
             await Session(f"http://127.0.0.1:{gateway.port}/", "refresh")()
 
@@ -125,7 +125,7 @@ async def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
 
 async def test_a_lost_refresh_is_tried_again_at_once_though_nobody_asks() -> None:
     """With rotation, its successor can be had for a short time only."""
-    async with stand_in(b"", http(502, PORTAL), tokens(2), tokens(3)) as gateway:
+    async with fake_server(b"", http(502, PORTAL), tokens(2), tokens(3)) as gateway:
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh 1")
         with pytest.raises(Unreachable):
             await session()
@@ -137,7 +137,7 @@ async def test_a_lost_refresh_is_tried_again_at_once_though_nobody_asks() -> Non
 
 async def test_a_lost_refresh_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taskbeam_client.session._RESCUE_SECONDS", 0.1)
-    async with stand_in(b"") as gateway:
+    async with fake_server(b"") as gateway:
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh")
         with pytest.raises(Unreachable):
             await session()
@@ -146,7 +146,7 @@ async def test_a_lost_refresh_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPa
 
 
 async def test_a_lost_refresh_that_is_refused_is_told_to_who_asks_next() -> None:
-    async with stand_in(b"", http(401, {"detail": "Token is blacklisted"})) as gateway:
+    async with fake_server(b"", http(401, {"detail": "Token is blacklisted"})) as gateway:
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh")
         with pytest.raises(Unreachable):
             await session()
@@ -156,7 +156,7 @@ async def test_a_lost_refresh_that_is_refused_is_told_to_who_asks_next() -> None
 
 
 async def test_a_refresh_whose_caller_has_gone_is_finished_and_kept() -> None:
-    async with stand_in(tokens(1), tokens(2)) as gateway:
+    async with fake_server(tokens(1), tokens(2)) as gateway:
         gateway.pause.clear()
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh 0")
         with pytest.raises(TimeoutError):
@@ -172,7 +172,7 @@ async def test_a_refresh_whose_caller_has_gone_is_finished_and_kept() -> None:
 async def test_a_refresh_that_fails_when_its_caller_has_gone_is_no_complaint() -> None:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    async with stand_in(http(401, {"detail": "Token is blacklisted"})) as gateway:
+    async with fake_server(http(401, {"detail": "Token is blacklisted"})) as gateway:
         gateway.pause.clear()
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh")
         with pytest.raises(TimeoutError):
@@ -187,7 +187,7 @@ async def test_a_refresh_that_fails_when_its_caller_has_gone_is_no_complaint() -
 
 
 async def test_calls_at_once_share_one_request() -> None:
-    async with stand_in(tokens(1), tokens(2)) as gateway:
+    async with fake_server(tokens(1), tokens(2)) as gateway:
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh 0")
         assert list(await asyncio.gather(session(), session(), session())) == [
             "access 1",
@@ -198,7 +198,7 @@ async def test_calls_at_once_share_one_request() -> None:
 
 
 async def test_logging_out_ends_the_session_that_a_refresh_is_about_to_bring() -> None:
-    async with stand_in(tokens(1), http(200, {})) as gateway:
+    async with fake_server(tokens(1), http(200, {})) as gateway:
         gateway.pause.clear()
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh 0")
         refreshing = asyncio.create_task(session())
@@ -230,7 +230,7 @@ async def test_a_trickling_answer_has_one_deadline_and_leaves_no_thread(head: by
             await writer.drain()
             await asyncio.sleep(0.02)
 
-    async with stand_in(trickle) as gateway:
+    async with fake_server(trickle) as gateway:
         begin = time.monotonic()
         with pytest.raises(Unreachable, match="no whole answer within"):
             await post(f"http://127.0.0.1:{gateway.port}/token-refresh/", {}, ssl=None, timeout=0.3)
@@ -259,7 +259,7 @@ async def test_a_session_over_tls(certificate: tuple[Path, Path]) -> None:
     serving.load_cert_chain(*certificate)
     trusting = ssl.create_default_context(cafile=str(certificate[0]))
     login = http(200, {"access": "access 0", "refresh": "refresh 0"})
-    async with stand_in(login, tokens(1), tls=serving) as gateway:
+    async with fake_server(login, tokens(1), tls=serving) as gateway:
         url = f"https://127.0.0.1:{gateway.port}"
         with pytest.raises(Unreachable, match="certificate verify failed"):
             await Session.login(url, "ann", "a password")

@@ -13,9 +13,9 @@ from taskbeam_client import Backoff, Session, Snapshot, TaskbeamClient
 from tests.support.clients import Account
 from tests.support.processes import System
 from tests.support.waiting import until
-from tests.taskbeam_client.cable import Cable, cable
-from tests.taskbeam_client.stand_ins import http
+from tests.taskbeam_client.fake_server import http
 from tests.taskbeam_client.support import as_json, equals_server, rest, server_tasks
+from tests.taskbeam_client.tcp_relay import TcpRelay, tcp_relay
 
 TASKS = 400
 TIMEOUT = 0.5
@@ -33,12 +33,12 @@ async def long_list(account: Account) -> list[str]:
 
 
 @pytest.fixture
-async def relay(system: System) -> AsyncIterator[Cable]:
-    async with cable(system) as relay:
+async def relay(system: System) -> AsyncIterator[TcpRelay]:
+    async with tcp_relay(system) as relay:
         yield relay
 
 
-def client_over(relay: Cable, system: System, account: Account) -> TaskbeamClient:
+def client_over(relay: TcpRelay, system: System, account: Account) -> TaskbeamClient:
     return TaskbeamClient(
         relay.url,
         Session(system.rest_url, account.refresh),
@@ -49,7 +49,7 @@ def client_over(relay: Cable, system: System, account: Account) -> TaskbeamClien
 
 
 async def test_bytes_that_come_are_a_sign_of_life(
-    relay: Cable, system: System, account: Account, long_list: list[str]
+    relay: TcpRelay, system: System, account: Account, long_list: list[str]
 ) -> None:
     relay.bytes_per_second = 200_000
     begin = time.monotonic()
@@ -70,7 +70,7 @@ async def write_at_random(account: Account, uuids: list[str], stop: asyncio.Even
 
 
 async def test_others_write_meanwhile(
-    relay: Cable, system: System, account: Account, long_list: list[str]
+    relay: TcpRelay, system: System, account: Account, long_list: list[str]
 ) -> None:
     relay.bytes_per_second = 400_000
     stop = asyncio.Event()
@@ -90,31 +90,31 @@ async def test_others_write_meanwhile(
 
 
 async def test_a_cut_costs_a_page_and_not_the_list(
-    relay: Cable, system: System, account: Account, long_list: list[str]
+    relay: TcpRelay, system: System, account: Account, long_list: list[str]
 ) -> None:
     """At each cut a task is deleted and one made, so that the changes that were missed must be brought too."""
     relay.bytes_per_second = 400_000
     async with client_over(relay, system, account) as client:
         for number in range(4):
-            await until(lambda: client.connected or relay.carried > 200_000, 20, "a part has come")
-            relay.carried = 0
-            relay.foreign = http(502)
-            relay.cut()
+            await until(lambda: client.connected or relay.bytes_downstream > 200_000, 20, "a part has come")
+            relay.bytes_downstream = 0
+            relay.fixed_answer = http(502)
+            relay.disconnect_all()
             await rest(account, "DELETE", f"/task/{long_list[number]}/")
             await rest(account, "POST", "/", {"task": "Made meanwhile"})
-            relay.foreign = None
+            relay.fixed_answer = None
         await client.ready()
         assert client.statistics.snapshots == 1
         assert client.statistics.syncs > 0
         await equals_server(client, account)
 
 
-async def test_pings_are_no_answer(relay: Cable, system: System, account: Account) -> None:
+async def test_pings_are_no_answer(relay: TcpRelay, system: System, account: Account) -> None:
     """A server that is alive, and never answers."""
     async with client_over(relay, system, account) as client:
         await client.ready()
-        relay.instead = b"\x89\x04ping"
+        relay.replacement = b"\x89\x04ping"
         future = client.create("A task")
         await until(lambda: not client.connected, 10, "the connection is given up")
-        relay.cut()
+        relay.disconnect_all()
         assert (await future).rev == 1

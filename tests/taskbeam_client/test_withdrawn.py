@@ -12,22 +12,22 @@ from taskbeam_client import Backoff, Conflict, EarlierWriteFailed, QueueFull, Se
 from tests.support.clients import Account
 from tests.support.processes import System
 from tests.support.waiting import until
-from tests.taskbeam_client.cable import Cable, cable
-from tests.taskbeam_client.stand_ins import http
+from tests.taskbeam_client.fake_server import http
 from tests.taskbeam_client.support import equals_server, rest
+from tests.taskbeam_client.tcp_relay import TcpRelay, tcp_relay
 
 
 class Offline:
     """A client that has a task, and no connection until ``resume``."""
 
-    def __init__(self, client: TaskbeamClient, relay: Cable, account: Account, milk: Task) -> None:
+    def __init__(self, client: TaskbeamClient, relay: TcpRelay, account: Account, milk: Task) -> None:
         self.client = client
         self.account = account
         self.milk = milk
         self._relay = relay
 
     def resume(self) -> None:
-        self._relay.foreign = None
+        self._relay.fixed_answer = None
 
     async def settled(self) -> None:
         await equals_server(self.client, self.account)
@@ -39,7 +39,7 @@ class Offline:
 async def offline(system: System, account: Account) -> AsyncIterator[Offline]:
     session = Session(system.rest_url, account.refresh)
     async with (
-        cable(system) as relay,
+        tcp_relay(system) as relay,
         TaskbeamClient(
             relay.url,
             session,
@@ -49,8 +49,8 @@ async def offline(system: System, account: Account) -> AsyncIterator[Offline]:
         ) as client,
     ):
         milk = await client.create("Milk")
-        relay.foreign = http(502)
-        relay.cut()
+        relay.fixed_answer = http(502)
+        relay.disconnect_all()
         await until(lambda: not client.connected, 10, "the client knows")
         yield Offline(client, relay, account, milk)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.clients import Account, Socket, connected, new_account
-from tests.support.frames import TASK_KEYS, Frame, create, nothing_more
+from tests.support.frames import TASK_KEYS, Frame, assert_nothing_more, create
 from tests.support.processes import System
 
 
@@ -157,5 +157,5 @@ async def test_another_users_tasks_are_not_in_it(system: System, owner: Account,
         assert await _titles(socket) == []
         await create(socket, "Mine")
         assert await _titles(socket) == ["Mine"]
-        await nothing_more(socket)
+        await assert_nothing_more(socket)
     assert "Mine" not in [task["task"] for task in owner.rest("GET", "/").body]

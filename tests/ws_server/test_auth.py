@@ -11,9 +11,9 @@ import jwt
 import pytest
 
 from tests.support.clients import Account, connected, new_account
-from tests.support.frames import create, nothing_more
-from tests.support.made_tokens import FOREIGN_KEY, made
+from tests.support.frames import assert_nothing_more, create
 from tests.support.processes import SECRET_KEY, System
+from tests.support.tokens import FOREIGN_KEY, make_token
 
 REFUSED = {"type": "error", "message": "Token Invalid", "code": "token_not_valid"}
 MISSING = {"type": "error", "message": "JWT Token Not Found", "code": "token_missing"}
@@ -60,17 +60,17 @@ def _bad_tokens(account: Account) -> dict[str, str]:
         "garbage": "garbage",
         "three parts of garbage": "a.b.c",
         "refresh": account.refresh,
-        "expired": made(SECRET_KEY, str(account.id), seconds=-10),
-        "foreign key": made(FOREIGN_KEY, str(account.id)),
-        "unsigned": made(SECRET_KEY, str(account.id), algorithm="none"),
+        "expired": make_token(SECRET_KEY, str(account.id), seconds=-10),
+        "foreign key": make_token(FOREIGN_KEY, str(account.id)),
+        "unsigned": make_token(SECRET_KEY, str(account.id), algorithm="none"),
         "tampered": f"{head}.{claims}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}",
-        "no type": made(SECRET_KEY, str(account.id), without=("token_type",)),
-        "no jti": made(SECRET_KEY, str(account.id), without=("jti",)),
-        "no expiry": made(SECRET_KEY, str(account.id), without=("exp",)),
-        "no user": made(SECRET_KEY, str(account.id), without=("user_id",)),
-        "unknown user": made(SECRET_KEY, "999999999"),
-        "issued in the future": made(SECRET_KEY, str(account.id), iat=4_000_000_000),
-        "over 4 KiB": made(SECRET_KEY, str(account.id), padding="x" * 4096),
+        "no type": make_token(SECRET_KEY, str(account.id), without=("token_type",)),
+        "no jti": make_token(SECRET_KEY, str(account.id), without=("jti",)),
+        "no expiry": make_token(SECRET_KEY, str(account.id), without=("exp",)),
+        "no user": make_token(SECRET_KEY, str(account.id), without=("user_id",)),
+        "unknown user": make_token(SECRET_KEY, "999999999"),
+        "issued in the future": make_token(SECRET_KEY, str(account.id), iat=4_000_000_000),
+        "over 4 KiB": make_token(SECRET_KEY, str(account.id), padding="x" * 4096),
         "no ASCII": "é.è.ê",
     }
 
@@ -78,7 +78,7 @@ def _bad_tokens(account: Account) -> dict[str, str]:
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 async def test_the_algorithm_is_fixed_whatever_the_header_says(system: System, account: Account) -> None:
     async with connected(system) as socket:
-        token = made(SECRET_KEY, str(account.id), algorithm="HS512")
+        token = make_token(SECRET_KEY, str(account.id), algorithm="HS512")
         assert await socket.ask({"type": "auth", "token": token}) == REFUSED
         assert await socket.closed() == 4001
 
@@ -101,7 +101,7 @@ async def test_a_token_that_is_no_string_is_refused(system: System, token: objec
 
 
 async def test_a_simplejwt_token_of_the_same_key_is_accepted(system: System, account: Account) -> None:
-    async with connected(system, made(SECRET_KEY, str(account.id))) as socket:
+    async with connected(system, make_token(SECRET_KEY, str(account.id))) as socket:
         assert socket.auth["user_id"] == account.id
 
 
@@ -203,7 +203,7 @@ async def test_renewing_hears_of_each_change_once(system: System, account: Accou
             frames = [await socket.receive(), await socket.receive()]
             push = next(frame for frame in frames if frame["type"] == "task.update")
             assert push["seq"] == number
-        await nothing_more(socket)
+        await assert_nothing_more(socket)
 
 
 async def test_renewing_with_a_bad_token_ends_the_session(system: System, account: Account) -> None:
@@ -235,7 +235,7 @@ async def test_push_false_hears_answers_only(system: System, account: Account) -
         await create(other)
         assert (await create(quiet))["seq"] == 2
         await create(other)
-        await nothing_more(quiet)
+        await assert_nothing_more(quiet)
 
 
 async def test_renewing_can_turn_pushes_on_and_off(system: System, account: Account) -> None:
@@ -249,13 +249,13 @@ async def test_renewing_can_turn_pushes_on_and_off(system: System, account: Acco
         assert (await socket.receive())["seq"] == 2
         await socket.ask({"type": "auth", "token": account.access, "push": False})
         await create(other)
-        await nothing_more(socket)
+        await assert_nothing_more(socket)
 
 
 async def test_the_token_of_a_deleted_user_is_refused(system: System) -> None:
     gone = new_account(system)
     assert gone.rest("DELETE", "/me/", {"current_password": "correct horse battery staple"}).status == 204
-    for token in (gone.access, made(SECRET_KEY, str(gone.id))):
+    for token in (gone.access, make_token(SECRET_KEY, str(gone.id))):
         async with connected(system) as socket:
             assert await socket.ask({"type": "auth", "token": token}) == REFUSED
             assert await socket.closed() == 4001

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from tests.support.clients import Account, connected, new_account
-from tests.support.frames import Frame, create, missing_id, nothing_more
+from tests.support.frames import Frame, assert_nothing_more, create, missing_id
 from tests.support.processes import System
 
 
@@ -124,7 +124,7 @@ async def test_one_bad_operation_leaves_nothing_written(
         if key == "task":
             assert frame["task"] == task
         assert await socket.ask({"mode": "ping"}) == {"type": "pong", "seq": 1}
-        await nothing_more(other)
+        await assert_nothing_more(other)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ async def test_the_requester_hears_of_its_batch_once_and_others_of_each_change(
         task_id = (await create(socket))["task_id"]
         ops = [GOOD, {"mode": "delete", "task_id": task_id}, GOOD]
         results = (await socket.ask({"mode": "batch", "ops": ops}))["results"]
-        await nothing_more(socket)
+        await assert_nothing_more(socket)
         assert (await other.receive())["seq"] == 1
         assert [await other.receive() for _ in ops] == results
-        await nothing_more(other)
+        await assert_nothing_more(other)

@@ -1,4 +1,4 @@
-"""Whoever no longer stands is closed (4403) within a second, by whatever means that came about."""
+"""Whoever no longer stands is closed (4403) within a second, by whatever revocation that came about."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import time
 import pytest
 
 from tests.support.clients import Account, connected, new_account
+from tests.support.database_edits import NOTICE_SECONDS, REVOCATIONS, SLACK_SECONDS, edit_database
 from tests.support.frames import create
-from tests.support.meddling import MEANS, SLACK, WITHIN, by_another_program
 from tests.support.processes import System
 
 
-@pytest.mark.parametrize("means", MEANS)
+@pytest.mark.parametrize("revocation", REVOCATIONS)
 async def test_what_another_program_does_to_an_account_ends_its_sockets(
-    system: System, account: Account, means: str
+    system: System, account: Account, revocation: str
 ) -> None:
     other = new_account(system)
     async with (
@@ -23,10 +23,10 @@ async def test_what_another_program_does_to_an_account_ends_its_sockets(
         connected(system, other.access) as untouched,
     ):
         await create(first)
-        by_another_program(system, account, MEANS[means])
+        edit_database(system, account, REVOCATIONS[revocation])
         started = time.monotonic()
         assert await first.closed() == await second.closed() == 4403
-        assert time.monotonic() - started < WITHIN + SLACK
+        assert time.monotonic() - started < NOTICE_SECONDS + SLACK_SECONDS
         assert (await untouched.ask({"mode": "ping"}))["type"] == "pong"
 
 
@@ -34,22 +34,22 @@ async def test_a_revocation_that_is_written_by_hand_ends_the_sockets(
     system: System, account: Account
 ) -> None:
     async with connected(system, account.access) as socket:
-        by_another_program(
+        edit_database(
             system,
             account,
             "INSERT INTO revocations (user_id, sid, time) SELECT user_id, sid, 0 FROM sessions WHERE user_id = :id",
-            MEANS["family revoked"],
+            REVOCATIONS["family revoked"],
         )
         assert await socket.closed() == 4403
 
 
 async def test_a_user_who_is_enabled_again_may_come_back(system: System, account: Account) -> None:
     async with connected(system, account.access) as socket:
-        by_another_program(system, account, MEANS["disabled"])
+        edit_database(system, account, REVOCATIONS["disabled"])
         assert await socket.closed() == 4403
         async with connected(system) as refused:
             assert (await refused.ask({"type": "auth", "token": account.access}))["code"] == "token_not_valid"
-    by_another_program(system, account, "UPDATE users SET is_active = 1 WHERE id = :id")
+    edit_database(system, account, "UPDATE users SET is_active = 1 WHERE id = :id")
     async with connected(system, account.access) as socket:
         await create(socket)
 
@@ -59,5 +59,5 @@ async def test_one_disabled_during_its_authentication_is_closed_too(system: Syst
         account = new_account(system)
         async with connected(system) as socket:
             await socket.send({"type": "auth", "token": account.access})
-            by_another_program(system, account, MEANS["disabled"])
+            edit_database(system, account, REVOCATIONS["disabled"])
             assert await socket.closed() in (4001, 4403)

@@ -9,7 +9,7 @@ import pytest
 from tests.support.clients import Account, connected
 from tests.support.frames import create
 from tests.support.processes import System
-from tests.support.raw import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, raw_socket
+from tests.support.raw_websocket import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, raw_socket
 
 BEFORE_AUTH = 8192
 AFTER_AUTH = 262144

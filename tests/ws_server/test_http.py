@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.clients import Account
 from tests.support.processes import System
-from tests.support.raw import RawSocket, raw_socket
+from tests.support.raw_websocket import RawSocket, raw_socket
 
 
 def _get(system: System, path: str) -> tuple[int, bytes, list[str]]:
@@ -111,8 +111,10 @@ def test_a_client_without_an_origin_is_allowed(system: System) -> None:
         ("http://127.0.0.1:8080", 403),
     ],
 )
-def test_allowed_origins_are_what_the_setting_says(small_system: System, origin: str, status: int) -> None:
-    assert _status(small_system, Origin=origin) == status
+def test_allowed_origins_are_what_the_setting_says(
+    low_limits_system: System, origin: str, status: int
+) -> None:
+    assert _status(low_limits_system, Origin=origin) == status
 
 
 def test_a_refused_origin_is_told_with_the_setting(system: System) -> None:

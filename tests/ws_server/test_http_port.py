@@ -127,13 +127,13 @@ def test_a_body_is_read_before_the_answer(system: System) -> None:
         assert parsed(received).status == 404
 
 
-def test_a_body_that_does_not_come_is_not_waited_for_long(brief_system: System) -> None:
-    answer = ask(brief_system.ws.port, _get("/", "Content-Length: 100", method="POST") + b"x")
+def test_a_body_that_does_not_come_is_not_waited_for_long(short_timeouts_system: System) -> None:
+    answer = ask(short_timeouts_system.ws.port, _get("/", "Content-Length: 100", method="POST") + b"x")
     assert answer.status == 404
 
 
-def test_a_head_that_does_not_come_is_not_answered(brief_system: System) -> None:
-    assert exchange(brief_system.ws.port, b"GET / HT") == b""
+def test_a_head_that_does_not_come_is_not_answered(short_timeouts_system: System) -> None:
+    assert exchange(short_timeouts_system.ws.port, b"GET / HT") == b""
 
 
 def test_a_body_in_many_chunks_does_not_hold_up_others(system: System) -> None:

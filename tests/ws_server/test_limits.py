@@ -13,14 +13,14 @@ import websockets
 from tests.support.clients import Account, Socket, connected, new_account
 from tests.support.frames import Frame, create
 from tests.support.processes import System
-from tests.support.raw import CONTINUATION, PING, PONG, TEXT, raw_socket
+from tests.support.raw_websocket import CONTINUATION, PING, PONG, TEXT, raw_socket
 
 BURST = 10  # twice MESSAGES_PER_SECOND
 
 
-async def test_too_many_messages_are_refused_with_the_time_to_wait(small_system: System) -> None:
-    account = new_account(small_system)
-    async with connected(small_system, account.access) as socket:
+async def test_too_many_messages_are_refused_with_the_time_to_wait(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
+    async with connected(low_limits_system, account.access) as socket:
         for number in range(3 * BURST):
             await socket.send({"mode": "ping", "id": number})
         frames = [await socket.receive() for _ in range(3 * BURST)]
@@ -37,9 +37,9 @@ async def test_too_many_messages_are_refused_with_the_time_to_wait(small_system:
         assert (await socket.ask({"mode": "ping"}))["type"] == "pong"
 
 
-async def test_a_refused_message_is_not_carried_out(small_system: System) -> None:
-    account = new_account(small_system)
-    async with connected(small_system, account.access) as socket:
+async def test_a_refused_message_is_not_carried_out(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
+    async with connected(low_limits_system, account.access) as socket:
         created = await create(socket)
         for _ in range(2 * BURST):
             message = {"mode": "update", "task_id": created["task_id"], "data": {"completed": True}}
@@ -50,18 +50,18 @@ async def test_a_refused_message_is_not_carried_out(small_system: System) -> Non
     assert account.rest("GET", "/").headers["X-Taskbeam-Seq"] == str(1 + len(changes))
 
 
-def test_who_goes_on_sending_is_closed(small_system: System) -> None:
-    account = new_account(small_system)
-    with raw_socket(small_system, account.access) as raw:
+def test_who_goes_on_sending_is_closed(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
+    with raw_socket(low_limits_system, account.access) as raw:
         for _ in range(1000 + 3 * BURST):
             raw.send_frame(TEXT, b'{"mode":"ping"}')
         assert raw.close_code() == 4029
 
 
-async def test_who_waits_as_told_is_not_closed(small_system: System) -> None:
+async def test_who_waits_as_told_is_not_closed(low_limits_system: System) -> None:
     """Eight loops on one connection, together refused more often than could be ignored at the same pace."""
-    account = new_account(small_system)
-    async with connected(small_system, account.access) as socket:
+    account = new_account(low_limits_system)
+    async with connected(low_limits_system, account.access) as socket:
         answers: dict[int, asyncio.Future[Frame]] = {}
 
         async def loop(number: int) -> int:
@@ -90,25 +90,27 @@ async def test_who_waits_as_told_is_not_closed(small_system: System) -> None:
 
 @pytest.mark.parametrize("opcode", [PING, PONG])
 @pytest.mark.parametrize("authenticated", [True, False], ids=["after auth", "before auth"])
-def test_control_frames_count_as_messages(small_system: System, opcode: int, authenticated: bool) -> None:
-    account = new_account(small_system)
-    with raw_socket(small_system, account.access if authenticated else None) as raw:
+def test_control_frames_count_as_messages(
+    low_limits_system: System, opcode: int, authenticated: bool
+) -> None:
+    account = new_account(low_limits_system)
+    with raw_socket(low_limits_system, account.access if authenticated else None) as raw:
         for _ in range(1000 + 3 * BURST):
             raw.send_frame(opcode, b"x" * 125)
         assert raw.close_code() == 4029
 
 
-def test_fragments_of_nothing_count_as_messages(small_system: System) -> None:
-    with raw_socket(small_system) as raw:
+def test_fragments_of_nothing_count_as_messages(low_limits_system: System) -> None:
+    with raw_socket(low_limits_system) as raw:
         raw.send_frame(TEXT, b"", final=False)
         for _ in range(1000 + 3 * BURST):
             raw.send_frame(CONTINUATION, b"", final=False)
         assert raw.close_code() == 4029
 
 
-def test_pings_leave_fewer_messages(small_system: System) -> None:
-    account = new_account(small_system)
-    with raw_socket(small_system, account.access) as raw:
+def test_pings_leave_fewer_messages(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
+    with raw_socket(low_limits_system, account.access) as raw:
         for _ in range(2 * BURST):
             raw.send_frame(PING, b"")
         raw.send_json({"mode": "ping"})
@@ -133,43 +135,46 @@ def test_pings_of_a_client_that_does_not_read_take_no_memory(system: System, acc
     assert pongs < 230_000
 
 
-async def test_a_user_may_have_so_many_connections(small_system: System) -> None:
-    account, other = new_account(small_system), new_account(small_system)
-    async with connected(small_system, account.access), connected(small_system, account.access) as second:
-        async with connected(small_system) as third:
+async def test_a_user_may_have_so_many_connections(low_limits_system: System) -> None:
+    account, other = new_account(low_limits_system), new_account(low_limits_system)
+    async with (
+        connected(low_limits_system, account.access),
+        connected(low_limits_system, account.access) as second,
+    ):
+        async with connected(low_limits_system) as third:
             await third.send({"type": "auth", "token": account.access})
             assert await third.closed() == 4009
-        async with connected(small_system, other.access) as theirs:
+        async with connected(low_limits_system, other.access) as theirs:
             assert theirs.auth["user_id"] == other.id
         assert (await second.ask({"mode": "ping"}))["type"] == "pong"
         await second.connection.close()
-        async with connected(small_system, account.access) as again:
+        async with connected(low_limits_system, account.access) as again:
             assert again.auth["user_id"] == account.id
 
 
-async def test_a_server_takes_so_many_connections(small_system: System) -> None:
-    account = new_account(small_system)
+async def test_a_server_takes_so_many_connections(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
     async with AsyncExitStack() as stack:
         held: list[Socket] = []
         deadline = time.monotonic() + 5  # those of other tests may be on their way out
         while len(held) < 6:
             assert time.monotonic() < deadline
-            socket = await stack.enter_async_context(connected(small_system))
+            socket = await stack.enter_async_context(connected(low_limits_system))
             try:
                 await socket.send({"type": "auth"})
                 assert (await socket.receive())["code"] == "token_missing"
                 held.append(socket)
             except websockets.ConnectionClosed:
                 assert await socket.closed() == 4009
-        async with connected(small_system) as socket:
+        async with connected(low_limits_system) as socket:
             assert await socket.closed() == 4009
         answer = await held[0].ask({"type": "auth", "token": account.access})
         assert answer["type"] == "auth"
 
 
-async def test_a_user_may_have_so_many_tasks(small_system: System) -> None:
-    account = new_account(small_system)
-    async with connected(small_system, account.access) as socket:
+async def test_a_user_may_have_so_many_tasks(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
+    async with connected(low_limits_system, account.access) as socket:
         tasks = [await create(socket) for _ in range(3)]
         frame = await socket.ask({"mode": "create", "data": {"task": "One more"}, "id": 4})
         assert list(frame) == ["type", "message", "code", "mode", "limit", "id"]
@@ -181,17 +186,17 @@ async def test_a_user_may_have_so_many_tasks(small_system: System) -> None:
         assert (await create(socket))["seq"] == 5
 
 
-async def test_a_batch_that_would_be_too_many_writes_nothing(small_system: System) -> None:
-    account = new_account(small_system)
-    async with connected(small_system, account.access) as socket:
+async def test_a_batch_that_would_be_too_many_writes_nothing(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
+    async with connected(low_limits_system, account.access) as socket:
         ops = [{"mode": "create", "data": {"task": "x"}}] * 4
         frame = await socket.ask({"mode": "batch", "ops": ops})
         assert (frame["code"], frame["limit"], frame["op"]) == ("limit_reached", 3, 3)
         assert await socket.ask({"mode": "ping"}) == {"type": "pong", "seq": 0}
 
 
-def test_rest_knows_the_same_limit(small_system: System) -> None:
-    account = new_account(small_system)
+def test_rest_knows_the_same_limit(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
     for _ in range(3):
         assert account.rest("POST", "/", {"task": "x"}).status == 201
     answer = account.rest("POST", "/", {"task": "x"})

@@ -13,10 +13,10 @@ from typing import Final
 import pytest
 
 from tests.support.clients import Account, new_account
-from tests.support.locks import writes_held_up
 from tests.support.processes import System, running
-from tests.support.raw import CLOSE, TEXT, RawSocket, client_frame, raw_socket
+from tests.support.raw_websocket import CLOSE, TEXT, RawSocket, client_frame, raw_socket
 from tests.support.waiting import wait_until
+from tests.support.write_lock import write_lock_held
 
 WRITES: Final = 30  # more than wait in the inbox
 NORMAL: Final = struct.pack("!H", 1000)
@@ -125,14 +125,14 @@ def test_what_was_begun_before_the_end_of_a_frame_is_nothing(each_system: System
     assert _tasks(account) == ["0"]
 
 
-def test_a_rate_that_is_used_up_holds_for_those_who_left(small_system: System) -> None:
-    account = new_account(small_system)
+def test_a_rate_that_is_used_up_holds_for_those_who_left(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
     path = account.rest("POST", "/", {"task": "x"}).body["uuid"]
     update = client_frame(TEXT, json.dumps({"mode": "update", "task_id": path, "data": {}}).encode())
-    with raw_socket(small_system, account.access) as raw:
+    with raw_socket(low_limits_system, account.access) as raw:
         raw.send(update * 100 + client_frame(CLOSE, NORMAL))
         assert raw.close_code() == 1000
-    with raw_socket(small_system, account.access) as other:
+    with raw_socket(low_limits_system, account.access) as other:
         seqs = list[int]()
 
         def is_still() -> bool:
@@ -156,20 +156,20 @@ def test_a_close_of_ours_leaves_what_waits_undone(each_system: System) -> None:
         assert raw.receive_json()["seq"] == 1
 
 
-def test_those_who_left_count_until_their_work_is_done(small_system: System) -> None:
+def test_those_who_left_count_until_their_work_is_done(low_limits_system: System) -> None:
     """Else one user's work could be without bound."""
-    account = new_account(small_system)
-    with writes_held_up(small_system):
+    account = new_account(low_limits_system)
+    with write_lock_held(low_limits_system):
         for _ in range(2):
-            with raw_socket(small_system, account.access) as raw:
+            with raw_socket(low_limits_system, account.access) as raw:
                 raw.send(_writes()[0])
                 raw.socket.shutdown(socket.SHUT_WR)
-        with raw_socket(small_system) as third:
+        with raw_socket(low_limits_system) as third:
             third.send_json({"type": "auth", "token": account.access})
             assert third.close_code() == 4009
 
     def is_let_in() -> bool:
-        with raw_socket(small_system) as raw:
+        with raw_socket(low_limits_system) as raw:
             raw.send_json({"type": "auth", "token": account.access})
             return raw.receive_frame()[0] == TEXT
 
@@ -198,7 +198,7 @@ def test_a_client_that_has_left_does_not_hold_up_a_stop(tmp_path: Path) -> None:
     with running(tmp_path) as system:
         account = new_account(system)
         with closing(RawSocket(system).socket), raw_socket(system, account.access) as raw:
-            with writes_held_up(system):
+            with write_lock_held(system):
                 raw.send(b"".join(_writes()) + client_frame(CLOSE, NORMAL))
                 assert raw.close_code() == 1000
                 assert system.ws.popen is not None

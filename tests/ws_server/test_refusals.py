@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.clients import Account, connected, new_account
-from tests.support.frames import Frame, create, missing_id, nothing_more
+from tests.support.frames import Frame, assert_nothing_more, create, missing_id
 from tests.support.processes import System
 
 NOT_FOUND = {"type": "error", "message": "Task not Found!", "code": "not_found"}
@@ -180,7 +180,7 @@ async def test_a_create_with_its_own_uuid_can_be_repeated(system: System, accoun
             "replayed": True,
             "id": "r",
         }
-        await nothing_more(other)
+        await assert_nothing_more(other)
         assert (await socket.ask({"mode": "ping"}))["seq"] == 1
 
 
@@ -223,7 +223,7 @@ async def test_a_missing_or_malformed_key_is_named(
         assert key in frame.pop("detail")
         common = {name: message[name] for name in ("mode", "task_id") if isinstance(message.get(name), str)}
         assert frame == {**INVALID, **common, "id": "i"}
-        await nothing_more(socket)
+        await assert_nothing_more(socket)
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "null", '"text"', "true", '[{"mode": "all"}]'])
@@ -234,4 +234,4 @@ async def test_json_that_is_no_object_is_an_invalid_request(
         frame = await socket.ask(text)
         assert isinstance(frame.pop("detail"), str)
         assert frame == INVALID
-        await nothing_more(socket)
+        await assert_nothing_more(socket)

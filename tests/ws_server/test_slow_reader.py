@@ -12,24 +12,24 @@ import psutil
 from tests.support.clients import connected, new_account
 from tests.support.frames import Frame
 from tests.support.processes import System
-from tests.support.raw import CLOSE, TEXT, RawSocket, raw_socket
+from tests.support.raw_websocket import CLOSE, TEXT, RawSocket, raw_socket
 from tests.support.waiting import wait_until
 
 TEXT_OF_10_000 = "\U0001f600" * 10_000  # 40 KB a frame
 FRAMES = 250  # 10 MB: more than the kernel takes for one connection
 
 
-async def test_a_reader_that_stops_is_closed_while_others_keep_their_pace(small_system: System) -> None:
-    account = new_account(small_system)
-    stranger = new_account(small_system)
+async def test_a_reader_that_stops_is_closed_while_others_keep_their_pace(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
+    stranger = new_account(low_limits_system)
     path = f"/task/{account.rest('POST', '/', {'task': 'Big'}).body['uuid']}/"
 
     def write() -> None:
         for _ in range(FRAMES):
             assert account.rest("PATCH", path, {"description": TEXT_OF_10_000}).status == 200
 
-    with raw_socket(small_system, account.access, receive_buffer=4096) as slow:
-        async with connected(small_system, account.access) as quick:
+    with raw_socket(low_limits_system, account.access, receive_buffer=4096) as slow:
+        async with connected(low_limits_system, account.access) as quick:
             writing = asyncio.create_task(asyncio.to_thread(write))
             seqs, longest = [], 0.0
             for _ in range(FRAMES):
@@ -39,7 +39,7 @@ async def test_a_reader_that_stops_is_closed_while_others_keep_their_pace(small_
             await writing
             assert seqs == list(range(2, FRAMES + 2))
             assert longest < 2, "nobody waits for the slow one"
-            async with connected(small_system, stranger.access) as other:
+            async with connected(low_limits_system, stranger.access) as other:
                 assert (await other.ask({"mode": "ping"}))["type"] == "pong"
             heard, code = await asyncio.to_thread(_read_on, slow)
     assert code == 4008
@@ -58,14 +58,14 @@ def _read_on(slow: RawSocket) -> tuple[list[Frame], int]:
         heard.append(json.loads(payload))
 
 
-def test_a_reader_that_never_reads_again_is_cut_within_ten_seconds(small_system: System) -> None:
-    account = new_account(small_system)
+def test_a_reader_that_never_reads_again_is_cut_within_ten_seconds(low_limits_system: System) -> None:
+    account = new_account(low_limits_system)
     path = f"/task/{account.rest('POST', '/', {'task': 'Big'}).body['uuid']}/"
-    with raw_socket(small_system, account.access, receive_buffer=4096) as stuck:
+    with raw_socket(low_limits_system, account.access, receive_buffer=4096) as stuck:
         port = stuck.socket.getsockname()[1]
 
         def is_connected() -> bool:
-            connections = psutil.Process(small_system.ws.pid).net_connections("tcp")
+            connections = psutil.Process(low_limits_system.ws.pid).net_connections("tcp")
             return any(connection.raddr and connection.raddr.port == port for connection in connections)
 
         for _ in range(FRAMES):

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from websockets.frames import Opcode
 
-from tests.support.raw import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
+from tests.support.raw_websocket import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 from tests.support.waiting import until
 from tests.ws_server.open_sockets import HANDSHAKE, Served, Work, client_of, served, streams_of
 from ws_server.listener import Periods

@@ -14,9 +14,9 @@ import websockets
 
 from tests.support.clients import connected, new_account
 from tests.support.frames import create, receive_until
-from tests.support.locks import writes_held_up
 from tests.support.processes import running
-from tests.support.raw import TEXT, RawSocket, raw_socket
+from tests.support.raw_websocket import TEXT, RawSocket, raw_socket
+from tests.support.write_lock import write_lock_held
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ async def test_a_stop_answers_what_is_in_progress_and_closes_the_rest(
             connected(system) as nobody,
         ):
             assert system.ws.popen is not None
-            with writes_held_up(system):
+            with write_lock_held(system):
                 await busy.send({"mode": "create", "data": {"task": "In progress"}, "id": 1})
                 await busy.send({"mode": "create", "data": {"task": "Not begun"}, "id": 2})
                 for _ in range(3):  # by then the first one has been taken up
@@ -110,7 +110,7 @@ async def test_without_the_database_writes_are_refused_and_reads_go_on(tmp_path:
         async with connected(system, account.access) as socket, connected(system, account.access) as reader:
             task = (await create(socket))["task"]
             assert (await reader.receive())["seq"] == 1
-            with writes_held_up(system):
+            with write_lock_held(system):
                 rest = asyncio.create_task(asyncio.to_thread(account.rest, "POST", "/", {"task": "x"}))
                 await socket.send({"mode": "create", "data": {"task": "x"}, "id": "u"})
                 assert (await reader.ask({"mode": "all"}))["task"] == [task]

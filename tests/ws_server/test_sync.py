@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.clients import Account, connected
-from tests.support.frames import Frame, create, nothing_more
+from tests.support.frames import Frame, assert_nothing_more, create
 from tests.support.processes import System
 
 
@@ -129,4 +129,4 @@ async def test_a_reconnecting_client_misses_nothing(system: System, account: Acc
         assert [change["seq"] for change in frame["changes"]] == [2, 3, 4, 5, 6]
         account.rest("POST", "/", {"task": "Live again"})
         assert (await socket.receive())["seq"] == 7
-        await nothing_more(socket)
+        await assert_nothing_more(socket)

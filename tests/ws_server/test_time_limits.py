@@ -11,10 +11,10 @@ from contextlib import closing, suppress
 import pytest
 
 from tests.support.clients import connected, new_account
-from tests.support.frames import create, nothing_more
-from tests.support.made_tokens import made
+from tests.support.frames import assert_nothing_more, create
 from tests.support.processes import SECRET_KEY, System
-from tests.support.raw import PING, RawSocket
+from tests.support.raw_websocket import PING, RawSocket
+from tests.support.tokens import make_token
 from tests.support.waiting import wait_for_second
 
 SLACK = 2.0  # on a busy machine
@@ -82,12 +82,12 @@ Ending = tuple[int | None, float]
 
 
 @pytest.fixture(scope="module")
-def endings(brief_system: System) -> dict[Callable[[RawSocket], int | None], Ending]:
+def endings(short_timeouts_system: System) -> dict[Callable[[RawSocket], int | None], Ending]:
     """How each client ends, and after how long; all wait at the same time."""
 
     def run(client: Callable[[RawSocket], int | None]) -> Ending:
         started = time.monotonic()
-        raw = RawSocket(brief_system)
+        raw = RawSocket(short_timeouts_system)
         code = None
         with closing(raw.socket), suppress(ConnectionError):  # a reset is an end, too
             code = client(raw)
@@ -107,9 +107,9 @@ def test_a_second_after_the_tcp_connection_a_client_must_have_authenticated(
     assert abs(seconds - endings[_says_nothing][1]) < APART
 
 
-async def test_an_expiring_token_is_announced_and_closes_at_its_expiry(brief_system: System) -> None:
-    account = new_account(brief_system)
-    async with connected(brief_system, account.access) as socket:
+async def test_an_expiring_token_is_announced_and_closes_at_its_expiry(short_timeouts_system: System) -> None:
+    account = new_account(short_timeouts_system)
+    async with connected(short_timeouts_system, account.access) as socket:
         notice = await socket.receive()
         assert list(notice) == ["type", "in"]
         assert notice["type"] == "auth.expiring"
@@ -118,22 +118,24 @@ async def test_an_expiring_token_is_announced_and_closes_at_its_expiry(brief_sys
         assert await socket.closed() == 4401
 
 
-async def test_the_announcement_comes_a_minute_before(brief_system: System) -> None:
-    account = new_account(brief_system)
+async def test_the_announcement_comes_a_minute_before(short_timeouts_system: System) -> None:
+    account = new_account(short_timeouts_system)
     started = time.time()
-    token = made(SECRET_KEY, str(account.id), seconds=62)
-    async with connected(brief_system, token) as socket:
+    token = make_token(SECRET_KEY, str(account.id), seconds=62)
+    async with connected(short_timeouts_system, token) as socket:
         assert await socket.receive() in ({"type": "auth.expiring", "in": left} for left in (60, 59))
     assert time.time() - started >= 0.9
 
 
-async def test_a_renewed_session_outlives_its_first_token(brief_system: System) -> None:
-    account = new_account(brief_system)
+async def test_a_renewed_session_outlives_its_first_token(short_timeouts_system: System) -> None:
+    account = new_account(short_timeouts_system)
     expiry = int(time.time()) + 2
-    async with connected(brief_system, made(SECRET_KEY, str(account.id), exp=expiry)) as socket:
+    async with connected(
+        short_timeouts_system, make_token(SECRET_KEY, str(account.id), exp=expiry)
+    ) as socket:
         assert (await socket.receive())["type"] == "auth.expiring"
-        token = made(SECRET_KEY, str(account.id))
+        token = make_token(SECRET_KEY, str(account.id))
         assert (await socket.ask({"type": "auth", "token": token}))["type"] == "auth"
         await asyncio.to_thread(wait_for_second, expiry + 1)
-        await nothing_more(socket)  # the first token's end has passed in silence
+        await assert_nothing_more(socket)  # the first token's end has passed in silence
         await create(socket)

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast
 from shared.store import Store
 from shared.store.sqlite.lanes import Lane
 from shared.store.sqlite.store import SqliteStore
-from tests.support.change_chain import assert_chain
-from tests.support.task_places import assert_places
+from tests.support.change_links import assert_change_links
+from tests.support.task_index import assert_task_index
 from tests.support.waiting import until
 
 T = TypeVar("T")
@@ -104,8 +104,8 @@ def assert_sound(path: Path) -> None:
                 (user_id,),
             ).fetchone()
             assert seqs == (seq, 1, seq), f"user {user_id} at seq {seq}"
-        assert_chain(connection)
-        assert_places(connection)
+        assert_change_links(connection)
+        assert_task_index(connection)
         differing = connection.execute(
             """SELECT count(*) FROM tasks LEFT JOIN
                (SELECT task_id, max(position), task FROM changes GROUP BY task_id) ON task_id = uuid

@@ -22,7 +22,7 @@ from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.unit_of_work import BatchRequest, UnitOfWork
 from tests.shared.store.owner import ENOUGH, NOW, READING, Owner, user_of
 from tests.shared.store.sqlite.sqlite_file import as_writer
-from tests.support.change_chain import assert_chain
+from tests.support.change_links import assert_change_links
 
 FEW, SHORT = 5, 20
 """Changes between two marks, and changes that are kept, in the tests that try every page."""
@@ -75,7 +75,7 @@ class Database:
         return ChangePage(page, end, more=end < len(log))
 
     def check_every_page(self, limits: range = range(1, 2 * SHORT)) -> None:
-        assert_chain(self.connection, FEW)
+        assert_change_links(self.connection, FEW)
         for user_id, log in self.logs.items():
             assert min(len(log), SHORT) <= self.kept(user_id) < SHORT + FEW
             for since in range(len(log) + 2):
@@ -185,7 +185,7 @@ def test_any_page_is_that_of_a_plain_list(
             database.delete_user(deleted)
         for group in groups[::2]:
             database.write_group(*group)
-        assert_chain(database.connection, FEW)
+        assert_change_links(database.connection, FEW)
         for user_id in database.users:
             page = read_changes(database.connection, user_id, True, since, limit)
             assert page == database.expected(user_id, since, limit)
@@ -226,7 +226,7 @@ async def test_history_is_pruned_by_the_hundred(owner: Owner, beyond: int) -> No
     for since in {0, max(oldest - 1, 0), max(oldest, 0)}:
         page = await owner.store.changes(owner.id, owner.store.epoch, since, 500)
         assert page.reason == ("history_gone" if since < oldest else None)
-    await as_writer(owner.store, assert_chain)
+    await as_writer(owner.store, assert_change_links)
 
 
 async def test_pruning_one_user_spares_the_others(owner: Owner, stranger: Owner) -> None:
@@ -235,4 +235,4 @@ async def test_pruning_one_user_spares_the_others(owner: Owner, stranger: Owner)
     assert await stranger.log() == before
     await stranger.store.delete_user(owner.user, READING)
     assert await stranger.log() == before
-    await as_writer(stranger.store, assert_chain)
+    await as_writer(stranger.store, assert_change_links)

@@ -33,8 +33,8 @@ from shared.store.sqlite.writer import GroupCommit, WriteLock
 from tests.shared.store.engines import engine_settings
 from tests.shared.store.owner import MISSING, NOW, READING, SECOND, Owner, listed, new_owner, user_of
 from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, assert_sound
-from tests.support.change_chain import assert_chain
-from tests.support.task_places import assert_places
+from tests.support.change_links import assert_change_links
+from tests.support.task_index import assert_task_index
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
 B = "bbbbbbbb-0000-4000-8000-000000000000"
@@ -560,9 +560,9 @@ def test_any_group_does_what_its_pieces_do_one_by_one(
             expected = [one_by_one.commit_alone(work) for work in group]
             assert list(map(_comparable, outcomes)) == list(map(_comparable, expected))
             assert together.rows() == one_by_one.rows()
-            assert_chain(together.connection, 3)
+            assert_change_links(together.connection, 3)
             for database in (together, one_by_one):
-                assert_places(database.connection)
+                assert_task_index(database.connection)
 
 
 # Any tasks at all, in their places
@@ -609,7 +609,7 @@ def test_any_task_is_found_and_stands_in_its_users_order(
                     mine[:] = [task for task in mine if task[2] != outcome.task.uuid]
                 elif outcome.change is not None:
                     mine.append((request.now, next(turns), outcome.task.uuid))
-            assert_places(database.connection, 1 << turn_bits)
+            assert_task_index(database.connection, 1 << turn_bits)
             for user, mine in enumerate(living):
                 for descends in (False, True):
                     ordering = (("time_created", descends),)

@@ -1,4 +1,4 @@
-"""What answers in a server's place: bytes that a test gives, over HTTP and to WebSocket handshakes."""
+"""A fake server: it answers HTTP requests and WebSocket handshakes with the bytes that a test gives it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
-class StandIn:
-    """One request a connection. ``answers`` are given in turn, the last one from then on.
+class FakeServer:
+    """Answers one request a connection, with ``answers`` in turn; the last one is repeated.
 
     Attributes:
-        requests: the bodies of the requests that came, decoded; ``None`` where there was none.
-        pause: while it is cleared, answers wait.
+        requests: the decoded bodies of the requests so far; ``None`` for a request without a body.
+        pause: answers wait while it is cleared.
     """
 
     def __init__(self, answers: list[Answer]) -> None:
@@ -29,7 +29,7 @@ class StandIn:
         self.port = 0
         self._serving: set[asyncio.Task[None]] = set()
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
@@ -63,15 +63,15 @@ class StandIn:
 
 
 @asynccontextmanager
-async def stand_in(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[StandIn]:
-    standing = StandIn(list(answers))
-    server = await asyncio.start_server(standing.accept, "127.0.0.1", 0, ssl=tls)
-    standing.port = server.sockets[0].getsockname()[1]
+async def fake_server(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer]:
+    fake = FakeServer(list(answers))
+    server = await asyncio.start_server(fake.accept, "127.0.0.1", 0, ssl=tls)
+    fake.port = server.sockets[0].getsockname()[1]
     try:
-        yield standing
+        yield fake
     finally:
         server.close()
-        await standing.end()
+        await fake.close()
 
 
 def http(status: int, body: object = b"", **headers: str) -> bytes:

@@ -1,6 +1,6 @@
-"""Clients that know what they do not know: a request is answered, or ``Lost``.
+"""Clients for tests that break connections: a request is answered, or raises ``AnswerLost``.
 
-Both open their connection when it is needed, and again after it was lost; neither sends a request twice.
+Both connect when they need to, and again after a connection was lost. Neither sends a request twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.clients import Answer
 from tests.support.processes import System
 
 ANSWER_SECONDS: Final = 20.0
-"""No request may take longer, whatever happens; TimeoutError then."""
+"""A request that takes longer raises TimeoutError."""
 _OPEN_SECONDS: Final = 20.0
 _OPEN_PAUSE: Final = 0.03
 
@@ -26,16 +26,18 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 
-class Lost(Exception):
-    """The connection ended before the answer: the outcome is unknown. ``code``: WebSocket's, 1006 if none came."""
+class AnswerLost(Exception):
+    """The connection ended before the answer, so the outcome is unknown. ``code``: the close code; 1006 for none."""
 
     def __init__(self, code: int = 1006) -> None:
         super().__init__(f"connection lost ({code})")
         self.code = code
 
 
-async def _opened(try_once: Callable[[], Awaitable[T]], failures: tuple[type[Exception], ...]) -> T:
-    """Try until the server is there."""
+async def _connect_with_retries(
+    try_once: Callable[[], Awaitable[T]], failures: tuple[type[Exception], ...]
+) -> T:
+    """Connect, again and again until the server answers."""
     async with asyncio.timeout(_OPEN_SECONDS):
         while True:
             try:
@@ -44,8 +46,8 @@ async def _opened(try_once: Callable[[], Awaitable[T]], failures: tuple[type[Exc
                 await asyncio.sleep(_OPEN_PAUSE)
 
 
-class HttpLine:
-    """One keep-alive connection to the gateway. (Clients of the usual kind repeat a lost DELETE by themselves.)"""
+class ReconnectingRest:
+    """One keep-alive connection to the gateway. Unlike common HTTP clients, it never repeats a lost DELETE."""
 
     def __init__(self, system: System, token: str | None) -> None:
         self._port = system.gateway.port
@@ -53,7 +55,7 @@ class HttpLine:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """Raises Lost."""
+        """Raises AnswerLost."""
         content = b"" if body is None else json.dumps(body).encode()
         lines = [
             f"{method} {path} HTTP/1.1",
@@ -74,20 +76,20 @@ class HttpLine:
             if isinstance(error, TimeoutError):
                 raise
             self.abort()
-            raise Lost from error
+            raise AnswerLost from error
         if answer.headers.get("connection") == "close":
             self.abort()
         return answer
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
-            self._streams = await _opened(
+            self._streams = await _connect_with_retries(
                 lambda: asyncio.open_connection("127.0.0.1", self._port), (ConnectionError,)
             )
         return self._streams
 
     def abort(self) -> None:
-        """Cut the connection, whatever is on its way."""
+        """Reset the connection, with a request on its way or not."""
         if self._streams is not None:
             self._streams[1].transport.abort()
             self._streams = None
@@ -97,7 +99,7 @@ class HttpLine:
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> Answer:
-    """Header names in lower case."""
+    """One response; header names in lower case."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     fields = (line.partition(":") for line in head[1:] if line)
     headers = {name.lower(): value.strip() for name, _, value in fields}
@@ -105,8 +107,8 @@ async def _read_answer(reader: asyncio.StreamReader) -> Answer:
     return Answer(int(head[0].split()[1]), json.loads(text) if text else None, headers)
 
 
-class WsLine:
-    """One WebSocket of a user. The changes that it hears must have no gap, whoever made them."""
+class ReconnectingSocket:
+    """One WebSocket of a user. Asserts that the changes that it receives have no gap."""
 
     def __init__(self, system: System, token: str, *, push: bool = True) -> None:
         self._url = system.ws_url
@@ -117,13 +119,13 @@ class WsLine:
         self._seq = 0
 
     async def ask(self, message: Json) -> Json:
-        """Raises Lost."""
+        """Raises AnswerLost."""
         socket = await self.open()
         try:
             return await self._ask(socket, message)
         except websockets.ConnectionClosed as closed:
             self._socket = None
-            raise Lost(1006 if closed.rcvd is None else closed.rcvd.code) from closed
+            raise AnswerLost(1006 if closed.rcvd is None else closed.rcvd.code) from closed
 
     async def _ask(self, socket: ClientConnection, message: Json) -> Json:
         request_id = next(self._ids)
@@ -131,11 +133,11 @@ class WsLine:
             await socket.send(json.dumps({**message, "id": request_id}))
             while True:
                 frame: Json = json.loads(await socket.recv())
-                self._follow(frame)
+                self._check_seq(frame)
                 if frame.get("id") == request_id:
                     return frame
 
-    def _follow(self, frame: Json) -> None:
+    def _check_seq(self, frame: Json) -> None:
         if frame["type"] == "auth":
             self._seq = frame["seq"]
         for change in frame["results"] if frame["type"] == "batch" else (frame,):
@@ -146,8 +148,13 @@ class WsLine:
 
     async def open(self) -> ClientConnection:
         if self._socket is None:
-            failures = (OSError, websockets.InvalidHandshake, websockets.ConnectionClosed, _NotNow)
-            self._socket = await _opened(self._connect, failures)
+            failures = (
+                OSError,
+                websockets.InvalidHandshake,
+                websockets.ConnectionClosed,
+                _DatabaseUnavailable,
+            )
+            self._socket = await _connect_with_retries(self._connect, failures)
         return self._socket
 
     async def _connect(self) -> ClientConnection:
@@ -157,19 +164,19 @@ class WsLine:
         welcome = await self._ask(socket, self._auth)
         if welcome.get("code") == "unavailable":
             await socket.close()
-            raise _NotNow
+            raise _DatabaseUnavailable
         assert welcome["type"] == "auth", welcome
         return socket
 
     @property
     def local_port(self) -> int:
-        """Which worker serves it can be told by its port."""
+        """The client's port, by which the worker that serves it is found."""
         assert self._socket is not None
         port: int = self._socket.local_address[1]
         return port
 
     def abort(self) -> None:
-        """Cut the connection, whatever is on its way."""
+        """Reset the connection, with a request on its way or not."""
         if self._socket is not None:
             self._socket.transport.abort()
 
@@ -179,5 +186,5 @@ class WsLine:
             self._socket = None
 
 
-class _NotNow(Exception):
-    """The server is there, its database is not."""
+class _DatabaseUnavailable(Exception):
+    """The server answers, its database does not."""

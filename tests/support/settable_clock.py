@@ -1,11 +1,11 @@
-"""A wall clock that a test sets, for processes of its own; the uptime goes on as it is."""
+"""A wall clock that a test sets in the processes that it starts. Their uptime is not changed."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from tests.support.loops import chosen_loop
+from tests.support.event_loops import chosen_loop_environ
 
 _SITE = """
 import os, time
@@ -23,7 +23,7 @@ time.time_ns = lambda: _time_ns() + _ahead() * 1_000_000_000
 
 
 class SettableClock:
-    """Processes that get ``environ`` have the time of a file in ``folder``."""
+    """Processes started with ``environ`` read their clock's offset from a file in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         site = folder / "clock"
@@ -31,12 +31,12 @@ class SettableClock:
         (site / "sitecustomize.py").write_text(_SITE)
         self._path = site / "ahead"
         self.set(0)
-        others = chosen_loop(folder).get("PYTHONPATH", os.environ.get("PYTHONPATH"))
+        others = chosen_loop_environ(folder).get("PYTHONPATH", os.environ.get("PYTHONPATH"))
         path = os.pathsep.join(filter(None, (str(site), others)))
         self.environ = {"PYTHONPATH": path, "TEST_CLOCK": str(self._path)}
 
     def set(self, ahead: int) -> None:
-        """So many seconds ahead of the true time; negative: behind it."""
+        """Set the clock this many seconds ahead of the true time; behind it where negative."""
         new = self._path.with_suffix(".new")
         new.write_text(str(ahead))
         new.rename(self._path)

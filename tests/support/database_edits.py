@@ -1,4 +1,4 @@
-"""Another program that changes accounts in the database, without a word to ours."""
+"""Edits of the database by another program, of which the servers are not told."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 from tests.support.clients import Account
 from tests.support.processes import System
 
-WITHIN: Final = 1.0
-"""Seconds after which those that a change concerns have ended."""
-SLACK: Final = 3.0
-"""More on a busy machine."""
+NOTICE_SECONDS: Final = 1.0
+"""Within this time the servers end the sockets and requests of an account that was revoked."""
+SLACK_SECONDS: Final = 3.0
+"""Added on a busy machine."""
 
-MEANS: Final = {
+REVOCATIONS: Final = {
     "disabled": "UPDATE users SET is_active = 0 WHERE id = :id",
     "deleted": "DELETE FROM users WHERE id = :id",
     "family revoked": "UPDATE sessions SET revoked = 1 WHERE user_id = :id",
@@ -22,8 +22,8 @@ MEANS: Final = {
 }
 
 
-def by_another_program(system: System, account: Account, *statements: str) -> None:
-    """Run the statements, in which ``:id`` is the account's, in one transaction."""
+def edit_database(system: System, account: Account, *statements: str) -> None:
+    """Run the statements in one transaction; ``:id`` in them is the account's id."""
     with closing(sqlite3.connect(system.database, timeout=10)) as database, database:
         for statement in statements:
             database.execute(statement, {"id": account.id})

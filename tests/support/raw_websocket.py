@@ -1,4 +1,4 @@
-"""A WebSocket client made of a plain socket: for bytes that a proper client would never send."""
+"""A WebSocket client on a plain socket: it can send bytes that no correct client sends."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def client_frame(opcode: int, payload: bytes, *, final: bool = True) -> bytes:
 
 
 class RawSocket:
-    """One TCP connection to the first WebSocket port; every wait is bounded by ``timeout``."""
+    """One TCP connection to the WebSocket port; every wait is bounded by ``timeout``."""
 
     def __init__(self, system: System, *, timeout: float = 10.0, receive_buffer: int | None = None) -> None:
         self.socket = socket.socket()
         self.socket.settimeout(timeout)
-        if receive_buffer is not None:  # before connecting, or the window has grown already
+        if receive_buffer is not None:  # before connecting: the TCP window grows at once
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect(("127.0.0.1", system.ws.port))
         self._received = b""
@@ -51,7 +51,7 @@ class RawSocket:
         self.socket.sendall(data)
 
     def handshake(self, path: str = "/ws/tasks/", **headers: str) -> int:
-        """Ask for the upgrade; the status of the answer."""
+        """Send the upgrade request; returns the status of the response."""
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
             f"GET {path} HTTP/1.1",
@@ -75,9 +75,10 @@ class RawSocket:
         self.send_frame(TEXT, json.dumps(message).encode())
 
     def receive_frame(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next frame. ConnectionError when the server has cut the connection.
+        """Opcode and payload of the next frame. Keep-alive pings are skipped, and not answered.
 
-        The pings of the server's keep-alive, which come at any time, are passed over, and not answered.
+        Raises:
+            ConnectionError: the server has closed the connection.
         """
         while (start := self._take(2)) == KEEP_ALIVE:
             pass
@@ -96,7 +97,7 @@ class RawSocket:
         return frame
 
     def close_code(self) -> int:
-        """Read to the close frame, dropping what comes before it."""
+        """Skip frames up to the close frame; returns its code."""
         while True:
             opcode, payload = self.receive_frame()
             if opcode == CLOSE:

@@ -1,4 +1,4 @@
-"""A TCP relay between a client and the server, that fails in the ways in which networks fail."""
+"""A TCP relay between a client and the server that simulates network failures."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from contextlib import asynccontextmanager, suppress
 from tests.support.processes import System
 
 
-class Cable:
+class TcpRelay:
     """Attributes:
-    deaf: nothing that the client sends gets through any more, on the connections there are.
-    mute: nothing that the server sends gets through any more.
-    foreign: what somebody else answers to each new connection.
-    bytes_per_second: of what the server sends; 0 is no limit.
-    instead: what the client gets every 0.1 s, in place of all that the server sends.
-    connections: how many there were.
-    carried: bytes that have come from the server.
-    refusals: how often it has said that there were too many messages.
+    drop_upstream: drop what the client sends, on the connections that are open.
+    drop_downstream: drop what the server sends, on the connections that are open.
+    dropped: set once something was dropped.
+    fixed_answer: the answer to each new connection; the server is not asked.
+    replacement: sent to the client every 0.1 s instead of what the server sends.
+    bytes_per_second: limit on what the server sends; 0 is no limit.
+    connections: connections accepted so far.
+    bytes_downstream: bytes relayed from the server.
+    rate_limited: ``rate_limited`` errors relayed from the server.
     """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._sockets: set[asyncio.StreamWriter] = set()
         self.url = ""
-        self.deaf = False
-        self.mute = False
-        self.foreign: bytes | None = None
+        self.drop_upstream = False
+        self.drop_downstream = False
+        self.fixed_answer: bytes | None = None
         self.bytes_per_second = 0
-        self.instead: bytes | None = None
+        self.replacement: bytes | None = None
         self.connections = 0
-        self.carried = 0
-        self.refusals = 0
-        self.swallowed = asyncio.Event()
+        self.bytes_downstream = 0
+        self.rate_limited = 0
+        self.dropped = asyncio.Event()
 
-    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        if self.foreign is not None:
+        if self.fixed_answer is not None:
             await reader.read(2**16)
-            writer.write(self.foreign)
+            writer.write(self.fixed_answer)
             writer.close()
             return
         try:
@@ -63,38 +64,38 @@ class Cable:
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(2**10 if self.bytes_per_second else 2**16):
-                while self.instead is not None and not from_client and not writer.is_closing():
-                    writer.write(self.instead)
+                while self.replacement is not None and not from_client and not writer.is_closing():
+                    writer.write(self.replacement)
                     await asyncio.sleep(0.1)
-                if self.deaf if from_client else self.mute:
-                    self.swallowed.set()
+                if self.drop_upstream if from_client else self.drop_downstream:
+                    self.dropped.set()
                 else:
                     writer.write(data)
                     await writer.drain()
                     if not from_client:
-                        self.carried += len(data)
-                        self.refusals += data.count(b'"rate_limited"')
+                        self.bytes_downstream += len(data)
+                        self.rate_limited += data.count(b'"rate_limited"')
                     if self.bytes_per_second and not from_client:
                         await asyncio.sleep(len(data) / self.bytes_per_second)
         writer.close()
 
-    def cut(self) -> None:
+    def disconnect_all(self) -> None:
         """End all connections; the next ones work."""
-        self.deaf = self.mute = False
-        self.instead = None
-        self.swallowed.clear()
+        self.drop_upstream = self.drop_downstream = False
+        self.replacement = None
+        self.dropped.clear()
         for end in self._sockets:
             end.transport.abort()
 
 
 @asynccontextmanager
-async def cable(system: System) -> AsyncIterator[Cable]:
-    relay = Cable(system.ws.port)
-    server = await asyncio.start_server(relay.carry, "127.0.0.1", 0)
+async def tcp_relay(system: System) -> AsyncIterator[TcpRelay]:
+    relay = TcpRelay(system.ws.port)
+    server = await asyncio.start_server(relay.handle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     relay.url = f"ws://127.0.0.1:{port}/ws/tasks/"
     try:
         yield relay
     finally:
         server.close()
-        relay.cut()
+        relay.disconnect_all()
