@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _REVISION_MOST: Final = 2**53  # what every JSON reader takes as it is
-_LENGTHS: Final = {"task": 255, "description": 10_000}
+_MAX_LENGTHS: Final = {"task": 255, "description": 10_000}  # the server's; a test holds them equal
 
 
 def canonical_uuid(uuid: object) -> str:
@@ -53,7 +53,7 @@ def unsayable(fields: Mapping[str, object]) -> dict[str, list[str]]:
     errors = {}
     for name, value in fields.items():
         if isinstance(value, str):
-            most = _LENGTHS[name]
+            most = _MAX_LENGTHS[name]
             if len(value) > most:
                 errors[name] = [f"Ensure this field has no more than {most} characters."]
             elif not _is_unicode(value):

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from shared.models import DESCRIPTION_MAX_LENGTH, TASK_MAX_LENGTH
 from taskbeam_client import Invalid, NotFound, TaskbeamClient
+from taskbeam_client.fields import _MAX_LENGTHS
 from tests.support.clients import Account
 from tests.support.processes import System
 from tests.taskbeam_client.support import equals_server, new_client
@@ -41,6 +43,10 @@ async def test_what_cannot_be_sent_fails_alone(
             assert invalid.value.errors == errors
         assert client.statistics.connections == 1
         await equals_server(client, account)
+
+
+def test_the_limits_are_the_servers() -> None:
+    assert _MAX_LENGTHS == {"task": TASK_MAX_LENGTH, "description": DESCRIPTION_MAX_LENGTH}
 
 
 async def test_what_can_be_sent_at_its_longest_arrives(system: System, account: Account) -> None:
