@@ -6,11 +6,11 @@ import sqlite3
 from typing import Final
 
 from shared.clock import Reading
+from shared.decisions.history import HISTORY, no_page, page_seqs, read_page
 from shared.models import Change, ChangePage
 from shared.store import Position, Revocation, Tail
 from shared.store.sqlite.tasks import read_feed
 
-HISTORY: Final = 10_000  # changes kept for each user, at least
 MARK_EVERY: Final = 100  # changes of a user; pruned are so many at once, too
 _TAIL_PAGE: Final = 1000
 
@@ -31,12 +31,10 @@ def read_changes(
 ) -> ChangePage:
     """A page of a user's changes after ``since``, as `Store.changes` says. Raises UserGone."""
     feed = read_feed(connection, user_id)
-    seq = feed.seq
-    if not same_epoch:
-        return ChangePage([], seq, more=False, reason="epoch_changed")
-    if since > seq:
-        return ChangePage([], seq, more=False, reason="seq_unknown")
-    last = min(since + limit, seq)
+    seqs = page_seqs(feed.seq, same_epoch, since, limit)
+    if not isinstance(seqs, range):
+        return no_page(feed.seq, seqs)
+    last = since + len(seqs)
     marks = connection.execute(
         "SELECT position FROM change_marks WHERE user_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
         (user_id, last),
@@ -45,9 +43,7 @@ def read_changes(
         f"{_CHAIN} SELECT {_CHANGE} FROM chain JOIN changes USING (position, seq) WHERE seq <= :last ORDER BY seq",
         {"start": marks[0][0] if marks else feed.last, "since": since, "last": last},
     ).fetchall()
-    if len(rows) < last - since:
-        return ChangePage([], seq, more=False, reason="history_gone")
-    return ChangePage([Change(*row) for row in rows], last, more=last < seq)
+    return read_page(feed.seq, seqs, [Change(*row) for row in rows])
 
 
 def mark(connection: sqlite3.Connection, change: Change) -> None:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.decisions.history import HISTORY
 from shared.models import Change, ChangePage, CreateTask, UpdateTask
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import log as change_log
 from shared.store.sqlite import unit_of_work
 from shared.store.sqlite.feeds import KnownFeeds
-from shared.store.sqlite.log import HISTORY, MARK_EVERY, read_changes
+from shared.store.sqlite.log import MARK_EVERY, read_changes
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.unit_of_work import BatchRequest, UnitOfWork
 from tests.shared.store.owner import ENOUGH, NOW, READING, Owner, user_of

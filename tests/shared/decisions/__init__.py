@@ -1,0 +1,1 @@
+"""The tests of the store's rules, without any database."""
