@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from multidict import istr
 
 from rest_gateway.addresses import Address, is_host, parse_address, subscriber
-from shared.settings import TrustedProxies
+from shared.setting_values import TrustedProxies
 
 _X_FORWARDED_PREFIX: Final = istr("X-Forwarded-Prefix")
 _LINKS_BY: Final = (hdrs.X_FORWARDED_PROTO, hdrs.X_FORWARDED_HOST, _X_FORWARDED_PREFIX)

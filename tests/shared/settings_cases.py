@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Final
 
-from shared.settings import TrustedProxies
+from shared.setting_values import TrustedProxies
 
 DEFAULTS: Final[dict[str, object]] = {
     "database_url": "sqlite:///var/taskbeam.db",
