@@ -11,8 +11,9 @@ from typing import Final, NoReturn
 from websockets.exceptions import ConnectionClosed
 
 from taskbeam_client.backoff import Backoff
+from taskbeam_client.close_codes import MEND_CLIENT, NOT_AUTHENTICATED, TOKEN_EXPIRED, TOKEN_REVOKED
 from taskbeam_client.connector import Connector, NotNow
-from taskbeam_client.conversation import NOT_AUTHENTICATED, Conversation
+from taskbeam_client.conversation import Conversation
 from taskbeam_client.errors import ClientDefect, LoggedOut
 from taskbeam_client.link import Link, Lost
 from taskbeam_client.state import State
@@ -20,9 +21,6 @@ from taskbeam_client.state import State
 TokenProvider = Callable[[], Awaitable[str]]
 """Returns an access token that was not used before. ``LoggedOut`` ends the client, ``OSError`` means try later."""
 
-_TOKEN_EXPIRED: Final = 4401
-_TOKEN_REVOKED: Final = 4403
-_MEND_THE_CLIENT: Final = frozenset({1003, 1007, 1009, 4003, 4029})
 _REFUSED_TOKENS_MOST: Final = 3  # one after another, each of them new
 
 log = logging.getLogger("taskbeam_client")
@@ -97,11 +95,11 @@ class ConnectionLoop:
     def _judge(self, lost: Lost, is_new: bool) -> Lost:
         """Whether to try again, and with which token; as the contract says of each close code. A token that was got for
         an earlier connection may have ended while there was none; one that ``is_new`` has no such excuse."""
-        if lost.code == _TOKEN_REVOKED:
+        if lost.code == TOKEN_REVOKED:
             raise LoggedOut(lost.reason)
-        if lost.code in _MEND_THE_CLIENT:
+        if lost.code in MEND_CLIENT:
             raise ClientDefect(lost.reason, lost.code)
-        if lost.code in (NOT_AUTHENTICATED, _TOKEN_EXPIRED):
+        if lost.code in (NOT_AUTHENTICATED, TOKEN_EXPIRED):
             self._token = None
             self._refused_tokens += is_new and lost.code == NOT_AUTHENTICATED
             if self._refused_tokens >= _REFUSED_TOKENS_MOST:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn
 
+from taskbeam_client.close_codes import NOT_AUTHENTICATED
 from taskbeam_client.errors import ClientDefect, Conflict, Invalid, NotFound, Refused, WriteFailed
 from taskbeam_client.link import Frame, Link, Lost, not_understood, until_one_fails
 from taskbeam_client.models import Task
@@ -18,7 +19,6 @@ from taskbeam_client.writes import Outcome, Write
 
 _NOT_DONE_YET: Final = frozenset({"rate_limited", "unavailable", "internal"})
 _RETRY_AFTER_MOST: Final = 60.0
-NOT_AUTHENTICATED: Final = 4001
 
 
 class Conversation:

@@ -17,6 +17,7 @@ from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
 from shared.strict_json import MalformedJSON
 from shared.tokens import Token
 from ws_server import protocol
+from ws_server.close_codes import Disconnect
 from ws_server.commands import COMMANDS
 from ws_server.context import Context
 from ws_server.deadlines import Deadline
@@ -25,7 +26,6 @@ from ws_server.protocol import (
     All,
     Auth,
     BadRequest,
-    CloseCode,
     Envelope,
     Ping,
     Read,
@@ -63,13 +63,13 @@ class Connection(Stream):
         self._deadline: Deadline | None = None  # of the authentication, then of the token
         self._rate = MessageRate(context.settings.messages_per_second, time.monotonic())
         self._busy = False
-        self._leaving: tuple[CloseCode, str] | None = None  # once the request in progress is answered
+        self._leaving: Disconnect | None = None  # once the request in progress is answered
 
     def begin(self) -> None:
         """The socket is open: authentication has the rest of its time."""
         hub, settings = self.context.hub, self.context.settings
         if len(hub) >= settings.max_connections:
-            self.start_closing(CloseCode.TOO_MANY_CONNECTIONS, "too many connections")
+            self.start_closing(Disconnect.SERVER_FULL)
             return
         hub.enter(self)
         self._socket.allow_message_bytes(AUTH_MAX_BYTES)
@@ -116,19 +116,19 @@ class Connection(Stream):
         finally:
             self._busy = False
         if self._leaving is not None:
-            self.start_closing(*self._leaving)
+            self.start_closing(self._leaving)
 
     def on_binary(self) -> None:
-        self.start_closing(CloseCode.BINARY, "text frames only")
+        self.start_closing(Disconnect.BINARY_FRAME)
 
     def on_control(self) -> None:
         if self._closing or self._gone:
             return
         self._rate.count(time.monotonic())
         if self._rate.is_ignored:
-            self.start_closing(CloseCode.RATE_LIMIT_IGNORED, "rate limit ignored")
+            self.start_closing(Disconnect.RATE_LIMIT_IGNORED)
         elif self._socket.buffered > self._buffer_limit:
-            self.start_closing(CloseCode.TOO_SLOW, "too slow a reader")
+            self.start_closing(Disconnect.SLOW_READER)
 
     def on_lost(self) -> None:
         self._closing = True
@@ -143,15 +143,15 @@ class Connection(Stream):
                 pass
             case MalformedJSON():
                 self.send(protocol.failure_frame("invalid_json", "Invalid JSON", envelope, error=str(error)))
-                self.start_closing(CloseCode.BAD_JSON, "invalid JSON")
+                self.start_closing(Disconnect.INVALID_JSON)
             case TokenRejected():  # the account was deleted; that it was revoked is on its way here
                 self.send(protocol.failure_frame("token_not_valid", "Token Invalid", envelope))
-                self.start_closing(CloseCode.TOKEN_REVOKED, "token revoked")
+                self.start_closing(Disconnect.TOKEN_REVOKED)
             case TaskbeamError():
                 if isinstance(error, Unavailable):
                     log.warning("unavailable: %s", error.reason)
                     if self._gone:  # what is left would each wait as long as this one did
-                        self.start_closing(CloseCode.RESTARTS, "unavailable")
+                        self.start_closing(Disconnect.UNAVAILABLE)
                 self.send(protocol.error_frame(error, envelope))
             case _:
                 ref = secrets.token_hex(8)
@@ -163,7 +163,7 @@ class Connection(Stream):
         wait = self._rate.wait(time.monotonic())
         if wait:
             if self._rate.is_ignored:
-                self._end(CloseCode.RATE_LIMIT_IGNORED, "rate limit ignored")
+                self._end(Disconnect.RATE_LIMIT_IGNORED)
             raise Throttled(math.ceil(wait * 1000) / 1000)  # never a moment too early
 
     # Authentication
@@ -171,7 +171,7 @@ class Connection(Stream):
     def _require_authenticated(self, envelope: Envelope) -> int:
         """The user's id. Raises _Ended."""
         if self._token is None or not self._authenticated:
-            self._refuse("not_authenticated", "Not authenticated", envelope)
+            self._refuse("not_authenticated", Disconnect.NOT_AUTHENTICATED, envelope)
         return self._token.user_id
 
     async def _authenticate(self, request: Auth) -> None:
@@ -190,7 +190,7 @@ class Connection(Stream):
                 return
             await self._begin_session(token, request)
         except TokenRejected:
-            self._refuse("token_not_valid", "Token Invalid", request.envelope)
+            self._refuse("token_not_valid", Disconnect.TOKEN_INVALID, request.envelope)
         finally:
             if not self._authenticated:
                 self._unsubscribe()
@@ -201,7 +201,7 @@ class Connection(Stream):
         first = self._token is None
         if first:
             if hub.connections_of(token.user_id) >= self.context.settings.max_connections_per_user:
-                self._end(CloseCode.TOO_MANY_CONNECTIONS, "too many connections of this user")
+                self._end(Disconnect.USER_FULL)
             self._token = token
             # Its claims are good, and what the client has sent behind it is read before the store is asked.
             self._socket.allow_message_bytes(self.context.settings.max_message_bytes)
@@ -235,13 +235,13 @@ class Connection(Stream):
             self.context.hub.unsubscribe(self._token.user_id, self)
             self._token = None
 
-    def _refuse(self, code: str, message: str, envelope: Envelope) -> NoReturn:
+    def _refuse(self, code: str, disconnect: Disconnect, envelope: Envelope) -> NoReturn:
         """Raises _Ended."""
-        self.send(protocol.failure_frame(code, message, envelope))
-        self._end(CloseCode.NOT_AUTHENTICATED, message)
+        self.send(protocol.failure_frame(code, disconnect.reason, envelope))
+        self._end(disconnect)
 
     def _on_no_auth(self) -> None:
-        self.start_closing(CloseCode.NO_AUTH_IN_TIME, "no authentication in time")
+        self.start_closing(Disconnect.AUTH_TIMEOUT)
 
     def _expect_expiry(self, token: Token) -> None:
         self._set_deadline(
@@ -255,7 +255,7 @@ class Connection(Stream):
             self._set_deadline(self.context.deadlines.after(left, self._on_expired))
 
     def _on_expired(self) -> None:
-        self.start_closing(CloseCode.TOKEN_EXPIRED, "token expired")
+        self.start_closing(Disconnect.TOKEN_EXPIRED)
 
     def _set_deadline(self, deadline: Deadline | None) -> None:
         self.context.deadlines.cancel(self._deadline)
@@ -276,18 +276,18 @@ class Connection(Stream):
             await self.context.accounts.identify(token)
         except TokenRejected:
             if self._token is token:  # not renewed meanwhile
-                self.start_closing(CloseCode.TOKEN_REVOKED, "token revoked")
+                self.start_closing(Disconnect.TOKEN_REVOKED)
         except Unavailable:
-            self.start_closing(CloseCode.RESTARTS, "the token cannot be checked now")
+            self.start_closing(Disconnect.TOKEN_UNCHECKED)
 
-    def start_leaving(self, code: CloseCode, reason: str) -> None:
+    def start_leaving(self, disconnect: Disconnect) -> None:
         """Close as soon as the request in progress, if any, is answered."""
         if self._busy:
-            self._leaving = (code, reason)
+            self._leaving = disconnect
         else:
-            self.start_closing(code, reason)
+            self.start_closing(disconnect)
 
-    def _end(self, code: CloseCode, reason: str) -> NoReturn:
+    def _end(self, disconnect: Disconnect) -> NoReturn:
         """Raises _Ended."""
-        self.start_closing(code, reason)
+        self.start_closing(disconnect)
         raise _Ended

@@ -20,8 +20,8 @@ from shared.models import Change
 from shared.store import Revocation
 from shared.tokens import Token
 from shared.wire import change_frame
+from ws_server.close_codes import Disconnect
 from ws_server.frames import text_on_the_wire
-from ws_server.protocol import CloseCode
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Subscriber(Protocol):
 
     def on_change(self, push: Push) -> None: ...
     def on_revocation(self, sid: str | None) -> None: ...
-    def start_leaving(self, code: CloseCode, reason: str) -> None: ...
+    def start_leaving(self, disconnect: Disconnect) -> None: ...
 
 
 class Hub:
@@ -117,7 +117,7 @@ class Hub:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a connection's chore failed", exc_info=error)
 
-    def close_all(self, code: CloseCode, reason: str) -> None:
+    def close_all(self, disconnect: Disconnect) -> None:
         """Close every connection as soon as its request in progress is answered."""
         for subscriber in list(self._all):
-            subscriber.start_leaving(code, reason)
+            subscriber.start_leaving(disconnect)

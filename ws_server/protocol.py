@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any, Final
 
 import msgspec
@@ -19,22 +18,6 @@ from shared.wire import results_json, sync_json
 ID_MAX_LENGTH: Final = 64
 
 _encode = msgspec.json.Encoder().encode
-
-
-class CloseCode(IntEnum):
-    """Why a connection ends; what the client should do is said beside each in the contract."""
-
-    GOING_AWAY = 1001
-    BINARY = 1003
-    RESTARTS = 1012
-    NOT_AUTHENTICATED = 4001
-    BAD_JSON = 4003
-    TOO_SLOW = 4008
-    TOO_MANY_CONNECTIONS = 4009
-    NO_AUTH_IN_TIME = 4010
-    RATE_LIMIT_IGNORED = 4029
-    TOKEN_EXPIRED = 4401
-    TOKEN_REVOKED = 4403
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

@@ -18,13 +18,13 @@ from shared.port_locks import PortLocks
 from shared.process import Backend
 from shared.settings import Settings
 from shared.token_watch import watch_tokens
+from ws_server.close_codes import Disconnect
 from ws_server.connection import AUTH_MAX_BYTES, Connection
 from ws_server.context import Context
 from ws_server.deadlines import Deadlines
 from ws_server.http_port import HttpPort
 from ws_server.hub import Hub
 from ws_server.listener import Listener, Rules
-from ws_server.protocol import CloseCode
 from ws_server.routes import Routes
 from ws_server.transport import Socket
 
@@ -70,16 +70,16 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
             tasks.create_task(watch_tokens(hub.subscribers, backend.accounts)),
         ]
         number = await stop
-        code = CloseCode.GOING_AWAY if number in _FROM_THE_KEYBOARD else CloseCode.RESTARTS
+        disconnect = Disconnect.INTERRUPTED if number in _FROM_THE_KEYBOARD else Disconnect.STOPPING
         log.info("stopping with %d connections", len(hub))
-        await _drain(acceptor, port, hub, code)
+        await _drain(acceptor, port, hub, disconnect)
         for watcher in watchers:
             watcher.cancel()
 
 
-async def _drain(acceptor: Acceptor, port: HttpPort, hub: Hub, code: CloseCode) -> None:
+async def _drain(acceptor: Acceptor, port: HttpPort, hub: Hub, disconnect: Disconnect) -> None:
     acceptor.close()
     port.stop()
-    hub.close_all(code, "the server is stopping")
+    hub.close_all(disconnect)
     if cut := await port.listener.drain(_DRAIN_TIMEOUT):
         log.warning("cut %d connections that did not close in time", cut)

@@ -19,9 +19,10 @@ from shared.errors import Unavailable
 from shared.models import Written
 from shared.wire import replayed_frame
 from ws_server import protocol
+from ws_server.close_codes import CloseCode, Disconnect
 from ws_server.context import Context
 from ws_server.hub import Push
-from ws_server.protocol import CloseCode, Request
+from ws_server.protocol import Request
 from ws_server.transport import Socket
 
 _STREAM_TIMEOUT: Final = 10.0  # for the feed to bring by what is already committed
@@ -153,7 +154,7 @@ class Stream:
             self._held_bytes += len(push.frame)
             # A newcomer may hear much that is older than its snapshot; it has the time of the authentication only.
             if self._authenticated and self._held_bytes > self.context.settings.max_buffer_bytes:
-                self.start_closing(CloseCode.TOO_SLOW, "too much is waiting")
+                self.start_closing(Disconnect.BUFFER_FULL)
         if self._waiter is not None and push.change.seq >= self._waiter[0] and not self._waiter[1].done():
             self._waiter[1].set_result(None)
 
@@ -164,7 +165,7 @@ class Stream:
         if change.seq != self._cursor + 1:
             # Cannot be; but if it is, a client that resumes loses nothing.
             log.error("gap before change %d of user %d", change.seq, change.user_id)
-            self.start_closing(CloseCode.RESTARTS, "changes were missed, resume with sync")
+            self.start_closing(Disconnect.CHANGES_MISSED)
             return
         self._cursor = change.seq
         if self._expected is not None and change.origin == self._expected.origin:
@@ -172,7 +173,7 @@ class Stream:
         elif self._push:
             # As _buffer_limit, in place: this is done for every push to every socket.
             if self._socket.buffered > self.context.settings.max_buffer_bytes + self._answer_bytes:
-                self.start_closing(CloseCode.TOO_SLOW, "too slow a reader")
+                self.start_closing(Disconnect.SLOW_READER)
             elif not self._closing:
                 self._socket.send_on_the_wire(push.on_the_wire)
 
@@ -194,12 +195,13 @@ class Stream:
         self._gone = True
         self._wait_no_longer()
 
-    def start_closing(self, code: CloseCode, reason: str) -> None:
+    def start_closing(self, disconnect: Disconnect) -> None:
         """Send no more, and close. A peer that takes what waits, however slowly, gets it; one that is too slow has 10 s."""
         if not self._closing:
             self._closing = True
             self._wait_no_longer()
-            self._socket.close(code, reason, patient=code is not CloseCode.TOO_SLOW)
+            patient = disconnect.code is not CloseCode.SLOW_READER
+            self._socket.close(disconnect.code, disconnect.reason, patient=patient)
 
     def _wait_no_longer(self) -> None:
         """The request in hand waits for its place in the stream; now its answer is not sent."""

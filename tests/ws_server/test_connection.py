@@ -15,11 +15,11 @@ from shared.settings import load_settings
 from shared.store import Revocation
 from shared.tokens import BLACKLISTED, Token
 from tests.support.waiting import until
+from ws_server.close_codes import Disconnect
 from ws_server.connection import Connection
 from ws_server.context import Context
 from ws_server.deadlines import Deadlines
 from ws_server.hub import Hub
-from ws_server.protocol import CloseCode
 
 USER = 1
 MAX_BUFFER = 65536
@@ -167,7 +167,7 @@ async def test_request_in_hand_does_not_outlive_its_socket(client: Client) -> No
     await asyncio.sleep(0)
     client.backend.answer.set_result(1)  # a change that the feed has not brought yet
     await asyncio.sleep(0)
-    client.connection.start_closing(CloseCode.TOKEN_REVOKED, "token revoked")
+    client.connection.start_closing(Disconnect.TOKEN_REVOKED)
     async with asyncio.timeout(5):
         await listing
     assert client.seqs == [0], "nothing after the close"

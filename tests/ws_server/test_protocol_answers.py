@@ -19,7 +19,7 @@ from shared.errors import (
 from shared.models import Change, ChangePage, Mode, StoredTask, Task, TaskPage, Written
 from shared.wire import change_frame, replayed_frame
 from ws_server import protocol
-from ws_server.protocol import CloseCode, Envelope
+from ws_server.protocol import Envelope
 
 UUID: Final = "16f894b8-cb89-4672-9561-0b80cc75ae1b"
 TIME: Final = "2026-11-22T11:57:25.175297Z"
@@ -147,10 +147,3 @@ def test_an_error_leaves_out_what_the_request_had_not() -> None:
 def test_with_id_appends_it() -> None:
     assert protocol.with_id(b'{"type":"pong","seq":0}', b"") == b'{"type":"pong","seq":0}'
     assert protocol.with_id(b'{"type":"pong","seq":0}', b'"x"') == b'{"type":"pong","seq":0,"id":"x"}'
-
-
-def test_the_close_codes_are_the_contracts() -> None:
-    assert {code.value for code in CloseCode} == {
-        *(1001, 1003, 1012),
-        *(4001, 4003, 4008, 4009, 4010, 4029, 4401, 4403),
-    }
