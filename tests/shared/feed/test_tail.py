@@ -17,7 +17,7 @@ from shared.models import Change, CreateTask
 from shared.store import Revocation, Store, open_store
 from tests.shared.feed.heard import Heard
 from tests.shared.store.owner import READING, Owner, new_owner
-from tests.shared.store.sqlite.programs import settings_of
+from tests.shared.store.sqlite.engine import settings_of
 
 
 class Process:

@@ -7,21 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import Settings
-from shared.store import Store, open_store
-from tests.shared.store.engines import ENGINES, engine_settings
+from shared.store import Store
+from tests.shared.store.engine import Engine
+from tests.shared.store.engines import ENGINES
 from tests.shared.store.owner import Owner, new_owner
 
 
 @pytest.fixture(params=ENGINES)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    return engine_settings(request.param, tmp_path)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    return ENGINES[request.param](tmp_path)
 
 
 @pytest.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
-    async with open_store(settings) as store:
+async def store(engine: Engine) -> AsyncIterator[Store]:
+    async with engine.open() as store:
         yield store
+
+
+@pytest.fixture
+async def elsewhere(store: Store, engine: Engine) -> AsyncIterator[Store]:
+    """The same database, as another process has it."""
+    async with engine.open() as elsewhere:
+        yield elsewhere
 
 
 @pytest.fixture

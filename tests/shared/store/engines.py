@@ -1,18 +1,12 @@
-"""The engines that the contract's suite runs against."""
+"""The engines that the contract's suite runs against: a line each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
-from shared.settings import Settings, load_settings
+from tests.shared.store.engine import Engine
+from tests.shared.store.sqlite.engine import SqliteEngine
 
-ENGINES: Final[dict[str, Callable[[Path], str]]] = {
-    "sqlite": lambda folder: f"sqlite:///{folder}/taskbeam.db",
+ENGINES: Final[dict[str, type[Engine]]] = {
+    "sqlite": SqliteEngine,
 }
-"""By name: the URL of a database that is empty as long as the folder is new."""
-
-
-def engine_settings(engine: str, folder: Path) -> Settings:
-    return load_settings({"TASKBEAM_DATABASE_URL": ENGINES[engine](folder)})

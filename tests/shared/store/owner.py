@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from typing import Final
 
 import msgspec
@@ -23,7 +22,6 @@ from shared.models import (
     Written,
 )
 from shared.store import Store
-from shared.store.sqlite import accounts as accounts_sql
 from shared.tokens import Token
 
 SECOND: Final = 1_000_000
@@ -109,16 +107,13 @@ async def new_owner(store: Store, name: str | None = None) -> Owner:
     return Owner(store, await store.add_user(name, name, "hash", NOW))
 
 
-def user_of(connection: sqlite3.Connection, user_id: int) -> User:
-    """As the table has it; one that is not there, as nobody has it."""
-    rows = connection.execute(
-        "SELECT id, username, password, is_active, date_joined FROM users WHERE id = ?", (user_id,)
-    ).fetchall()
-    return accounts_sql.to_user(rows[0]) if rows else User(user_id, "gone", "", False, "")
-
-
 def refresh_token(user_id: int, sid: str | None, jti: str = "jti", expires: int = LATER) -> Token:
     return Token("refresh", user_id, jti, READING.time, expires, sid)
+
+
+def reading_at(time: int, uptime: float | None = None, boot: str = READING.boot) -> Reading:
+    """So many seconds after READING; by the uptime, too, unless that is given."""
+    return Reading(READING.time + time, READING.uptime + (time if uptime is None else uptime), boot)
 
 
 def task_json(task: Task) -> bytes:

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from shared.clock import timestamp
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError
 from shared.models import Change, CreateTask, DeleteTask, Operation, Task, TaskQuery, UpdateTask, Written
-from shared.settings import Settings
-from shared.store import Store, open_store
+from shared.store import Store
+from tests.shared.store.engine import Engine
 from tests.shared.store.owner import NOW, SECOND, Owner, listed, new_owner, task_json
 
 LIMIT = 4
@@ -168,9 +168,9 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-def test_any_sequence_of_operations_does_as_the_model(runner: asyncio.Runner, settings: Settings) -> None:
+def test_any_sequence_of_operations_does_as_the_model(runner: asyncio.Runner, engine: Engine) -> None:
     stack = AsyncExitStack()
-    opened = runner.run(stack.enter_async_context(open_store(settings)))
+    opened = runner.run(stack.enter_async_context(engine.open()))
     machine = type("Machine", (TasksOfOneUser,), {"runner": runner, "store": opened})
     try:
         run_state_machine_as_test(

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, UserGone
 from shared.models import Change, CreateTask, Task, TaskQuery
 from shared.rules.queries import ORDERING_FIELDS, clean_query
-from tests.shared.store.owner import NOW, SECOND, Owner, listed
+from shared.store import Store
+from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed
 
 
 async def found(owner: Owner, **query: object) -> list[str]:
@@ -161,6 +162,23 @@ async def test_pages_together_are_the_whole_list(owner: Owner) -> None:
         query = TaskQuery(ordering=ordering, limit=4, offset=offset)
         pages += listed(await owner.store.tasks(owner.id, query))
     assert pages == whole
+
+
+@pytest.mark.parametrize("by_another", [False, True])
+async def test_list_is_read_anew_after_every_change(owner: Owner, elsewhere: Store, by_another: bool) -> None:
+    """By whichever process."""
+    writer = Owner(elsewhere, owner.user) if by_another else owner
+    assert await owner.tasks() == []
+    created = await writer.create()
+    assert await owner.tasks() == [created]
+    updated = await writer.update(created.uuid, "changed")
+    assert await owner.tasks() == [updated]
+    await writer.delete(created.uuid)
+    page = await owner.store.tasks(owner.id, TaskQuery())
+    assert (listed(page), page.count, page.seq) == ([], 0, 3)
+    await elsewhere.delete_user(owner.user, READING)
+    with pytest.raises(UserGone):
+        await owner.tasks()
 
 
 async def test_list_is_the_state_at_its_seq_whoever_writes_meanwhile(owner: Owner) -> None:

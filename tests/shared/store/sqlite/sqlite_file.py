@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from shared.models import User
 from shared.store import Store
+from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite.lanes import Lane
 from shared.store.sqlite.store import SqliteStore
 from tests.support.change_links import assert_change_links
@@ -18,9 +20,15 @@ from tests.support.waiting import until
 T = TypeVar("T")
 
 
+def as_sqlite(store: Store) -> SqliteStore:
+    """With all that it has beside the contract."""
+    assert isinstance(store, SqliteStore)
+    return store
+
+
 def lanes_of(store: Store) -> tuple[Lane, Lane, Lane]:
     """Writer, points, scans."""
-    return cast("SqliteStore", store).lanes
+    return as_sqlite(store).lanes
 
 
 async def as_writer(store: Store, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -112,3 +120,11 @@ def assert_sound(path: Path) -> None:
                WHERE task IS NOT json"""
         )
         assert differing.fetchone() == (0,), "tasks without the change that made them so"
+
+
+def user_of(connection: sqlite3.Connection, user_id: int) -> User:
+    """As the table has it; one that is not there, as nobody has it."""
+    rows = connection.execute(
+        "SELECT id, username, password, is_active, date_joined FROM users WHERE id = ?", (user_id,)
+    ).fetchall()
+    return accounts_sql.to_user(rows[0]) if rows else User(user_id, "gone", "", False, "")

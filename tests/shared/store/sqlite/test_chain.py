@@ -21,8 +21,8 @@ from shared.store.sqlite.feeds import KnownFeeds
 from shared.store.sqlite.log import MARK_EVERY, read_changes
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.unit_of_work import BatchRequest, UnitOfWork
-from tests.shared.store.owner import ENOUGH, NOW, READING, Owner, user_of
-from tests.shared.store.sqlite.sqlite_file import as_writer
+from tests.shared.store.owner import ENOUGH, NOW, READING, Owner
+from tests.shared.store.sqlite.sqlite_file import as_writer, user_of
 from tests.support.change_links import assert_change_links
 
 FEW, SHORT = 5, 20

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
@@ -14,27 +13,16 @@ import pytest
 
 from shared.errors import NotFound, Unavailable
 from shared.models import CreateTask
-from shared.settings import Settings
-from shared.store import Store, open_store
+from shared.store import Store
 from shared.store.sqlite import writer as group_commit
 from shared.store.sqlite.lanes import HereLane, Work
-from tests.shared.store.engines import engine_settings
+from tests.shared.store.children import child
 from tests.shared.store.owner import MISSING, NOW, READING, Owner
-from tests.shared.store.sqlite.children import child
-from tests.shared.store.sqlite.sqlite_file import assert_sound, here_connection, on_writer_connection
+from tests.shared.store.sqlite.engine import SqliteEngine
+from tests.shared.store.sqlite.programs import hold_lock
+from tests.shared.store.sqlite.sqlite_file import here_connection, on_writer_connection
 
 BOUND = 10.0
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return engine_settings("sqlite", tmp_path)
-
-
-@pytest.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
-    async with open_store(settings) as store:
-        yield store
 
 
 def _here(store: Store) -> HereLane:
@@ -174,10 +162,10 @@ async def test_large_write_and_account_work_are_not_done_on_the_loop(
     assert threads.here != []
 
 
-async def test_loop_does_not_wait_for_the_write_lock(owner: Owner, tmp_path: Path) -> None:
+async def test_loop_does_not_wait_for_the_write_lock(owner: Owner, path: Path) -> None:
     threads = Threads()
     await threads.watch(owner.store)
-    async with child("hold-lock", tmp_path / "taskbeam.db") as holder:
+    async with child(hold_lock, path) as holder:
         await holder.ready()
         writers = [asyncio.create_task(owner.create()) for _ in range(5)]
         async with asyncio.timeout(2):
@@ -193,9 +181,9 @@ async def test_loop_does_not_wait_for_the_write_lock(owner: Owner, tmp_path: Pat
     assert await owner.seq() == 6
 
 
-async def test_loop_does_not_wait_for_another_programs_transaction(owner: Owner, tmp_path: Path) -> None:
+async def test_loop_does_not_wait_for_another_programs_transaction(owner: Owner, path: Path) -> None:
     """Somebody's shell, which knows nothing of our lock."""
-    with closing(sqlite3.connect(tmp_path / "taskbeam.db", isolation_level=None)) as shell:
+    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
         writer = asyncio.create_task(owner.create())
         async with asyncio.timeout(2):
@@ -209,7 +197,7 @@ async def test_loop_does_not_wait_for_another_programs_transaction(owner: Owner,
 
 
 async def test_write_that_has_no_room_is_begun_in_vain_and_leaves_the_lock_free(
-    owner: Owner, settings: Settings
+    engine: SqliteEngine, owner: Owner
 ) -> None:
     def limit(pages: int) -> Work:
         return lambda plain: plain.execute(f"PRAGMA max_page_count = {pages}").fetchone()
@@ -218,14 +206,14 @@ async def test_write_that_has_no_room_is_begun_in_vain_and_leaves_the_lock_free(
     with pytest.raises(Unavailable):
         await owner.write(CreateTask(None, "a", "d" * 10_000))
     await on_writer_connection(owner.store, limit(1_000_000))
-    async with open_store(settings) as second:
+    async with engine.open() as second:
         await asyncio.wait_for(Owner(second, owner.user).create("theirs"), 2)
     await owner.create("ours")
     assert [task.task for task in await owner.tasks()] == ["theirs", "ours"]
-    assert_sound(settings.sqlite_path)
+    engine.assert_sound()
 
 
-async def test_defect_in_a_write_that_was_begun_here_fails_alone(owner: Owner, settings: Settings) -> None:
+async def test_defect_in_a_write_that_was_begun_here_fails_alone(engine: SqliteEngine, owner: Owner) -> None:
     """Whatever it is: the transaction has ended, the lock is free, and the neighbours are written."""
     outcomes = await asyncio.gather(
         owner.create("before"),
@@ -235,4 +223,4 @@ async def test_defect_in_a_write_that_was_begun_here_fails_alone(owner: Owner, s
     )
     assert isinstance(outcomes[1], TypeError)
     assert await owner.tasks() == [outcomes[0], outcomes[2]]
-    assert_sound(settings.sqlite_path)
+    engine.assert_sound()

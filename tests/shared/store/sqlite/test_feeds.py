@@ -12,28 +12,21 @@ import pytest
 
 from shared.errors import Unavailable, UserGone
 from shared.models import CreateTask
-from shared.store import Store, open_store
+from shared.store import Store
 from shared.store.sqlite import feeds as known_feeds
 from shared.store.sqlite import unit_of_work
 from shared.store.sqlite.writer import GroupCommit
-from tests.shared.store.engines import engine_settings
 from tests.shared.store.owner import READING, Owner, new_owner
-from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, assert_sound
+from tests.shared.store.sqlite.engine import SqliteEngine
+from tests.shared.store.sqlite.sqlite_file import Statements, as_writer
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+async def store(engine: SqliteEngine) -> AsyncIterator[Store]:
     """Checked at its end."""
-    async with open_store(engine_settings("sqlite", tmp_path)) as store:
+    async with engine.open() as store:
         yield store
-    assert_sound(tmp_path / "taskbeam.db")
-
-
-@pytest.fixture
-async def elsewhere(store: Store, tmp_path: Path) -> AsyncIterator[Store]:
-    """The same database, in another process as it were."""
-    async with open_store(engine_settings("sqlite", tmp_path)) as elsewhere:
-        yield elsewhere
+    engine.assert_sound()
 
 
 def _reads_of_feeds(statements: Statements) -> int:
@@ -52,19 +45,9 @@ async def test_feed_is_read_once_while_nobody_else_writes(owner: Owner, stranger
     assert _reads_of_feeds(statements) <= 1
 
 
-async def test_what_another_process_writes_is_not_missed(owner: Owner, elsewhere: Store) -> None:
-    there = Owner(elsewhere, owner.user)
-    for number in range(20):
-        await (owner if number % 3 else there).create()
-    assert [change.seq for change in await owner.log()] == list(range(1, 21))
-    await elsewhere.delete_user(owner.user, READING)
-    with pytest.raises(UserGone):
-        await owner.create()
-
-
-async def test_what_was_changed_by_hand_is_not_missed(owner: Owner, tmp_path: Path) -> None:
+async def test_what_was_changed_by_hand_is_not_missed(owner: Owner, path: Path) -> None:
     task = await owner.create()
-    with closing(sqlite3.connect(tmp_path / "taskbeam.db", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE feeds SET seq = 0, tasks = 0, last = 0, unsettled = '[]'")
         connection.execute("DELETE FROM changes")
         connection.execute("DELETE FROM tasks")

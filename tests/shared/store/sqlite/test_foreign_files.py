@@ -13,9 +13,10 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.store import open_store
+from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
-from tests.shared.store.sqlite.children import child
-from tests.shared.store.sqlite.programs import settings_of
+from tests.shared.store.programs import write_until_killed
+from tests.shared.store.sqlite.engine import settings_of, url_of
 from tests.shared.store.sqlite.sqlite_file import assert_sound
 
 
@@ -173,7 +174,7 @@ async def test_database_whose_tables_are_in_the_log_alone_is_ours(path: Path) ->
 
 
 async def test_log_without_its_database_is_kept(path: Path) -> None:
-    async with child("write-until-killed", path, "1") as process:
+    async with child(write_until_killed, url_of(path), "1") as process:
         await process.ready()
         await process.kill()
     os.unlink(path)

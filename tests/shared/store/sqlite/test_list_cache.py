@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from shared.errors import UserGone
 from shared.models import CreateTask, TaskQuery
-from shared.store import Store, open_store
+from shared.store import Store
 from shared.store.sqlite import list_cache
-from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import READING, Owner, listed, new_owner
+from tests.shared.store.owner import Owner, listed, new_owner
 from tests.shared.store.sqlite.sqlite_file import here_connection
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(engine_settings("sqlite", tmp_path)) as store:
-        yield store
 
 
 @pytest.fixture
@@ -49,24 +38,6 @@ async def test_list_that_nobody_changed_is_read_once(owner: Owner, stranger: Own
     assert [task.task for task in await stranger.tasks()] == ["A stranger's own", "of no concern"]
     assert listed(await owner.store.tasks(owner.id, NEWEST_FIRST)) == [task]
     assert len(read) == 3, "another list is another list"
-
-
-@pytest.mark.parametrize("elsewhere", [False, True])
-async def test_list_is_read_anew_after_every_change(owner: Owner, tmp_path: Path, elsewhere: bool) -> None:
-    """By whichever process."""
-    async with open_store(engine_settings("sqlite", tmp_path)) as other:
-        writer = Owner(other, owner.user) if elsewhere else owner
-        assert await owner.tasks() == []
-        created = await writer.create()
-        assert await owner.tasks() == [created]
-        updated = await writer.update(created.uuid, "changed")
-        assert await owner.tasks() == [updated]
-        await writer.delete(created.uuid)
-        page = await owner.store.tasks(owner.id, TaskQuery())
-        assert (listed(page), page.count, page.seq) == ([], 0, 3)
-        await other.delete_user(owner.user, READING)
-        with pytest.raises(UserGone):
-            await owner.tasks()
 
 
 async def test_number_of_kept_lists_is_bounded(

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from shared.errors import UserGone
 from shared.models import CreateTask, DeleteTask, Task, TaskPage, TaskQuery
 from shared.rules.queries import clean_query
 from shared.rules.search_terms import SEARCH_TERMS_MAX
-from shared.store import Store, open_store
+from shared.store import Store
 from shared.store.sqlite import lists
 from shared.store.sqlite.list_cache import ListCache
 from shared.store.sqlite.lists import SHORT_LIST
-from tests.shared.store.engines import engine_settings
 from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed, new_owner
 from tests.shared.store.sqlite.sqlite_file import Statements, here_connection
 
 OLDEST_FIRST, NEWEST_FIRST = (("time_created", False),), (("time_created", True),)
 BY_TEXT = (("task", False), ("time_created", True))
 BY_TIME_AND_TEXT = (("time_created", True), ("task", False))
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(engine_settings("sqlite", tmp_path)) as store:
-        yield store
 
 
 async def _fill(owner: Owner, tasks: int) -> None:

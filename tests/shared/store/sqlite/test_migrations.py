@@ -12,10 +12,8 @@ import pytest
 
 from shared.clock import timestamp
 from shared.models import Task, TaskQuery, User
-from shared.store import open_store
-from tests.shared.store.engines import engine_settings
 from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed
-from tests.shared.store.sqlite.sqlite_file import assert_sound
+from tests.shared.store.sqlite.engine import SqliteEngine
 
 RANDOM = "16f894b8-cb89-4672-9561-0b80cc75ae1b"
 NEWEST_FIRST = TaskQuery(ordering=(("time_created", True),))
@@ -63,7 +61,7 @@ def _fill_first_version(connection: sqlite3.Connection, tasks: list[tuple[int, T
 
 
 @pytest.fixture
-def first_version(tmp_path: Path) -> dict[int, list[Task]]:
+def first_version(path: Path) -> dict[int, list[Task]]:
     """Each user's tasks in their order: of one moment and of several, one made when the clock had been set back."""
     moments = [NOW, NOW, NOW, NOW + 1, NOW + SECOND, NOW - SECOND]
     tasks = [
@@ -84,7 +82,7 @@ def first_version(tmp_path: Path) -> dict[int, list[Task]]:
         for user in (1, 2)
         if (number, user) != (3, 2)
     ]
-    with closing(_make(tmp_path / "taskbeam.db", 1)) as connection:
+    with closing(_make(path, 1)) as connection:
         _fill_first_version(connection, tasks)
     in_order = sorted(tasks, key=lambda item: item[0])
     return {user: [task for _, task in in_order if task.user_id == user] for user in (1, 2)}
@@ -95,9 +93,9 @@ def _owner(store: object, user: int) -> Owner:
 
 
 async def test_tasks_of_the_first_version_keep_their_order_and_are_found(
-    tmp_path: Path, first_version: dict[int, list[Task]]
+    engine: SqliteEngine, first_version: dict[int, list[Task]]
 ) -> None:
-    async with open_store(engine_settings("sqlite", tmp_path)) as store:
+    async with engine.open() as store:
         for user, tasks in first_version.items():
             owner = _owner(store, user)
             assert await owner.tasks() == tasks
@@ -105,14 +103,14 @@ async def test_tasks_of_the_first_version_keep_their_order_and_are_found(
             for task in tasks:
                 assert await owner.read(task.uuid) == task
             assert {change.task_id for change in await owner.log()} == {task.uuid for task in tasks}
-    assert_sound(tmp_path / "taskbeam.db")
+    engine.assert_sound()
 
 
 async def test_tasks_of_the_first_version_are_written_like_any_other(
-    tmp_path: Path, first_version: dict[int, list[Task]]
+    engine: SqliteEngine, first_version: dict[int, list[Task]]
 ) -> None:
     first, *others = first_version[1]
-    async with open_store(engine_settings("sqlite", tmp_path)) as store:
+    async with engine.open() as store:
         owner, stranger = _owner(store, 1), _owner(store, 2)
         updated = await owner.update(others[0].uuid, "changed", rev=1)
         await owner.delete(first.uuid)
@@ -121,4 +119,4 @@ async def test_tasks_of_the_first_version_are_written_like_any_other(
         assert await owner.tasks() == [updated, *others[1:], created]
         assert await stranger.tasks() == [*first_version[2], again]
         await store.delete_user(stranger.user, READING)
-    assert_sound(tmp_path / "taskbeam.db")
+    engine.assert_sound()

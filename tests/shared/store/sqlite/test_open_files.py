@@ -18,9 +18,10 @@ from shared.store.sqlite import checkpoints, meta
 from shared.store.sqlite import lanes as lanes_module
 from shared.store.sqlite import store as sqlite
 from shared.store.sqlite.database_path import DatabasePath
+from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
-from tests.shared.store.sqlite.children import child
-from tests.shared.store.sqlite.programs import settings_of
+from tests.shared.store.programs import open_one
+from tests.shared.store.sqlite.engine import settings_of, url_of
 from tests.shared.store.sqlite.sqlite_file import assert_sound, quiet_moments
 from tests.support.waiting import until
 
@@ -30,11 +31,6 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes_module, "_IDLE_SECONDS", 0.02)
     monkeypatch.setattr(sqlite, "_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(checkpoints, "_QUIET_CHECKPOINT_BYTES", 0)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "taskbeam.db"
 
 
 def _beside(path: Path, suffix: str) -> Path:
@@ -179,7 +175,7 @@ async def test_looking_into_the_file_costs_no_descriptors_and_no_locks(path: Pat
             meta.read_file(DatabasePath(path))
             await owner.create()
         assert len(os.listdir("/dev/fd")) == descriptors
-        async with child("open", path) as other:  # the last to close a database deletes its log
+        async with child(open_one, url_of(path)) as other:  # the last to close a database deletes its log
             await other.ready()
             other.start()
             await other.hear_all()

@@ -7,7 +7,6 @@ import os
 import sqlite3
 import stat
 import threading
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,10 +15,11 @@ import pytest
 from shared.errors import Unavailable
 from shared.store import open_store
 from shared.store.sqlite.opening import has_wal_reset_race
-from tests.shared.store.owner import Owner, new_owner
-from tests.shared.store.sqlite.children import child
-from tests.shared.store.sqlite.programs import settings_of
-from tests.shared.store.sqlite.sqlite_file import assert_sound, here_connection, lanes_of
+from tests.shared.store.children import child
+from tests.shared.store.owner import new_owner
+from tests.shared.store.sqlite.engine import settings_of, url_of
+from tests.shared.store.sqlite.programs import open_without_privileges
+from tests.shared.store.sqlite.sqlite_file import here_connection, lanes_of
 
 
 def _mode(path: Path) -> int:
@@ -57,25 +57,6 @@ async def test_files_are_for_their_owner_alone_and_so_are_the_folders_made(
     assert _mode(there) == 0o755, "a folder that was there keeps its mode"
 
 
-async def test_store_opened_again_has_its_data_and_its_epoch(tmp_path: Path) -> None:
-    path = tmp_path / "taskbeam.db"
-    async with open_store(settings_of(path)) as store:
-        owner = await new_owner(store)
-        task, epoch = await owner.create(), store.epoch
-    async with open_store(settings_of(path)) as store:
-        assert await Owner(store, owner.user).tasks() == [task]
-        assert store.epoch == epoch
-    assert len(epoch) >= 8
-
-
-async def test_two_databases_have_different_epochs(tmp_path: Path) -> None:
-    epochs = set()
-    for name in ("a.db", "b.db"):
-        async with open_store(settings_of(tmp_path / name)) as store:
-            epochs.add(store.epoch)
-    assert len(epochs) == 2
-
-
 async def test_percent_encoded_and_odd_names_are_files_like_any_other(tmp_path: Path) -> None:
     async with open_store(settings_of(tmp_path / "a%20b?mode=memory#c.db")) as store:
         await new_owner(store)
@@ -90,8 +71,8 @@ PRAGMAS = {
 }
 
 
-async def test_every_connection_has_the_pragmas_that_durability_rests_on(tmp_path: Path) -> None:
-    async with open_store(settings_of(tmp_path / "taskbeam.db")) as store:
+async def test_every_connection_has_the_pragmas_that_durability_rests_on(path: Path) -> None:
+    async with open_store(settings_of(path)) as store:
 
         def read(plain: sqlite3.Connection) -> dict[str, object]:
             return {name: plain.execute(f"PRAGMA {name}").fetchone()[0] for name in [*PRAGMAS, "query_only"]}
@@ -103,8 +84,8 @@ async def test_every_connection_has_the_pragmas_that_durability_rests_on(tmp_pat
         assert read(here_connection(store)) == {**PRAGMAS, "query_only": 1}
 
 
-async def test_reader_cannot_write(tmp_path: Path) -> None:
-    async with open_store(settings_of(tmp_path / "taskbeam.db")) as store:
+async def test_reader_cannot_write(path: Path) -> None:
+    async with open_store(settings_of(path)) as store:
         for lane in lanes_of(store)[1:]:
             with pytest.raises(Unavailable) as refused:
                 await lane.run(lambda plain: plain.execute("DELETE FROM users"))
@@ -134,8 +115,7 @@ async def test_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path
     assert path.read_text() == "Dear diary, " * 1000
 
 
-async def test_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "taskbeam.db"
+async def test_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE users (name TEXT)")
     connection.close()
@@ -168,7 +148,7 @@ async def test_what_may_not_be_written_is_refused(tmp_path: Path, what: str) -> 
             pass
     (path if what == "the file" else path.parent).chmod(0o500)
     try:
-        async with child("open-without-privileges", path) as process:  # root may write everywhere
+        async with child(open_without_privileges, url_of(path)) as process:  # root may write everywhere
             await process.ready()
             process.start()
             heard = await process.hear()
@@ -187,20 +167,6 @@ async def test_failed_opening_leaves_no_thread_behind(tmp_path: Path) -> None:
     for thread in set(threading.enumerate()) - before:
         await asyncio.to_thread(thread.join, 5)
         assert not thread.is_alive()
-
-
-async def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "taskbeam.db"
-    async with AsyncExitStack() as stack:
-        processes = [await stack.enter_async_context(child("open", path)) for _ in range(4)]
-        for process in processes:
-            await process.ready()
-        for process in processes:
-            process.start()
-        heard = [await process.hear() for process in processes]
-    assert all(list(said) == ["epoch"] for said in heard), heard
-    assert len({said["epoch"] for said in heard}) == 1
-    assert_sound(path)
 
 
 @pytest.mark.parametrize(

@@ -5,35 +5,26 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from shared.errors import NotFound, TaskbeamError, Unavailable
-from shared.models import CreateTask, UpdateTask
-from shared.store import Store, open_store
+from shared.errors import TaskbeamError, Unavailable
+from shared.models import CreateTask
 from shared.store.sqlite import lanes as lanes_module
 from shared.store.sqlite.tasks import read_task
-from tests.shared.store.engines import engine_settings
-from tests.shared.store.owner import MISSING, Owner, new_owner
+from tests.shared.store.owner import MISSING, Owner
 from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, assert_sound, lanes_of
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(engine_settings("sqlite", tmp_path)) as store:
-        yield store
-
-
-async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, tmp_path: Path) -> None:
+async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, path: Path) -> None:
     statements = Statements()
     await statements.watch_writer(owner.store)
     written = await asyncio.gather(*(owner.write(CreateTask(None, "a")) for _ in range(1000)))
     seqs = [result.change.seq for [result] in written if result.change]
     assert seqs == list(range(1, 1001)), "answered in the order of asking"
     assert statements.count("COMMIT") == statements.count("BEGIN IMMEDIATE") <= 10
-    assert_sound(tmp_path / "taskbeam.db")
+    assert_sound(path)
 
 
 @pytest.mark.parametrize("turns", [0, 2])
@@ -85,23 +76,6 @@ async def test_reads_that_wait_at_once_share_a_snapshot(owner: Owner) -> None:
     assert 0 < seen.count("COMMIT") <= 5
 
 
-async def test_refusing_operation_fails_alone_in_its_group(owner: Owner, tmp_path: Path) -> None:
-    statements = Statements()
-    await statements.watch_writer(owner.store)
-    outcomes = await asyncio.gather(
-        *(
-            owner.write(CreateTask(None, "a"), *([UpdateTask(MISSING)] if number % 10 == 3 else []))
-            for number in range(100)
-        ),
-        return_exceptions=True,
-    )
-    for number, outcome in enumerate(outcomes):
-        assert isinstance(outcome, NotFound if number % 10 == 3 else list)
-    assert await owner.seq() == 90
-    assert statements.count("COMMIT") <= 3, "a refusal is no reason to begin anew"
-    assert_sound(tmp_path / "taskbeam.db")
-
-
 def _raise_defect(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM tasks")
     connection.execute("UPDATE feeds SET seq = seq + 100")
@@ -127,7 +101,7 @@ def _misspell(connection: sqlite3.Connection) -> None:
     ],
 )
 async def test_defective_work_fails_alone_and_what_it_wrote_is_undone(
-    owner: Owner, tmp_path: Path, defect: lanes_module.Work, error: type[Exception]
+    owner: Owner, path: Path, defect: lanes_module.Work, error: type[Exception]
 ) -> None:
     await owner.create("before")
     outcomes = await asyncio.gather(
@@ -141,7 +115,7 @@ async def test_defective_work_fails_alone_and_what_it_wrote_is_undone(
         assert isinstance(outcome, error if number in (0, 7, 49) else list)
     assert [change.seq for change in await owner.log()] == list(range(1, 49))
     assert len(await owner.tasks()) == 48
-    assert_sound(tmp_path / "taskbeam.db")
+    assert_sound(path)
 
 
 async def test_defective_read_fails_alone(owner: Owner) -> None:
@@ -173,10 +147,3 @@ async def test_too_much_waiting_is_refused_and_the_rest_is_done(
     assert {type(outcome) for outcome in refused} == {Unavailable}
     assert len(refused) == 30
     assert await owner.seq() == 20
-
-
-async def test_two_users_writes_in_one_group_number_by_themselves(store: Store) -> None:
-    owners = [await new_owner(store) for _ in range(5)]
-    await asyncio.gather(*(owners[number % 5].create() for number in range(100)))
-    for owner in owners:
-        assert [change.seq for change in await owner.log()] == list(range(1, 21))

@@ -1,4 +1,7 @@
-"""Child processes that run ``tests.shared.store.sqlite.programs``."""
+"""Child processes that run one function of a module of programs.
+
+Each says ``ready`` when it could begin and begins when a line comes in; what it found is JSON, a line each.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Any, Final
 
 from tests.support.processes import ROOT
 
 TIMEOUT: Final = 30.0
+
+Program = Callable[..., Coroutine[Any, Any, None]]
 
 
 class Child:
@@ -54,11 +60,11 @@ class Child:
 
 
 @asynccontextmanager
-async def child(program: str, *arguments: object) -> AsyncIterator[Child]:
+async def child(program: Program, *arguments: object) -> AsyncIterator[Child]:
     """A program that is killed at the end, if it is still there."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tests.shared.store.sqlite.programs", program),
+        *("-m", __name__, program.__module__, program.__name__),
         *map(str, arguments),
         cwd=ROOT,
         stdin=PIPE,
@@ -70,3 +76,11 @@ async def child(program: str, *arguments: object) -> AsyncIterator[Child]:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+def main(module: str, program: str, *arguments: str) -> None:
+    asyncio.run(getattr(import_module(module), program)(*arguments))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

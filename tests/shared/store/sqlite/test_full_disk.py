@@ -10,9 +10,11 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.models import CreateTask, UpdateTask
+from tests.shared.store.children import child
 from tests.shared.store.owner import NOW, Owner
-from tests.shared.store.sqlite.children import child
-from tests.shared.store.sqlite.sqlite_file import assert_sound, on_writer_connection
+from tests.shared.store.sqlite.engine import url_of
+from tests.shared.store.sqlite.programs import fill_disk
+from tests.shared.store.sqlite.sqlite_file import as_sqlite, assert_sound, on_writer_connection
 
 BIG = "d" * 10_000
 
@@ -61,7 +63,8 @@ async def test_reads_go_on_without_room(owner: Owner) -> None:
     assert await owner.read(task.uuid) == task
     assert await owner.tasks() == [task]
     assert len(await owner.log()) == 1
-    assert (await owner.store.tail((await owner.store.position())._replace(changes=0))).changes
+    store = as_sqlite(owner.store)
+    assert (await store.tail((await store.position())._replace(changes=0))).changes
     with pytest.raises(Unavailable):
         await owner.store.ping()
 
@@ -88,7 +91,7 @@ async def test_accounts_are_refused_as_tasks_are(owner: Owner) -> None:
 
 async def test_files_that_cannot_grow_refuse_writes_and_lose_nothing(owner: Owner, path: Path) -> None:
     """As on a real full disk: the write-ahead log itself meets the limit, in the middle of a write."""
-    async with child("fill-disk", path, owner.id) as process:
+    async with child(fill_disk, url_of(path), owner.id) as process:
         await process.ready()
         process.start()
         heard = await process.hear()

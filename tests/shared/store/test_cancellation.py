@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from shared.errors import Unavailable
 from shared.models import CreateTask
-from shared.settings import Settings
-from shared.store import Store, open_store
-from tests.shared.store.engines import engine_settings
+from tests.shared.store.engine import Engine
 from tests.shared.store.owner import Owner, new_owner
-from tests.shared.store.sqlite.sqlite_file import assert_sound, in_transaction
 
 BOUND = 10.0
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return engine_settings("sqlite", tmp_path)
-
-
-@pytest.fixture
-async def store(settings: Settings) -> AsyncIterator[Store]:
-    async with open_store(settings) as store:
-        yield store
-
-
 async def test_cancelled_callers_leave_no_transaction_open_and_lose_no_acknowledged_write(
-    owner: Owner, settings: Settings
+    engine: Engine, owner: Owner
 ) -> None:
     chance = random.Random(42)
     acknowledged: list[str] = []
@@ -57,7 +41,7 @@ async def test_cancelled_callers_leave_no_transaction_open_and_lose_no_acknowled
         if wave % 10 == 0:
             async with asyncio.timeout(BOUND):
                 await owner.create("a later write")
-            assert not any(await in_transaction(owner.store))
+            await engine.assert_idle(owner.store)
     assert cancelled > 300
     stored = {task.uuid for task in await owner.tasks() if task.task == "a"}
     assert set(acknowledged) <= stored <= attempted
@@ -65,8 +49,8 @@ async def test_cancelled_callers_leave_no_transaction_open_and_lose_no_acknowled
     for first in {uuid[:8] for uuid in attempted}:
         batch = {uuid for uuid in attempted if uuid.startswith(first)}
         assert batch <= stored or not batch & stored
-    assert not any(await in_transaction(owner.store))
-    assert_sound(settings.sqlite_path)
+    await engine.assert_idle(owner.store)
+    engine.assert_sound()
 
 
 async def test_write_cancelled_before_it_began_is_not_done(owner: Owner) -> None:
@@ -78,7 +62,7 @@ async def test_write_cancelled_before_it_began_is_not_done(owner: Owner) -> None
     assert [task.task for task in await owner.tasks()] == ["later"]
 
 
-async def test_cancelled_reads_do_not_block_later_ones(owner: Owner) -> None:
+async def test_cancelled_reads_do_not_block_later_ones(engine: Engine, owner: Owner) -> None:
     task = await owner.create()
     for _ in range(50):
         readers = [
@@ -92,25 +76,25 @@ async def test_cancelled_reads_do_not_block_later_ones(owner: Owner) -> None:
     async with asyncio.timeout(BOUND):
         assert await owner.tasks() == [task]
         assert await owner.read(task.uuid) == task
-    assert not any(await in_transaction(owner.store))
+    await engine.assert_idle(owner.store)
 
 
-async def test_closing_does_what_waits_and_answers_it(settings: Settings) -> None:
-    async with open_store(settings) as store:
+async def test_closing_does_what_waits_and_answers_it(engine: Engine) -> None:
+    async with engine.open() as store:
         owner = await new_owner(store)
         writers = [asyncio.create_task(owner.create(str(number))) for number in range(1000)]
         await asyncio.sleep(0)
     answered = await asyncio.wait_for(asyncio.gather(*writers), BOUND)
     assert len({task.uuid for task in answered}) == 1000
-    async with open_store(settings) as store:
+    async with engine.open() as store:
         assert {task.uuid for task in await Owner(store, owner.user).tasks()} == {
             task.uuid for task in answered
         }
-    assert_sound(settings.sqlite_path)
+    engine.assert_sound()
 
 
-async def test_closed_store_refuses(settings: Settings) -> None:
-    async with open_store(settings) as store:
+async def test_closed_store_refuses(engine: Engine) -> None:
+    async with engine.open() as store:
         owner = await new_owner(store)
     for attempt in (owner.create(), owner.tasks(), store.ping(), store.position()):
         with pytest.raises(Unavailable):
@@ -121,12 +105,12 @@ def _die(*_: object) -> None:
     raise RuntimeError("a listener must not raise, and this one does")
 
 
-async def _end_badly(settings: Settings, *, by_listener: bool) -> list[asyncio.Task[object]]:
+async def _end_badly(engine: Engine, *, by_listener: bool) -> list[asyncio.Task[object]]:
     """Let a store end by an error while callers wait; returns those callers."""
     writers: list[asyncio.Task[object]] = []
 
     async def body() -> None:
-        async with open_store(settings) as store:
+        async with engine.open() as store:
             owner = await new_owner(store)
             if by_listener:
                 store.listen(_die)
@@ -144,13 +128,13 @@ async def _end_badly(settings: Settings, *, by_listener: bool) -> list[asyncio.T
 
 @pytest.mark.parametrize("by_listener", [False, True], ids=["its body fails", "its own work dies"])
 async def test_nobody_waits_for_ever_for_a_store_that_ended_because(
-    settings: Settings, by_listener: bool
+    engine: Engine, by_listener: bool
 ) -> None:
-    writers = await _end_badly(settings, by_listener=by_listener)
+    writers = await _end_badly(engine, by_listener=by_listener)
     _, waiting = await asyncio.wait(writers, timeout=3)
     for writer in waiting:
         writer.cancel()
     assert not waiting, f"{len(waiting)} callers wait for ever"
     failures = {type(error) for writer in writers if (error := writer.exception()) is not None}
     assert failures <= {Unavailable}
-    assert_sound(settings.sqlite_path)
+    engine.assert_sound()

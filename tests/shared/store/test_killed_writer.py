@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from pathlib import Path
 
-from shared.store import open_store
+from tests.shared.store.children import child
+from tests.shared.store.engine import Engine
 from tests.shared.store.owner import Owner, new_owner
-from tests.shared.store.sqlite.children import child
-from tests.shared.store.sqlite.programs import settings_of
-from tests.shared.store.sqlite.sqlite_file import assert_sound
+from tests.shared.store.programs import write_until_killed
 
 KILLS = 10
 
 
-async def test_killed_writer_loses_nothing_that_it_acknowledged(path: Path) -> None:
+async def test_killed_writer_loses_nothing_that_it_acknowledged(engine: Engine) -> None:
     chance = random.Random(7)
     acknowledged: set[str] = set()
-    async with open_store(settings_of(path)) as store:
+    async with engine.open() as store:
         user = (await new_owner(store)).user
     for kill in range(KILLS):
-        async with child("write-until-killed", path, user.id) as writer:
+        async with child(write_until_killed, engine.url, user.id) as writer:
             await writer.ready()
             writer.start()
             for _ in range(chance.randrange(1, 200)):
@@ -29,8 +27,8 @@ async def test_killed_writer_loses_nothing_that_it_acknowledged(path: Path) -> N
             await writer.kill()
             for said in await writer.hear_all():
                 acknowledged.update(said["acknowledged"])
-        assert_sound(path)
-        async with open_store(settings_of(path)) as store:
+        engine.assert_sound()
+        async with engine.open() as store:
             owner = Owner(store, user)
             stored = {task.uuid for task in await owner.tasks()}
             assert acknowledged <= stored, f"lost after kill {kill}"
@@ -38,8 +36,8 @@ async def test_killed_writer_loses_nothing_that_it_acknowledged(path: Path) -> N
     assert len(acknowledged) > KILLS * 10
 
 
-async def test_store_that_lives_goes_on_beside_one_that_is_killed(owner: Owner, path: Path) -> None:
-    async with child("write-until-killed", path, owner.id) as writer:
+async def test_store_that_lives_goes_on_beside_one_that_is_killed(engine: Engine, owner: Owner) -> None:
+    async with child(write_until_killed, engine.url, owner.id) as writer:
         await writer.ready()
         writer.start()
         await writer.hear()
@@ -51,4 +49,4 @@ async def test_store_that_lives_goes_on_beside_one_that_is_killed(owner: Owner, 
     after = await asyncio.wait_for(owner.create("after"), 5)
     uuids = {task.uuid for task in await owner.tasks()}
     assert {after.uuid, *(task.result().uuid for task in ours), *theirs} <= uuids
-    assert_sound(path)
+    engine.assert_sound()

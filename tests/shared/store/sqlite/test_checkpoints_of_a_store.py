@@ -16,12 +16,14 @@ from typing import Any, cast
 import pytest
 
 from shared.models import CreateTask
-from shared.store import Store, open_store
+from shared.store import Store
 from shared.store.sqlite import checkpoints
 from shared.store.sqlite import lanes as lanes_module
-from tests.shared.store.engines import engine_settings
+from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
-from tests.shared.store.sqlite.children import child
+from tests.shared.store.programs import write_many, write_until_killed
+from tests.shared.store.sqlite.engine import SqliteEngine
+from tests.shared.store.sqlite.programs import hold_checkpoint_lock
 from tests.shared.store.sqlite.sqlite_file import (
     Statements,
     assert_sound,
@@ -52,14 +54,9 @@ def never_quiet(bounds: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, bounds: None) -> AsyncIterator[Store]:
-    async with open_store(engine_settings("sqlite", tmp_path)) as store:
+async def store(engine: SqliteEngine, bounds: None) -> AsyncIterator[Store]:
+    async with engine.open() as store:
         yield store
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "taskbeam.db"
 
 
 def _wal(path: Path) -> Path:
@@ -256,7 +253,7 @@ async def test_another_programs_checkpoint_does_not_hold_up_every_write(
     statements = Statements()
     await statements.watch_writer(owner.store)
     salts = _salts(path)
-    async with child("hold-checkpoint-lock", path) as shell:
+    async with child(hold_checkpoint_lock, path) as shell:
         await shell.ready()
         uuids = await _write(owner, BOUND)
         assert 0 < statements.count(CHECKPOINT) <= _size(path) / BOUND
@@ -267,11 +264,11 @@ async def test_another_programs_checkpoint_does_not_hold_up_every_write(
 
 
 async def test_log_that_other_processes_have_made_long_is_emptied_too(
-    never_quiet: None, owner: Owner, path: Path
+    never_quiet: None, engine: SqliteEngine, owner: Owner, path: Path
 ) -> None:
     statements = Statements()
     await statements.watch_writer(owner.store)
-    async with child("write-many", path, owner.id, 8, 50) as other:
+    async with child(write_many, engine.url, owner.id, 8, 50) as other:
         await other.ready()
         other.start()
         assert (await other.hear())["errors"] == []
@@ -287,19 +284,18 @@ async def test_log_that_other_processes_have_made_long_is_emptied_too(
 
 
 async def test_log_that_a_predecessor_has_left_is_emptied(
-    never_quiet: None, path: Path, tmp_path: Path
+    never_quiet: None, engine: SqliteEngine, path: Path
 ) -> None:
-    settings = engine_settings("sqlite", tmp_path)
-    async with open_store(settings) as store:
+    async with engine.open() as store:
         owner = await new_owner(store)
-    async with child("write-until-killed", path, owner.id) as predecessor:
+    async with child(write_until_killed, engine.url, owner.id) as predecessor:
         await predecessor.ready()
         predecessor.start()
         while not _wal(path).exists() or _size(path) <= BOUND:
             await predecessor.hear()
         await predecessor.kill()
     salts = _salts(path)
-    async with open_store(settings) as store:
+    async with engine.open() as store:
         owner = Owner(store, owner.user)
         kept = await owner.seq()
         await owner.create()
@@ -329,10 +325,10 @@ async def test_short_readers_beside_checkpoints_see_whole_states(owner: Owner, p
 
 
 async def test_who_does_not_write_leaves_the_log_alone_while_others_do(
-    never_quiet: None, owner: Owner, tmp_path: Path
+    never_quiet: None, engine: SqliteEngine, owner: Owner
 ) -> None:
     statements = Statements()
-    async with open_store(engine_settings("sqlite", tmp_path)) as idle:
+    async with engine.open() as idle:
         await statements.watch_writer(idle)
         on_idle = cast("Any", idle)._writer._on_idle
         for _ in range(4):

@@ -13,9 +13,11 @@ from shared.errors import Unavailable
 from shared.store import open_store
 from shared.store.sqlite import writer as group_commit
 from shared.store.sqlite.writer import WriteLock
+from tests.shared.store.children import Program, child
 from tests.shared.store.owner import Owner
-from tests.shared.store.sqlite.children import child
-from tests.shared.store.sqlite.programs import settings_of
+from tests.shared.store.programs import open_one
+from tests.shared.store.sqlite.engine import settings_of, url_of
+from tests.shared.store.sqlite.programs import hold_lock, hold_transaction
 from tests.shared.store.sqlite.sqlite_file import assert_sound
 
 
@@ -31,7 +33,7 @@ async def test_held_lock_refuses_writes_within_a_bound_and_reads_go_on(
     owner: Owner, path: Path, short_wait: float
 ) -> None:
     task = await owner.create("before")
-    async with child("hold-lock", path) as holder:
+    async with child(hold_lock, path) as holder:
         await holder.ready()
         began = time.monotonic()
         outcomes = await asyncio.gather(*(owner.create() for _ in range(20)), return_exceptions=True)
@@ -45,7 +47,7 @@ async def test_held_lock_refuses_writes_within_a_bound_and_reads_go_on(
 
 async def test_reads_do_not_wait_for_the_lock(owner: Owner, path: Path) -> None:
     task = await owner.create()
-    async with child("hold-lock", path) as holder:
+    async with child(hold_lock, path) as holder:
         await holder.ready()
         writer = asyncio.create_task(owner.create("waiting"))
         async with asyncio.timeout(2):
@@ -57,7 +59,7 @@ async def test_reads_do_not_wait_for_the_lock(owner: Owner, path: Path) -> None:
 
 
 async def test_waiting_writer_goes_on_when_the_lock_is_given_back(owner: Owner, path: Path) -> None:
-    async with child("hold-lock", path) as holder:
+    async with child(hold_lock, path) as holder:
         await holder.ready()
         writers = [asyncio.create_task(owner.create()) for _ in range(10)]
         await asyncio.sleep(0)
@@ -66,9 +68,9 @@ async def test_waiting_writer_goes_on_when_the_lock_is_given_back(owner: Owner, 
     assert await owner.seq() == 10
 
 
-@pytest.mark.parametrize("program", ["hold-lock", "hold-transaction"])
+@pytest.mark.parametrize("program", [hold_lock, hold_transaction])
 async def test_lock_of_a_killed_process_is_free_and_what_it_had_not_committed_is_gone(
-    owner: Owner, path: Path, program: str
+    owner: Owner, path: Path, program: Program
 ) -> None:
     before = await owner.create("before")
     async with child(program, path) as holder:
@@ -102,7 +104,7 @@ async def test_opening_waits_for_a_migration_in_progress(path: Path) -> None:
     """The lock is what a process holds that migrates."""
     async with open_store(settings_of(path)):
         pass
-    async with child("hold-lock", path) as holder, child("open", path) as opener:
+    async with child(hold_lock, path) as holder, child(open_one, url_of(path)) as opener:
         await holder.ready()
         await opener.ready()
         opener.start()

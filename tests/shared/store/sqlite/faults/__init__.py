@@ -1,1 +1,0 @@
-"""What breaks from outside: full disks, held locks, killed processes."""
