@@ -31,14 +31,13 @@ from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
 from shared.clock import moment, system_clock, timestamp, uuid7
 from shared.models import CreateTask, Task, TaskQuery
-from shared.store import open_store
+from shared.store import batching, open_store
 from shared.store.sqlite import feeds as known_feeds
-from shared.store.sqlite import lanes
 from shared.store.sqlite.feeds import KnownFeeds
-from shared.store.sqlite.lanes import Lane, read_group
 from shared.store.sqlite.list_cache import ListCache
 from shared.store.sqlite.lists import read_short_list
 from shared.store.sqlite.migrate import migrate
+from shared.store.sqlite.readers import ThreadReader, read_group
 from shared.store.sqlite.tasks import read_row
 from shared.store.sqlite.unit_of_work import UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
@@ -179,14 +178,14 @@ def _read_on_a_thread() -> float:
     async def measure(path: Path) -> float:
         async with aiosqlite.connect(path, isolation_level=None) as connection:
             await connection.execute("CREATE TABLE one (id INTEGER PRIMARY KEY)")
-            lane = Lane(connection, read_group)
+            reader = ThreadReader(connection)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(lane.serve())
+                tasks.create_task(reader.serve())
                 began = time.perf_counter()
                 for _ in range(1000):
-                    await lane.run(lambda plain: plain.execute("SELECT id FROM one").fetchall())
+                    await reader.submit(lambda plain: plain.execute("SELECT id FROM one").fetchall())
                 spent = time.perf_counter() - began
-                lane.close()
+                reader.close()
         return spent / 1000 * 1e6
 
     with tempfile.TemporaryDirectory(prefix="taskbeam-tricks-") as folder:
@@ -218,7 +217,7 @@ def _busy_writers(quiet_turns: int) -> float:
 
     with (
         tempfile.TemporaryDirectory(prefix="taskbeam-tricks-") as folder,
-        patch.object(lanes, "_QUIET_TURNS", quiet_turns),
+        patch.object(batching, "_LINGER_TURNS", quiet_turns),
     ):
         return asyncio.run(measure(Path(folder)))
 
@@ -271,7 +270,7 @@ TRICKS: Final = (
         "64 busy writers: a group is what waits / those who were just answered, too",
         "create",
         lambda: _busy_writers(0),
-        lambda: _busy_writers(lanes._QUIET_TURNS),
+        lambda: _busy_writers(batching._LINGER_TURNS),
     ),
     Trick(
         "a message that comes whole: the library's parser / unmasked at sight",

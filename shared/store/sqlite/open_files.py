@@ -8,6 +8,7 @@ ends, to be started on what is there.
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import logging
 import os
@@ -20,6 +21,7 @@ from shared.store.sqlite import meta
 from shared.store.sqlite.database_path import DatabasePath
 from shared.store.sqlite.wal_index import LOG_HEADER_BYTES, WalIndex, open_descriptor, read_wal_index
 
+_LOOK_SECONDS: Final = 1.0
 _CHECKPOINT_WAIT_MS: Final = 2000
 # sqlite.org/fileformat2.html#the_write_ahead_log: the salts, in the log's header and in a frame's.
 _LOG_SALTS: Final = 16
@@ -102,6 +104,21 @@ class OpenFiles:
         return not self._is_whole(index, wal.st_size) or self._is_news(
             (database.st_mtime_ns, database.st_size), index
         )
+
+    async def watch(self) -> None:
+        """Look every second until cancelled; to be run as one supervised task.
+
+        Raises:
+            FilesChanged: they are not those that are open.
+        """
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            try:
+                self.look()
+            except FilesChanged:
+                raise
+            except Unavailable:  # the next look tells
+                pass
 
     def before_commit(self) -> None:
         """To be called under the write lock, which keeps all checkpoints but those of other programs away.

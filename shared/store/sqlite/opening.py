@@ -1,4 +1,4 @@
-"""Opening the SQLite file: what is made, the connections and their pragmas, and the end."""
+"""Opening the SQLite file: what is made, who works on it, and the end."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ import logging
 import os
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-import aiosqlite
-
 from shared.errors import FilesChanged, Unavailable
-from shared.rules.search_terms import has_all
-from shared.store.sqlite.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
+from shared.store.sqlite.checkpoints import Checkpoints
+from shared.store.sqlite.connections import connect_inline, connect_reader, connect_writer, on_thread
 from shared.store.sqlite.database_path import DatabasePath
-from shared.store.sqlite.lanes import HereLane, on_thread
-from shared.store.sqlite.migrate import migrate
+from shared.store.sqlite.group_commit import GroupCommit
 from shared.store.sqlite.open_files import OpenFiles
-from shared.store.sqlite.ownership import APPLICATION_ID, require_ours
+from shared.store.sqlite.ownership import require_ours
+from shared.store.sqlite.readers import InlineReader, ThreadReader
 from shared.store.sqlite.store import SqliteStore
-from shared.store.sqlite.writer import GroupCommit, WriteLock
+from shared.store.sqlite.write_lock import WriteLock
+from shared.store.sqlite.writer import Writer
 
 _MINIMUM_VERSION: Final = (3, 37, 0)  # STRICT tables, RETURNING
 
@@ -73,25 +72,25 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
         )
     async with AsyncExitStack() as stack:
         stack.callback(lock.close)
-        writer = await _connect(stack, path.real, lambda connection: _prepare_writer(connection, path, lock))
-        points, scans = [await _connect(stack, path.real, _prepare_reader) for _ in range(2)]
-        here = _connect_here(path.real)
-        close_here = stack.enter_context(ExitStack())
-        close_here.callback(here.close)
+        writing = await connect_writer(stack, path, lock)
+        row_reader, list_reader = [ThreadReader(await connect_reader(stack, path.real)) for _ in range(2)]
+        inline = connect_inline(path.real)
+        close_inline = stack.enter_context(ExitStack())
+        close_inline.callback(inline.close)
         files = OpenFiles(path, database, lock.fileno())
         stack.callback(files.close)
         checkpoints = Checkpoints(path.wal)
         stack.callback(checkpoints.close)
-        here_lane = HereLane(here)
-        stack.callback(here_lane.close)
+        inline_reader = InlineReader(inline)
+        stack.callback(inline_reader.close)
         group_commit = GroupCommit(lock, checkpoints, files)
-        await on_thread(writer, group_commit.start)
+        await on_thread(writing, group_commit.start)
         try:
             async with asyncio.TaskGroup() as tasks:
-                store = SqliteStore(path, writer, points, scans, here_lane, group_commit)
-                for lane in store.lanes:
-                    tasks.create_task(lane.serve())
-                watch = tasks.create_task(store.watch(files))
+                writer = Writer(writing, group_commit)
+                store = SqliteStore(path, writer, row_reader, list_reader, inline_reader, group_commit)
+                tasks.create_task(store.serve())
+                watch = tasks.create_task(files.watch())
                 try:
                     store.epoch = await store.read_epoch()
                     yield store
@@ -100,32 +99,11 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
                     store.close()
             files.look()
         except* FilesChanged:
-            await on_thread(writer, group_commit.abandon)
+            await on_thread(writing, group_commit.abandon)
             # As long as one connection is open, SQLite does not touch the files when the others are closed.
-            _left_open.append(here)
-            close_here.pop_all()
+            _left_open.append(inline)
+            close_inline.pop_all()
             raise
-
-
-async def _connect(
-    stack: AsyncExitStack, path: Path, prepare: Callable[[sqlite3.Connection], None]
-) -> aiosqlite.Connection:
-    try:
-        connection = await stack.enter_async_context(
-            aiosqlite.connect(path, isolation_level=None, cached_statements=256, check_same_thread=False)
-        )
-        await on_thread(connection, prepare)
-    except sqlite3.Error as error:
-        raise Unavailable(f"cannot open {path}: {error}") from error
-    return connection
-
-
-def _connect_here(path: Path) -> sqlite3.Connection:
-    """A reader for the event loop's own thread, which never waits for a lock."""
-    connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-    _prepare_reader(connection)
-    connection.execute("PRAGMA busy_timeout = 0")
-    return connection
 
 
 def _make_private_file(path: Path) -> None:
@@ -145,34 +123,3 @@ def _make_private_file(path: Path) -> None:
         raise OSError(errno.EINVAL, "not a regular file")
     if not os.access(path, os.R_OK | os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-
-def _prepare_writer(connection: sqlite3.Connection, path: DatabasePath, lock: WriteLock) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    with lock.held(timeout=30):  # another process may be in a long migration
-        if not path.real.stat().st_size and path.wal.exists() and path.wal.stat().st_size:
-            # SQLite would delete it. Whoever took the database away may put it back.
-            log.warning("the log of a database that is not there any more is %s now", path.set_log_aside())
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        if mode != "wal":
-            raise Unavailable(f"cannot open {path.given}: its file system has no shared memory for SQLite")
-        _set_pragmas(connection)
-        migrate(connection)
-
-
-def _prepare_reader(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    _set_pragmas(connection)
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute("SELECT count(*) FROM meta").fetchone()  # only the first read opens the log
-    connection.create_function("has_all", 3, has_all, deterministic=True)
-
-
-def _set_pragmas(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power loss
-    connection.execute("PRAGMA wal_autocheckpoint = 0")  # see WriteLock
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA cache_size = -16000")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import Unavailable
-from shared.store.sqlite.lanes import Lane
+from shared.store.batching import Batcher
+from shared.store.sqlite.group_commit import GroupCommit, Work
 from shared.store.sqlite.meta import read_epoch, try_writing
-from shared.store.sqlite.writer import GroupCommit
+from shared.store.sqlite.readers import ThreadReader
 
 _ROOM_BYTES: Final = 1024 * 1024  # with less it is tried whether something can be written
 _TRY_SECONDS: Final = 1.0
@@ -22,21 +23,23 @@ class Readiness:
     Args:
         folder: where the database is.
         reader: of the database.
-        writer: of the database.
+        writes: what is to be written goes there.
         group_commit: the writer's, which knows how its last try ended.
     """
 
-    def __init__(self, folder: Path, reader: Lane, writer: Lane, group_commit: GroupCommit) -> None:
+    def __init__(
+        self, folder: Path, reader: ThreadReader, writes: Batcher[Work], group_commit: GroupCommit
+    ) -> None:
         self._folder = folder
         self._reader = reader
-        self._writer = writer
+        self._writes = writes
         self._group_commit = group_commit
         self._trying: asyncio.Future[None] | None = None
         self._tried = 0.0
 
     async def check(self) -> None:
         """Raises Unavailable when a table cannot be read, or nothing written."""
-        await self._reader.run(read_epoch)
+        await self._reader.submit(read_epoch)
         if self._group_commit.failure is not None or not self._has_room():
             await self._try_to_write()
 
@@ -52,6 +55,6 @@ class Readiness:
         now = asyncio.get_running_loop().time()
         if self._trying is None or (self._trying.done() and now - self._tried >= _TRY_SECONDS):
             self._tried = now
-            self._trying = self._writer.run(lambda unit: try_writing(unit.connection))
+            self._trying = self._writes.submit(lambda unit: try_writing(unit.connection))
             self._trying.add_done_callback(lambda trying: trying.cancelled() or trying.exception())
         await asyncio.shield(self._trying)

@@ -1,242 +1,105 @@
-"""Group commit: what waits for the writer goes into one transaction, under a lock for all processes."""
+"""The connection that writes: a group at a time, and in quiet moments what must be looked after."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sqlite3
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+import asyncio
+from collections.abc import Sequence
 from typing import Final
 
-from shared.errors import FilesChanged, TaskbeamError, Unavailable
-from shared.store.sqlite.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
-from shared.store.sqlite.feeds import KnownFeeds
-from shared.store.sqlite.lanes import FinishGroup, Outcome, Work, alone_or_failed, roll_back, translated
-from shared.store.sqlite.meta import stamp
-from shared.store.sqlite.open_files import OpenFiles
-from shared.store.sqlite.unit_of_work import BatchRequest, Request, UnitOfWork, WriteRequest
+import aiosqlite
 
-LOCK_TIMEOUT: Final = 5.0
-_START_TIMEOUT: Final = 30.0  # another process may be in a long migration
-_ABANDON_TIMEOUT: Final = 2.0
-_HERE_MAX: Final = 256  # operations: bounds how long the loop is held up
+from shared.errors import FilesChanged
+from shared.models import Change, Written
+from shared.store import CommitListener
+from shared.store.batching import Outcome
+from shared.store.sqlite.connections import on_thread, plain
+from shared.store.sqlite.group_commit import GroupCommit, Work
+from shared.store.sqlite.unit_of_work import Writes
 
-
-class WriteLock:
-    """The lock that every writing process takes around a transaction, a file beside the database.
-
-    SQLite's own busy handler sleeps up to 100 ms between tries; and a checkpoint beside another
-    connection's commit is what SQLite before 3.51.3 can corrupt the file by. Whoever holds this
-    lock is alone with the write-ahead log. The kernel drops it when its holder dies.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def acquire(self, timeout: float = 0.0) -> None:
-        """Blocks the calling thread. Raises Unavailable after ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
-        pause = 0.0001
-        while True:
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise Unavailable("another process holds the write lock") from None
-                time.sleep(pause)
-                pause = min(pause * 2, 0.002)
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def release(self) -> None:
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-    @contextmanager
-    def held(self, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
-        """Blocks the calling thread. Raises Unavailable after ``timeout`` seconds."""
-        self.acquire(timeout)
-        try:
-            yield
-        finally:
-            self.release()
-
-    def close(self) -> None:
-        os.close(self._descriptor)
+_QUIET_SECONDS: Final = 1.0
 
 
-class GroupCommit:
-    """Runs a group of writes in one transaction, under the write lock, and checkpoints when the log is long."""
+class Writer:
+    """Runs groups for a ``Batcher``; the listeners hear of a commit before its callers."""
 
-    def __init__(self, lock: WriteLock, checkpoints: Checkpoints, files: OpenFiles) -> None:
-        self._lock = lock
-        self._checkpoints = checkpoints
-        self._files = files
-        self.failure: Unavailable | None = None
-        """Why nothing can be written, as far as the last try tells."""
-        self._version: object = None  # of the data, when nothing was written here for a while
-        self._known = KnownFeeds()
+    def __init__(self, connection: aiosqlite.Connection, group_commit: GroupCommit) -> None:
+        self._connection = connection
+        self._group_commit = group_commit
+        self._listeners: list[CommitListener] = []
+        self._loop = asyncio.get_running_loop()
+        self._turn = (
+            asyncio.Lock()
+        )  # the write lock keeps out other processes, not another thread of this one
+        self._used_at = self._loop.time()
+        self._closing = asyncio.Event()
 
-    def run(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-        """Do all of it on the connection's thread, where it may wait for the lock."""
-        try:
-            with self._lock.held():
-                outcomes = self._transact(connection, group)
-                self._checkpoint(connection)
-        except Unavailable as error:
-            self.failure = error
-            return [error] * len(group)
-        return outcomes
+    def listen(self, listener: CommitListener) -> None:
+        self._listeners.append(listener)
 
-    def begin_here(self, connection: sqlite3.Connection, group: Sequence[Work]) -> FinishGroup | None:
-        """Write on the event loop's own thread, as a rule, and leave only the commit to the connection's.
+    async def run(self, group: Sequence[Work]) -> list[Outcome]:
+        """One outcome for each piece of work, after the commit.
 
-        Two threads that both run Python take turns at every statement. ``None``: nothing was done, because the
-        lock is not free at this moment, or there is more to do than the loop may be held up for.
+        The statements run on the event loop, when the lock is free and the group is small; the commit, which waits for
+        the disk, on the connection's thread.
+
+        Raises:
+            FilesChanged: nobody may be told that anything was written.
         """
-        operations = 0
-        for work in group:
-            if isinstance(work, WriteRequest):
-                operations += 1
-            elif isinstance(work, BatchRequest):
-                operations += len(work.operations)
+        async with self._turn:
+            begun = self._group_commit.begin(plain(self._connection), group)
+            if begun is None:
+                outcomes = await on_thread(
+                    self._connection, lambda connection: self._group_commit.run(connection, group)
+                )
             else:
-                return None
-        if operations > _HERE_MAX:
-            return None
-        try:
-            self._lock.acquire()
-        except Unavailable:
-            return None
-        try:
-            connection.execute("PRAGMA busy_timeout = 0")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            outcomes = self._carry_out(connection, group)
-        except Exception:  # noqa: BLE001 - the thread comes upon it again, and deals with it
-            self._roll_back(connection)
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            self._lock.release()
-            return None
-        return lambda connection: self._finish(connection, group, outcomes)
-
-    def _finish(
-        self, connection: sqlite3.Connection, group: Sequence[Work], outcomes: list[Outcome]
-    ) -> list[Outcome]:
-        try:
-            outcomes = self._commit(connection, group, outcomes)
-            self._checkpoint(connection)
-            return outcomes
-        finally:
-            self._lock.release()
-
-    def _transact(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-        """One transaction for all; a piece that refuses (a TaskbeamError) has written nothing and fails alone."""
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            outcomes = self._carry_out(connection, group)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the transaction must end
-            return self._undo(connection, group, error)
-        return self._commit(connection, group, outcomes)
-
-    def _commit(
-        self, connection: sqlite3.Connection, group: Sequence[Work], outcomes: list[Outcome]
-    ) -> list[Outcome]:
-        try:
-            self._files.before_commit()
-            connection.execute("COMMIT")
-            self._files.after_commit()
-        except Exception as error:  # noqa: BLE001 - as above
-            return self._undo(connection, group, error)
-        self.failure = None
+                outcomes = await on_thread(
+                    self._connection, lambda connection: self._group_commit.finish(connection, group, begun)
+                )
+            self._used_at = self._loop.time()
+        self._tell(outcomes)
         return outcomes
 
-    def _undo(self, connection: sqlite3.Connection, group: Sequence[Work], error: Exception) -> list[Outcome]:
-        self._roll_back(connection)
-        if isinstance(error, sqlite3.Error):
-            error = translated(error)
-        if isinstance(error, Unavailable):
-            self.failure = error
-        return alone_or_failed(group, error, lambda work: self._transact(connection, [work]))
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        changes: list[Change] = []
+        others = False
+        for outcome in outcomes:
+            if isinstance(outcome, FilesChanged):
+                raise outcome
+            if isinstance(outcome, Written):
+                if outcome.change is not None:
+                    changes.append(outcome.change)
+            elif isinstance(outcome, Writes):
+                changes += [written.change for written in outcome if written.change is not None]
+            elif not isinstance(outcome, BaseException):
+                others = True
+        if changes or others:
+            for listener in self._listeners:
+                listener(changes, others)
 
-    def _carry_out(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-        """Within a transaction."""
-        outcomes: list[Outcome] = []
-        self._known.begin(connection)
-        unit = UnitOfWork(connection, self._known)
-        unit.look_up([work for work in group if isinstance(work, Request)])
-        for work in group:
-            try:
-                outcomes.append(work(unit))
-            except TaskbeamError as refusal:
-                outcomes.append(refusal)
-        unit.flush()
-        return outcomes
+    async def tidy(self) -> None:
+        """Look after the log and the files whenever nothing was written for a second, until ``close``.
 
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        self._known.forget()
-        roll_back(connection)
-
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        if self._checkpoints.is_due:
-            with suppress(Unavailable):  # what was committed before stays committed
-                self._stamp_and_checkpoint(connection)
-
-    def _stamp_and_checkpoint(self, connection: sqlite3.Connection) -> None:
-        """Raises Unavailable when the files are not what they have to be, and leaves them alone then."""
-        self._files.before_commit()
-        if not self._checkpoints.is_retry:
-            with suppress(sqlite3.Error):  # a full disk: the checkpoint may make room all the same
-                stamp(connection)
-        self._checkpoints.run(connection)
-        self._files.before_commit()  # what the file contains now is ours
-
-    def when_quiet(self, connection: sqlite3.Connection) -> None:
-        """To be called every second in which nothing is written here.
+        To be run as one supervised task.
 
         Raises:
             FilesChanged: see ``OpenFiles``.
         """
+        pause = _QUIET_SECONDS
+        while not await self._closes_within(pause):
+            async with self._turn:
+                pause = self._used_at + _QUIET_SECONDS - self._loop.time()
+                if pause <= 0:
+                    await on_thread(self._connection, self._group_commit.when_quiet)
+                    pause = _QUIET_SECONDS
+
+    async def _closes_within(self, seconds: float) -> bool:
         try:
-            if self._files.look():
-                with self._lock.held():
-                    self._files.before_commit()
-            self._checkpoint_when_quiet(connection)
-        except FilesChanged:
-            raise
-        except (Unavailable, sqlite3.Error):  # it is tried again in a moment
-            pass
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return False
+        return True
 
-    def _checkpoint_when_quiet(self, connection: sqlite3.Connection) -> None:
-        """Empty the log before it is so long that a writer has to.
-
-        As long as others write, it would only be in their way.
-        """
-        version = connection.execute(
-            "PRAGMA data_version"
-        ).fetchone()  # it changes with the commits of others
-        if version != self._version:
-            self._version = version
-            return
-        with self._lock.held():
-            if self._checkpoints.is_worth_while:
-                self._stamp_and_checkpoint(connection)
-
-    def start(self, connection: sqlite3.Connection) -> None:
-        """Learn what the database file contains, before anybody else can change it. Raises Unavailable."""
-        with self._lock.held(_START_TIMEOUT):
-            if self._files.wants_checkpoint:
-                self._stamp_and_checkpoint(connection)
-            self._files.before_commit()
-
-    def abandon(self, connection: sqlite3.Connection) -> None:
-        """See ``OpenFiles.abandon``."""
-        try:
-            with self._lock.held(_ABANDON_TIMEOUT):
-                self._files.abandon(connection, alone=True)
-        except Unavailable:
-            self._files.abandon(connection, alone=False)
+    def close(self) -> None:
+        """``tidy`` returns."""
+        self._closing.set()

@@ -1,4 +1,4 @@
-"""A look at an SQLite store from beside it: its lanes, and the file with a connection of our own."""
+"""A look at an SQLite store from beside it: its connections, and the file with one of our own."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar
+from unittest.mock import patch
+
+import aiosqlite
 
 from shared.models import User
 from shared.store import Store
+from shared.store.batching import Batcher
 from shared.store.sqlite import accounts as accounts_sql
-from shared.store.sqlite.lanes import Lane
+from shared.store.sqlite.connections import on_thread
+from shared.store.sqlite.group_commit import GroupCommit, Work
+from shared.store.sqlite.readers import InlineReader, ThreadReader
 from shared.store.sqlite.store import SqliteStore
 from tests.support.change_links import assert_change_links
 from tests.support.task_index import assert_task_index
@@ -26,35 +32,53 @@ def as_sqlite(store: Store) -> SqliteStore:
     return store
 
 
-def lanes_of(store: Store) -> tuple[Lane, Lane, Lane]:
-    """Writer, points, scans."""
-    return as_sqlite(store).lanes
+def writes_of(store: Store) -> Batcher[Work]:
+    """What the store's writer is asked for."""
+    return as_sqlite(store)._writes
+
+
+def readers_of(store: Store) -> tuple[ThreadReader, ThreadReader]:
+    """Of rows, of lists."""
+    return as_sqlite(store)._row_reader, as_sqlite(store)._list_reader
+
+
+def inline_reader_of(store: Store) -> InlineReader:
+    return as_sqlite(store)._inline_reader
+
+
+def group_commit_of(store: Store) -> GroupCommit:
+    return as_sqlite(store)._writer._group_commit
+
+
+def thread_connections(store: Store) -> list[aiosqlite.Connection]:
+    """The writer's and the readers'."""
+    return [
+        as_sqlite(store)._writer._connection,
+        *(reader._connection for reader in readers_of(store)),
+    ]
+
+
+def inline_connection(store: Store) -> sqlite3.Connection:
+    """The one that the event loop's own thread reads with."""
+    return inline_reader_of(store)._connection
 
 
 async def as_writer(store: Store, work: Callable[[sqlite3.Connection], T]) -> T:
     """Have the writer's connection do something, in a transaction as all of its work."""
-    return await lanes_of(store)[0].run(lambda unit: work(unit.connection))
+    result: T = await writes_of(store).submit(lambda unit: work(unit.connection))
+    return result
 
 
 async def on_writer_connection(store: Store, work: Callable[[sqlite3.Connection], T]) -> T:
     """Beside the writer's transactions, for what must not stand in one."""
-    connection = cast("Any", lanes_of(store)[0])._connection
-    result: T = await connection._execute(work, connection._conn)
-    return result
-
-
-def here_connection(store: Store) -> sqlite3.Connection:
-    """The one that the event loop's own thread reads with."""
-    connection: sqlite3.Connection = cast("Any", store)._here._connection
-    return connection
+    return await on_thread(thread_connections(store)[0], work)
 
 
 async def in_transaction(store: Store) -> list[bool]:
     """Of each of the connections."""
-    states = [here_connection(store).in_transaction]
-    for lane in lanes_of(store):
-        connection = cast("Any", lane)._connection
-        states.append(await connection._execute(lambda plain: plain.in_transaction, connection._conn))
+    states = [inline_connection(store).in_transaction]
+    for connection in thread_connections(store):
+        states.append(await on_thread(connection, lambda plain: plain.in_transaction))
     return states
 
 
@@ -67,8 +91,9 @@ class Statements:
     async def watch_writer(self, store: Store) -> None:
         await on_writer_connection(store, lambda plain: plain.set_trace_callback(self.seen.append))
 
-    async def watch_scans(self, store: Store) -> None:
-        await lanes_of(store)[2].run(lambda plain: plain.set_trace_callback(self.seen.append))
+    async def watch_list_reader(self, store: Store) -> None:
+        _, list_reader = readers_of(store)
+        await list_reader.submit(lambda plain: plain.set_trace_callback(self.seen.append))
 
     def count(self, statement: str) -> int:
         return self.seen.count(statement)
@@ -76,18 +101,16 @@ class Statements:
 
 async def quiet_moments(store: Store, count: int) -> None:
     """Wait until the writer has had nothing to do so many times, and has looked after the log and the files."""
-    writer, had = lanes_of(store)[0], 0
-    on_idle = writer._on_idle
-    assert on_idle is not None
+    group_commit, had = group_commit_of(store), 0
+    when_quiet = group_commit.when_quiet
 
     def counted(connection: sqlite3.Connection) -> None:
         nonlocal had
-        on_idle(connection)
+        when_quiet(connection)
         had += 1
 
-    writer._on_idle = counted
-    await until(lambda: had >= count, 10, f"{count} quiet moments")
-    writer._on_idle = on_idle
+    with patch.object(group_commit, "when_quiet", counted):
+        await until(lambda: had >= count, 10, f"{count} quiet moments")
 
 
 @contextmanager

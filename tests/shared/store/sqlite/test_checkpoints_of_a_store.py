@@ -11,14 +11,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
 from shared.models import CreateTask
 from shared.store import Store
 from shared.store.sqlite import checkpoints
-from shared.store.sqlite import lanes as lanes_module
+from shared.store.sqlite import writer as writer_module
 from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.programs import write_many, write_until_killed
@@ -27,6 +26,7 @@ from tests.shared.store.sqlite.programs import hold_checkpoint_lock
 from tests.shared.store.sqlite.sqlite_file import (
     Statements,
     assert_sound,
+    group_commit_of,
     looking_at,
     on_writer_connection,
     quiet_moments,
@@ -44,13 +44,13 @@ CHECKPOINT = "PRAGMA wal_checkpoint(RESTART)"
 def bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "_CHECKPOINT_BYTES", BOUND)
     monkeypatch.setattr(checkpoints, "_QUIET_CHECKPOINT_BYTES", QUIET_BOUND)
-    monkeypatch.setattr(lanes_module, "_IDLE_SECONDS", IDLE_SECONDS)
+    monkeypatch.setattr(writer_module, "_QUIET_SECONDS", IDLE_SECONDS)
 
 
 @pytest.fixture
 def never_quiet(bounds: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a test may pause for as long as a quiet moment."""
-    monkeypatch.setattr(lanes_module, "_IDLE_SECONDS", 3600)
+    monkeypatch.setattr(writer_module, "_QUIET_SECONDS", 3600)
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ async def test_file_shrinks_once_a_long_reader_has_gone(
 ) -> None:
     """In a quiet moment; and where there is none, with the writes that follow."""
     if busy:
-        monkeypatch.setattr(lanes_module, "_IDLE_SECONDS", 3600)
+        monkeypatch.setattr(writer_module, "_QUIET_SECONDS", 3600)
         monkeypatch.setattr(checkpoints, "_RETRY_SECONDS", 0.05)
     with reading(path):
         uuids = await _write(owner, 3 * BOUND)
@@ -330,10 +330,10 @@ async def test_who_does_not_write_leaves_the_log_alone_while_others_do(
     statements = Statements()
     async with engine.open() as idle:
         await statements.watch_writer(idle)
-        on_idle = cast("Any", idle)._writer._on_idle
+        when_quiet = group_commit_of(idle).when_quiet
         for _ in range(4):
             await _write(owner, QUIET_BOUND // 4)
-            await on_writer_connection(idle, on_idle)
+            await on_writer_connection(idle, when_quiet)
         assert statements.count(CHECKPOINT) == 0
-        await on_writer_connection(idle, on_idle)
+        await on_writer_connection(idle, when_quiet)
         assert statements.count(CHECKPOINT) == 1

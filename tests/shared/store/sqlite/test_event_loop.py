@@ -14,20 +14,15 @@ import pytest
 from shared.errors import NotFound, Unavailable
 from shared.models import CreateTask
 from shared.store import Store
-from shared.store.sqlite import writer as group_commit
-from shared.store.sqlite.lanes import HereLane, Work
+from shared.store.sqlite import group_commit
+from shared.store.sqlite.readers import Read
 from tests.shared.store.children import child
 from tests.shared.store.owner import MISSING, NOW, READING, Owner
 from tests.shared.store.sqlite.engine import SqliteEngine
 from tests.shared.store.sqlite.programs import hold_lock
-from tests.shared.store.sqlite.sqlite_file import here_connection, on_writer_connection
+from tests.shared.store.sqlite.sqlite_file import inline_connection, inline_reader_of, on_writer_connection
 
 BOUND = 10.0
-
-
-def _here(store: Store) -> HereLane:
-    lane: HereLane = cast("Any", store)._here
-    return lane
 
 
 # Reads
@@ -36,7 +31,7 @@ def _here(store: Store) -> HereLane:
 async def test_reads_of_one_turn_share_a_snapshot(owner: Owner) -> None:
     task = await owner.create()
     seen: list[str] = []
-    here_connection(owner.store).set_trace_callback(seen.append)
+    inline_connection(owner.store).set_trace_callback(seen.append)
     await asyncio.gather(*(owner.read(task.uuid) for _ in range(100)), *(owner.seq() for _ in range(100)))
     assert (seen.count("BEGIN"), seen.count("COMMIT")) == (1, 1)
 
@@ -44,7 +39,7 @@ async def test_reads_of_one_turn_share_a_snapshot(owner: Owner) -> None:
 async def test_many_reads_leave_turns_to_others(owner: Owner) -> None:
     task = await owner.create()
     seen: list[str] = []
-    here_connection(owner.store).set_trace_callback(seen.append)
+    inline_connection(owner.store).set_trace_callback(seen.append)
     assert await asyncio.gather(*(owner.read(task.uuid) for _ in range(1000))) == [task] * 1000
     assert seen.count("COMMIT") >= 1000 / 256
 
@@ -60,18 +55,18 @@ def _raise_defect(connection: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(
     ("defect", "error"), [(_misspell, sqlite3.OperationalError), (_raise_defect, RuntimeError)]
 )
-async def test_defective_read_fails_alone(owner: Owner, defect: Work, error: type[Exception]) -> None:
+async def test_defective_read_fails_alone(owner: Owner, defect: Read[None], error: type[Exception]) -> None:
     task = await owner.create()
     outcomes = await asyncio.gather(
         owner.read(task.uuid),
-        _here(owner.store).run(defect),
+        inline_reader_of(owner.store).submit(defect),
         owner.read(MISSING),
         owner.read(task.uuid),
         return_exceptions=True,
     )
     assert (outcomes[0], outcomes[3]) == (task, task)
     assert [type(outcome) for outcome in outcomes[1:3]] == [error, NotFound]
-    assert not here_connection(owner.store).in_transaction
+    assert not inline_connection(owner.store).in_transaction
 
 
 async def test_read_that_would_have_to_wait_waits_on_a_thread(owner: Owner) -> None:
@@ -86,7 +81,7 @@ async def test_read_that_would_have_to_wait_waits_on_a_thread(owner: Owner) -> N
         raise busy
 
     # Beside it in the group, so that the whole group finds the database busy.
-    reads = [_here(owner.store).run(refuse), owner.read(task.uuid), owner.seq()]
+    reads = [inline_reader_of(owner.store).submit(refuse), owner.read(task.uuid), owner.seq()]
     outcomes = await asyncio.gather(*reads, return_exceptions=True)
     assert isinstance(outcomes[0], Unavailable)
     assert outcomes[1:] == [task, 1]
@@ -103,17 +98,17 @@ async def test_cancelled_read_leaves_the_others_of_its_turn_alone(owner: Owner) 
     assert isinstance(outcomes[1], asyncio.CancelledError)
 
 
-async def test_reads_that_wait_while_the_lane_closes_are_answered_and_nothing_fails_after_it(
+async def test_reads_that_wait_while_the_reader_closes_are_answered_and_nothing_fails_after_it(
     store: Store,
 ) -> None:
     failures: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-    lane = _here(store)
-    reads = [lane.run(lambda plain: plain.execute("SELECT 1").fetchone()) for _ in range(1000)]
-    lane.close()
+    reader = inline_reader_of(store)
+    reads = [reader.submit(lambda plain: plain.execute("SELECT 1").fetchone()) for _ in range(1000)]
+    reader.close()
     assert [read.result() for read in reads] == [(1,)] * 1000
     with pytest.raises(Unavailable):
-        lane.run(lambda plain: plain.execute("SELECT 1").fetchone())
+        reader.submit(lambda plain: plain.execute("SELECT 1").fetchone())
     for _ in range(10):
         await asyncio.sleep(0)
     assert failures == []
@@ -150,7 +145,7 @@ async def test_small_write_is_done_on_the_loop_and_committed_on_a_thread(owner: 
 async def test_large_write_and_account_work_are_not_done_on_the_loop(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "_HERE_MAX", 10)
+    monkeypatch.setattr(group_commit, "_INLINE_MAX", 10)
     threads = Threads()
     await threads.watch(owner.store)
     await owner.write(*[CreateTask(None, "a")] * 11)
@@ -199,7 +194,7 @@ async def test_loop_does_not_wait_for_another_programs_transaction(owner: Owner,
 async def test_write_that_has_no_room_is_begun_in_vain_and_leaves_the_lock_free(
     engine: SqliteEngine, owner: Owner
 ) -> None:
-    def limit(pages: int) -> Work:
+    def limit(pages: int) -> Read[object]:
         return lambda plain: plain.execute(f"PRAGMA max_page_count = {pages}").fetchone()
 
     await on_writer_connection(owner.store, limit(1))  # as many as there are

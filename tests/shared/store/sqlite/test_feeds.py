@@ -15,7 +15,7 @@ from shared.models import CreateTask
 from shared.store import Store
 from shared.store.sqlite import feeds as known_feeds
 from shared.store.sqlite import unit_of_work
-from shared.store.sqlite.writer import GroupCommit
+from shared.store.sqlite.group_commit import GroupCommit
 from tests.shared.store.owner import READING, Owner, new_owner
 from tests.shared.store.sqlite.engine import SqliteEngine
 from tests.shared.store.sqlite.sqlite_file import Statements, as_writer

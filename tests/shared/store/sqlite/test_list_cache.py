@@ -8,7 +8,7 @@ from shared.models import CreateTask, TaskQuery
 from shared.store import Store
 from shared.store.sqlite import list_cache
 from tests.shared.store.owner import Owner, listed, new_owner
-from tests.shared.store.sqlite.sqlite_file import here_connection
+from tests.shared.store.sqlite.sqlite_file import inline_connection
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def read(store: Store) -> list[str]:
         if "AS entry" in statement:
             statements.append(statement)
 
-    here_connection(store).set_trace_callback(see)
+    inline_connection(store).set_trace_callback(see)
     return statements
 
 

@@ -13,7 +13,7 @@ from shared.store.sqlite import lists
 from shared.store.sqlite.list_cache import ListCache
 from shared.store.sqlite.lists import SHORT_LIST
 from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed, new_owner
-from tests.shared.store.sqlite.sqlite_file import Statements, here_connection
+from tests.shared.store.sqlite.sqlite_file import Statements, inline_connection
 
 OLDEST_FIRST, NEWEST_FIRST = (("time_created", False),), (("time_created", True),)
 BY_TEXT = (("task", False), ("time_created", True))
@@ -37,7 +37,7 @@ async def _fill(owner: Owner, tasks: int) -> None:
 async def _ask(owner: Owner, query: TaskQuery) -> tuple[TaskPage, bool]:
     """The answer, and whether it came from the thread for long lists."""
     statements = Statements()
-    await statements.watch_scans(owner.store)
+    await statements.watch_list_reader(owner.store)
     statements.seen.clear()
     page = await owner.store.tasks(owner.id, query)
     return page, bool(statements.seen)
@@ -158,7 +158,7 @@ async def test_first_page_takes_as_many_steps_however_many_tasks_there_are(
     await _fill(owner, 3 * SHORT_LIST)
     for _ in range(10):
         await _fill(stranger, 3 * SHORT_LIST)
-    connection = here_connection(owner.store)
+    connection = inline_connection(owner.store)
 
     def steps(user_id: int) -> int:
         taken = 0

@@ -14,9 +14,8 @@ import pytest
 
 from shared.errors import FilesChanged, Unavailable
 from shared.store import open_store
-from shared.store.sqlite import checkpoints, meta
-from shared.store.sqlite import lanes as lanes_module
-from shared.store.sqlite import store as sqlite
+from shared.store.sqlite import checkpoints, meta, open_files
+from shared.store.sqlite import writer as writer_module
 from shared.store.sqlite.database_path import DatabasePath
 from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
@@ -28,8 +27,8 @@ from tests.support.waiting import until
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes_module, "_IDLE_SECONDS", 0.02)
-    monkeypatch.setattr(sqlite, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(writer_module, "_QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(open_files, "_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(checkpoints, "_QUIET_CHECKPOINT_BYTES", 0)
 
 

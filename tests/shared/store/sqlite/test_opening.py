@@ -8,18 +8,18 @@ import sqlite3
 import stat
 import threading
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
 from shared.errors import Unavailable
 from shared.store import open_store
+from shared.store.sqlite.connections import on_thread
 from shared.store.sqlite.opening import has_wal_reset_race
 from tests.shared.store.children import child
 from tests.shared.store.owner import new_owner
 from tests.shared.store.sqlite.engine import settings_of, url_of
 from tests.shared.store.sqlite.programs import open_without_privileges
-from tests.shared.store.sqlite.sqlite_file import here_connection, lanes_of
+from tests.shared.store.sqlite.sqlite_file import inline_connection, readers_of, thread_connections
 
 
 def _mode(path: Path) -> int:
@@ -77,21 +77,20 @@ async def test_every_connection_has_the_pragmas_that_durability_rests_on(path: P
         def read(plain: sqlite3.Connection) -> dict[str, object]:
             return {name: plain.execute(f"PRAGMA {name}").fetchone()[0] for name in [*PRAGMAS, "query_only"]}
 
-        for number, lane in enumerate(lanes_of(store)):
-            connection = cast("Any", lane)._connection
-            found = await connection._execute(read, connection._conn)
+        for number, connection in enumerate(thread_connections(store)):
+            found = await on_thread(connection, read)
             assert found == {**PRAGMAS, "query_only": int(number > 0)}
-        assert read(here_connection(store)) == {**PRAGMAS, "query_only": 1}
+        assert read(inline_connection(store)) == {**PRAGMAS, "query_only": 1}
 
 
 async def test_reader_cannot_write(path: Path) -> None:
     async with open_store(settings_of(path)) as store:
-        for lane in lanes_of(store)[1:]:
+        for reader in readers_of(store):
             with pytest.raises(Unavailable) as refused:
-                await lane.run(lambda plain: plain.execute("DELETE FROM users"))
+                await reader.submit(lambda plain: plain.execute("DELETE FROM users"))
             assert "readonly" in refused.value.reason
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            here_connection(store).execute("DELETE FROM users")
+            inline_connection(store).execute("DELETE FROM users")
 
 
 async def test_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -19,17 +19,18 @@ from shared.clock import TURNS, moment, moment_of, uuid7
 from shared.errors import NotFound, TaskbeamError
 from shared.models import CreateTask, DeleteTask, TaskQuery, UpdateTask, Write, Written
 from shared.store import Store
+from shared.store.batching import Outcome
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import log as change_log
 from shared.store.sqlite import tasks as tasks_sql
 from shared.store.sqlite import unit_of_work
 from shared.store.sqlite.checkpoints import Checkpoints
-from shared.store.sqlite.lanes import Outcome, Work
+from shared.store.sqlite.group_commit import GroupCommit, Work
 from shared.store.sqlite.lists import read_list
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.open_files import OpenFiles
 from shared.store.sqlite.unit_of_work import UNSETTLED_MAX, BatchRequest, WriteRequest
-from shared.store.sqlite.writer import GroupCommit, WriteLock
+from shared.store.sqlite.write_lock import WriteLock
 from tests.shared.store.owner import MISSING, NOW, READING, SECOND, Owner, listed, new_owner
 from tests.shared.store.sqlite.engine import SqliteEngine
 from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, user_of
@@ -201,9 +202,11 @@ class Database:
         self._lock.close()
 
     def commit(self, group: list[Work]) -> list[Outcome]:
-        """As a lane does: begun on the event loop's thread where that may be."""
-        finish = self._commit.begin_here(self.connection, group)
-        return finish(self.connection) if finish else self._commit.run(self.connection, group)
+        """As the writer does: begun on the event loop's thread where that may be."""
+        begun = self._commit.begin(self.connection, group)
+        if begun is None:
+            return self._commit.run(self.connection, group)
+        return self._commit.finish(self.connection, group, begun)
 
     def commit_alone(self, work: Work) -> Outcome:
         [outcome] = self._commit.run(self.connection, [work])

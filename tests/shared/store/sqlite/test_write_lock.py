@@ -11,8 +11,8 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.store import open_store
-from shared.store.sqlite import writer as group_commit
-from shared.store.sqlite.writer import WriteLock
+from shared.store.sqlite import group_commit
+from shared.store.sqlite.write_lock import WriteLock
 from tests.shared.store.children import Program, child
 from tests.shared.store.owner import Owner
 from tests.shared.store.programs import open_one

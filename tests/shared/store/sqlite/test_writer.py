@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
 
 from shared.errors import TaskbeamError, Unavailable
 from shared.models import CreateTask
-from shared.store.sqlite import lanes as lanes_module
+from shared.store import batching
+from shared.store.sqlite.readers import Read
 from shared.store.sqlite.tasks import read_task
 from tests.shared.store.owner import MISSING, Owner
-from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, assert_sound, lanes_of
+from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, assert_sound, readers_of
 
 
 async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, path: Path) -> None:
@@ -48,20 +48,6 @@ async def test_who_asks_again_at_once_joins_who_had_to_wait(owner: Owner, turns:
     assert statements.count("COMMIT") <= 22
 
 
-async def test_who_trickle_in_are_not_waited_for_long(owner: Owner) -> None:
-    """A hundred were answered, and one comes in each turn of the loop, which takes it more than a millisecond."""
-    lane = lanes_of(owner.store)[0]
-    idle = lanes_module.Lane(lane._connection, lane._run_group)  # nobody serves it
-    coming = asyncio.create_task(idle._reunite(100))
-    came = 0
-    while not coming.done():
-        idle.run(lambda _: None)
-        came += 1
-        time.sleep(0.001)  # noqa: ASYNC251 - it stands for work
-        await asyncio.sleep(0)
-    assert 0 < came <= 100 * lanes_module._RETURN_SECONDS / 0.001 + 1
-
-
 async def test_group_is_bounded(owner: Owner) -> None:
     statements = Statements()
     await statements.watch_writer(owner.store)
@@ -71,7 +57,8 @@ async def test_group_is_bounded(owner: Owner) -> None:
 
 async def test_reads_that_wait_at_once_share_a_snapshot(owner: Owner) -> None:
     seen: list[str] = []
-    await lanes_of(owner.store)[1].run(lambda plain: plain.set_trace_callback(seen.append))
+    row_reader, _ = readers_of(owner.store)
+    await row_reader.submit(lambda plain: plain.set_trace_callback(seen.append))
     await asyncio.gather(*(owner.store.position() for _ in range(200)))
     assert 0 < seen.count("COMMIT") <= 5
 
@@ -101,7 +88,7 @@ def _misspell(connection: sqlite3.Connection) -> None:
     ],
 )
 async def test_defective_work_fails_alone_and_what_it_wrote_is_undone(
-    owner: Owner, path: Path, defect: lanes_module.Work, error: type[Exception]
+    owner: Owner, path: Path, defect: Read[None], error: type[Exception]
 ) -> None:
     await owner.create("before")
     outcomes = await asyncio.gather(
@@ -120,12 +107,12 @@ async def test_defective_work_fails_alone_and_what_it_wrote_is_undone(
 
 async def test_defective_read_fails_alone(owner: Owner) -> None:
     task = await owner.create()
-    points = lanes_of(owner.store)[1]
+    row_reader, _ = readers_of(owner.store)
     outcomes = await asyncio.gather(
-        points.run(lambda plain: read_task(plain, owner.id, task.uuid)),
-        points.run(lambda plain: plain.execute("SELEKT")),
-        points.run(lambda plain: read_task(plain, owner.id, task.uuid)),
-        points.run(lambda plain: read_task(plain, owner.id, MISSING)),
+        row_reader.submit(lambda plain: read_task(plain, owner.id, task.uuid)),
+        row_reader.submit(lambda plain: plain.execute("SELEKT")),
+        row_reader.submit(lambda plain: read_task(plain, owner.id, task.uuid)),
+        row_reader.submit(lambda plain: read_task(plain, owner.id, MISSING)),
         return_exceptions=True,
     )
     assert [type(outcome).__name__ for outcome in outcomes] == [
@@ -139,7 +126,7 @@ async def test_defective_read_fails_alone(owner: Owner) -> None:
 async def test_too_much_waiting_is_refused_and_the_rest_is_done(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lanes_module, "_WAITING_MAX", 20)
+    monkeypatch.setattr(batching, "_WAITING_MAX", 20)
     outcomes = await asyncio.gather(
         *(owner.write(CreateTask(None, "a")) for _ in range(50)), return_exceptions=True
     )
