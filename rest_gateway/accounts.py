@@ -7,9 +7,9 @@ from typing import Final
 from aiohttp import web
 
 from rest_gateway.bodies import read_data
-from rest_gateway.endpoint import ACCOUNTS, TOKEN, Endpoint
+from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import json_response, refresh_refused
-from rest_gateway.forwarded import FORWARDED
+from rest_gateway.keys import ACCOUNTS, FORWARDED, TOKEN
 from shared.errors import TokenRejected
 from shared.models import Bearer, User
 from shared.rules.accounts import clean_credentials, clean_token

@@ -5,14 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from rest_gateway import accounts, changes, events, ops, tasks
-from rest_gateway.endpoint import ACCOUNTS
 from rest_gateway.errors import HttpError
-from rest_gateway.forwarded import FORWARDED, Forwarded
+from rest_gateway.forwarded import Forwarded
 from rest_gateway.heads import answer_expectation
+from rest_gateway.keys import ACCOUNTS, FORWARDED, STORE, TASKS, WAITERS
 from rest_gateway.middleware import answered, common_headers
-from rest_gateway.ops import STORE
-from rest_gateway.tasks import TASKS
-from rest_gateway.waiting import WAITERS, Waiters
+from rest_gateway.waiting import Waiters
 from shared.origins import OriginPolicy
 from shared.process import Backend
 from shared.settings import Settings
@@ -26,7 +24,7 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
     app[TASKS] = backend.tasks
     app[ACCOUNTS] = backend.accounts
     app[FORWARDED] = Forwarded(settings.trusted_proxies)
-    app[WAITERS] = waiters = Waiters(backend.feed, settings.max_connections_per_user)
+    app[WAITERS] = waiters = Waiters(backend.feed, backend.accounts, settings.max_connections_per_user)
 
     async def let_waiters_go(_: web.Application) -> None:
         waiters.stop()

@@ -12,11 +12,10 @@ from typing import Final
 
 from aiohttp import web
 
-from rest_gateway.endpoint import TOKEN, Endpoint
+from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import json_response
+from rest_gateway.keys import TASKS, TOKEN, WAITERS
 from rest_gateway.parameters import parameter, whole_number
-from rest_gateway.tasks import TASKS
-from rest_gateway.waiting import WAITERS
 from shared.errors import InvalidRequest
 from shared.models import ChangePage
 from shared.wire import sync_json
@@ -44,7 +43,7 @@ async def _poll(request: web.Request, epoch: str, since: int, wait: int) -> Chan
     user_id, tasks = request[TOKEN].user_id, request.app[TASKS]
     loop = asyncio.get_running_loop()
     deadline = loop.time() + min(wait, _LONGEST)
-    async with request.app[WAITERS].waiting(request) as waiter:
+    async with request.app[WAITERS].waiting(request, request[TOKEN]) as waiter:
         page = await waiter.read(tasks.changes(user_id, epoch, since))
         while not (page.changes or page.reason) and await waiter.news(deadline - loop.time()):
             page = await waiter.read(tasks.changes(user_id, epoch, since))

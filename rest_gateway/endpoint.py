@@ -9,17 +9,11 @@ from aiohttp import hdrs, web
 
 from rest_gateway.bodies import PARSED
 from rest_gateway.errors import HttpError, access_refused, json_response
-from rest_gateway.forwarded import FORWARDED
 from rest_gateway.heads import bearer_token, require_json_accepted
-from shared.accounts import AccountService
+from rest_gateway.keys import ACCOUNTS, FORWARDED, TOKEN
 from shared.errors import TokenRejected
-from shared.tokens import Token
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-ACCOUNTS: Final = web.AppKey("accounts", AccountService)
-TOKEN: Final = web.RequestKey("token", Token)
-"""The request's access token; there on every endpoint that is not public."""
 
 _ORDER: Final = (
     hdrs.METH_GET,

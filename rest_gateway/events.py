@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 from aiohttp import hdrs, web
 
-from rest_gateway.endpoint import TOKEN, Endpoint
+from rest_gateway.endpoint import Endpoint
 from rest_gateway.heads import accepts, require_json_accepted
+from rest_gateway.keys import TASKS, TOKEN, WAITERS
 from rest_gateway.parameters import parameter
-from rest_gateway.tasks import TASKS
-from rest_gateway.waiting import WAITERS, Waiter
+from rest_gateway.waiting import Waiter
 from shared.errors import TokenRejected, Unavailable
 from shared.models import ChangePage
 from shared.tasks import TaskService
@@ -124,7 +124,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
     if request.method == hdrs.METH_HEAD:
         return response
     last = _last_place(request)
-    async with request.app[WAITERS].waiting(request) as waiter:
+    async with request.app[WAITERS].waiting(request, request[TOKEN]) as waiter:
         await response.prepare(request)
         stream = EventStream(response, waiter, request.app[TASKS], request[TOKEN].user_id)
         with suppress(ConnectionError, TokenRejected, Unavailable):  # the client comes back with its last id

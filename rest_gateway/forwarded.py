@@ -101,9 +101,6 @@ class Forwarded:
         return any(peer in network for network in self._trusted.networks)
 
 
-FORWARDED: Final = web.AppKey("forwarded", Forwarded)
-
-
 def _peer(request: web.Request) -> Address | None:
     """``None`` on a Unix socket."""
     return parse_address(request.remote or "")

@@ -13,14 +13,13 @@ from multidict import istr
 
 from rest_gateway.errors import HttpError, error_response, json_response
 from rest_gateway.heads import check_host
+from rest_gateway.keys import REQUEST_ID
 from rest_gateway.request_ids import choose_request_id
 from shared.errors import TaskbeamError, Unavailable
 from shared.origins import OriginPolicy
 from shared.telemetry import Seldom
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 _X_REQUEST_ID: Final = istr("X-Request-ID")
 _NOSNIFF: Final = istr("X-Content-Type-Options")

@@ -9,10 +9,9 @@ from aiohttp import web
 
 from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import json_response
+from rest_gateway.keys import STORE
 from shared.errors import Unavailable
-from shared.store import Store
 
-STORE: Final = web.AppKey("store", Store)
 _READY_TIMEOUT: Final = 2.0
 
 

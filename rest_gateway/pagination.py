@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from rest_gateway.errors import HttpError
-from rest_gateway.forwarded import FORWARDED
+from rest_gateway.keys import FORWARDED
 from rest_gateway.parameters import parameters
 from shared.errors import InvalidRequest
 from shared.models import TaskPage

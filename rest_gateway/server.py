@@ -11,7 +11,7 @@ from aiohttp import web
 
 from rest_gateway.app import make_app
 from rest_gateway.connection_limits import LimitedServer
-from rest_gateway.waiting import WAITERS
+from rest_gateway.keys import WAITERS
 from shared.accepting import Acceptor
 from shared.descriptors import connection_limits
 from shared.listening import listen

@@ -12,8 +12,9 @@ from aiohttp import web
 
 from rest_gateway.bodies import read_data
 from rest_gateway.conditions import is_known, write_conditionally
-from rest_gateway.endpoint import TOKEN, Endpoint
+from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
+from rest_gateway.keys import TASKS, TOKEN
 from rest_gateway.pagination import LAST, LimitOffset, invalid_page, page_number, paginated
 from rest_gateway.parameters import parameters
 from shared.errors import TaskbeamError, Unavailable, UserGone, ValidationFailed
@@ -21,10 +22,7 @@ from shared.models import StoredTask
 from shared.rules.fields import canonical_uuid
 from shared.rules.queries import clean_query
 from shared.rules.requests import clean_operations
-from shared.tasks import TaskService
 from shared.wire import results_json
-
-TASKS: Final = web.AppKey("tasks", TaskService)
 
 _KEYS: Final = uuid.UUID("6f1a2d5c-7b0e-5f43-9a53-4f1c0a7e2b11")  # namespace of Idempotency-Key (UUIDv5)
 _KEY_MAX_LENGTH: Final = 255

@@ -14,7 +14,6 @@ from typing import Final, TypeVar, cast
 from aiohttp import web
 
 from rest_gateway.connection import Connection
-from rest_gateway.endpoint import ACCOUNTS, TOKEN
 from shared.accounts import AccountService
 from shared.errors import Throttled
 from shared.feed.tail import ChangeFeed
@@ -96,8 +95,9 @@ class Waiter:
 class Waiters:
     """All waiters by user; a listener of the change feed, see ``shared.feed.tail.FeedListener``."""
 
-    def __init__(self, feed: ChangeFeed, max_per_user: int) -> None:
+    def __init__(self, feed: ChangeFeed, accounts: AccountService, max_per_user: int) -> None:
         self._feed = feed
+        self._accounts = accounts
         self._max_per_user = max_per_user
         self._by_user: dict[int, set[Waiter]] = {}
         self._is_stopping = False
@@ -134,15 +134,14 @@ class Waiters:
                 waiter.end()
 
     @asynccontextmanager
-    async def waiting(self, request: web.Request) -> AsyncIterator[Waiter]:
+    async def waiting(self, request: web.Request, token: Token) -> AsyncIterator[Waiter]:
         """A waiter for the request, which hears of all that comes after what it reads first.
 
         Raises:
             Throttled: the user has as many waiters as are allowed.
             Unavailable: the change log cannot be read now.
         """
-        token = request[TOKEN]
-        waiter = Waiter(request.app[ACCOUNTS], token)
+        waiter = Waiter(self._accounts, token)
         waiters = self._by_user.setdefault(token.user_id, set())
         if len(waiters) >= self._max_per_user:
             raise Throttled(_RETRY_SECONDS)
@@ -159,6 +158,3 @@ class Waiters:
             waiters.discard(waiter)
             if not waiters:
                 del self._by_user[token.user_id]
-
-
-WAITERS: Final = web.AppKey("waiters", Waiters)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rest_gateway import events
-from rest_gateway.waiting import WAITERS
+from rest_gateway.keys import WAITERS
 from tests.npm.node import FOLDER, require_node
 from tests.rest_gateway.in_process import Gateway, gateway
 from tests.support.waiting import until

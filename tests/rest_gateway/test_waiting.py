@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rest_gateway import events
-from rest_gateway.waiting import WAITERS
+from rest_gateway.keys import WAITERS
 from tests.rest_gateway.in_process import Gateway, gateway
 from tests.support.clients import PASSWORD, new_account
 from tests.support.processes import System

@@ -1,0 +1,24 @@
+"""What handlers find on the application and on a request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from rest_gateway.forwarded import Forwarded
+from rest_gateway.waiting import Waiters
+from shared.accounts import AccountService
+from shared.store import Store
+from shared.tasks import TaskService
+from shared.tokens import Token
+
+ACCOUNTS: Final = web.AppKey("accounts", AccountService)
+FORWARDED: Final = web.AppKey("forwarded", Forwarded)
+STORE: Final = web.AppKey("store", Store)
+TASKS: Final = web.AppKey("tasks", TaskService)
+WAITERS: Final = web.AppKey("waiters", Waiters)
+
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+TOKEN: Final = web.RequestKey("token", Token)
+"""The request's access token; there on every endpoint that is not public."""
