@@ -29,7 +29,7 @@ from websockets.server import ServerProtocol
 
 from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
-from shared.clock import moment, system_clock, timestamp, uuid7
+from shared.clock import system_clock, timestamp
 from shared.models import CreateTask, Task, TaskQuery
 from shared.store import batching, open_store
 from shared.store.sqlite import feeds as known_feeds
@@ -41,6 +41,7 @@ from shared.store.sqlite.readers import ThreadReader, read_group
 from shared.store.sqlite.tasks import read_row
 from shared.store.sqlite.unit_of_work import UnitOfWork, WriteRequest
 from shared.tokens import TokenCodec
+from shared.uuid7 import first_tick, uuid7
 from shared.verified_tokens import VerifiedTokens
 from ws_server.frames import sole_text
 
@@ -123,7 +124,7 @@ def _insert(at_once: int) -> float:
         connection.execute("BEGIN IMMEDIATE")
         spent = 0.0
         for _ in range(_GROUPS):
-            rows = [(user, uuid7(moment(system_clock())), b"x" * 300) for user in range(1, _GROUP + 1)]
+            rows = [(user, uuid7(first_tick(system_clock())), b"x" * 300) for user in range(1, _GROUP + 1)]
             chunks = [rows[start : start + at_once] for start in range(0, _GROUP, at_once)]
             began = time.thread_time()
             for chunk in chunks:
@@ -136,7 +137,7 @@ def _insert(at_once: int) -> float:
 def _a_task(number: int = 0) -> Task:
     now = system_clock()
     return Task(
-        uuid7(moment(now)), 1, timestamp(now), timestamp(now), f"Task {number}", DESCRIPTION, False, 1
+        uuid7(first_tick(now)), 1, timestamp(now), timestamp(now), f"Task {number}", DESCRIPTION, False, 1
     )
 
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from shared.clock import BOOT, Clock, Reading, system_clock, uptime
+from shared.clock import BOOT, Clock, ClockReading, system_clock, uptime
 from shared.errors import (
     CredentialsRejected,
     TokenRejected,
@@ -274,8 +274,8 @@ class AccountService:
             raise UserInactive
         return status
 
-    def _now(self) -> Reading:
-        return Reading(self._clock() // 1_000_000, self._uptime(), BOOT)
+    def _now(self) -> ClockReading:
+        return ClockReading(self._clock() // 1_000_000, self._uptime(), BOOT)
 
 
 def _wrong_password() -> ValidationFailed:

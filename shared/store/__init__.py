@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from shared.clock import Reading
+from shared.clock import ClockReading
 from shared.models import Change, ChangePage, Operation, StoredTask, TaskPage, TaskQuery, User, Write, Written
 from shared.password_hashes import HashCosts
 from shared.settings import Settings
@@ -54,7 +54,7 @@ class TokenStatus(NamedTuple):
     revoked: bool
     seq: int
     expires: int
-    exchanged: Reading | None
+    exchanged: ClockReading | None
 
 
 class LoginRecord(NamedTuple):
@@ -135,13 +135,15 @@ class Store(Protocol):
         ...
 
     # These three do nothing, and two of them say False, when the password is no longer as ``user`` has it.
-    async def set_password(self, user: User, password: str, at: Reading) -> bool: ...  # ends all its tokens
+    async def set_password(
+        self, user: User, password: str, at: ClockReading
+    ) -> bool: ...  # ends all its tokens
     async def renew_hash(self, user: User, password: str) -> None: ...  # of the same password
-    async def delete_user(self, user: User, at: Reading) -> bool: ...  # and all that is theirs
+    async def delete_user(self, user: User, at: ClockReading) -> bool: ...  # and all that is theirs
 
     # Token families. Expiry in Unix seconds; ``grace`` and ``patience`` (see ``store.aging``) in seconds.
     async def add_session(
-        self, sid: str, user: User, expires: int, address: str, at: Reading, patience: int
+        self, sid: str, user: User, expires: int, address: str, at: ClockReading, patience: int
     ) -> None:
         """Raises UserGone, also when the account is no longer as ``user`` has it: its password changed, say."""
         ...
@@ -149,7 +151,7 @@ class Store(Protocol):
     async def extend_session(self, sid: str, expires: int) -> bool: ...  # False: it is gone or revoked
 
     async def exchange_token(
-        self, token: Token, new_sid: str, expires: int, at: Reading, grace: int, patience: int
+        self, token: Token, new_sid: str, expires: int, at: ClockReading, grace: int, patience: int
     ) -> str | None:
         """Exchange a refresh token; one without a family begins ``new_sid``.
 
@@ -158,7 +160,7 @@ class Store(Protocol):
         """
         ...
 
-    async def end_family(self, token: Token, new_sid: str, at: Reading) -> None:
+    async def end_family(self, token: Token, new_sid: str, at: ClockReading) -> None:
         """Revoke a refresh token and its family; one without is remembered as revoked, with ``new_sid``."""
         ...
 

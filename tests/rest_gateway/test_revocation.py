@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.clock import Reading, system_clock
+from shared.clock import ClockReading, system_clock
 from shared.settings import load_settings
 from shared.store import open_store
 from tests.support.clients import PASSWORD, Account, Rest, connected, new_account
@@ -116,7 +116,7 @@ async def test_what_a_store_without_a_feed_revokes_ends_within_a_second(
     async with open_store(load_settings({"TASKBEAM_DATABASE_URL": f"sqlite:///{system.database}"})) as store:
         user = await store.user_by_key(account.username)
         assert user is not None
-        assert await store.set_password(user, "nobody's", Reading(system_clock() // 1_000_000, 0, ""))
+        assert await store.set_password(user, "nobody's", ClockReading(system_clock() // 1_000_000, 0, ""))
     wait_until(lambda: account.rest("GET", "/").status == 401, WITHIN, "the token is refused")
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from shared.clock import TURNS, moment_of, timestamp
+from shared.clock import timestamp
+from shared.uuid7 import TICKS_PER_MICROSECOND, tick_of
 
 
-def assert_task_index(connection: sqlite3.Connection, turns: int = TURNS) -> None:
+def assert_task_index(
+    connection: sqlite3.Connection, ticks_per_microsecond: int = TICKS_PER_MICROSECOND
+) -> None:
     """Assert that both indexes have exactly the tasks that there are.
 
     A client's uuid, which does not contain the task's id, has a row. A user's index together with the pending entries
@@ -18,12 +21,12 @@ def assert_task_index(connection: sqlite3.Connection, turns: int = TURNS) -> Non
     for number, uuid, user_id, task in connection.execute("SELECT id, uuid, user_id, json FROM tasks"):
         stored = json.loads(task)
         assert (uuid, user_id) == (stored["uuid"], stored["user_id"]), f"{uuid}, user_id {user_id}: {stored}"
-        moments = [
-            timestamp(number // turns - late) for late in (0, 1)
-        ]  # when a microsecond's turns are taken
-        assert stored["time_created"] in moments, f"id {number}, of {moments[0]}: {stored}"
+        times = [
+            timestamp(number // ticks_per_microsecond - late) for late in (0, 1)
+        ]  # the microsecond before, where that one has no tick left
+        assert stored["time_created"] in times, f"id {number}, of {times[0]}: {stored}"
         of_user.setdefault(user_id, set()).add(number)
-        if moment_of(uuid) != number:
+        if tick_of(uuid) != number:
             client_uuids.add((uuid, number))
     noted = set(connection.execute("SELECT uuid, id FROM brought_uuids").fetchall())
     assert noted == client_uuids, (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from shared.clock import Reading, timestamp
+from shared.clock import ClockReading, timestamp
 from shared.errors import UserGone, ValidationFailed
 from shared.models import User
 from shared.password_hashes import BCRYPT_COST_MAX, PBKDF2_ITERATIONS_MAX, HashCosts
@@ -91,7 +91,7 @@ def add_login_address(connection: sqlite3.Connection, user_id: int, address: str
     )
 
 
-def set_password(connection: sqlite3.Connection, user: User, password: str, at: Reading) -> bool:
+def set_password(connection: sqlite3.Connection, user: User, password: str, at: ClockReading) -> bool:
     """As `Store.set_password`: False where it is no longer the password that ``user`` has."""
     rows = connection.execute(
         "UPDATE users SET password = ?, revoked_until = max(revoked_until, ?) WHERE id = ? AND password = ? "
@@ -112,7 +112,7 @@ def renew_hash(connection: sqlite3.Connection, user: User, password: str) -> Non
     )
 
 
-def delete_user(connection: sqlite3.Connection, user: User, at: Reading) -> bool:
+def delete_user(connection: sqlite3.Connection, user: User, at: ClockReading) -> bool:
     """As `Store.delete_user`: False where the password is no longer the one that ``user`` has."""
     if not connection.execute(
         "SELECT 1 FROM users WHERE id = ? AND password = ?", (user.id, user.password)

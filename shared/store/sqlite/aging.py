@@ -9,14 +9,14 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from shared.clock import Reading
+from shared.clock import ClockReading
 
 _REVOCATIONS_KEPT_SECONDS: Final = 3600
 _UNEVEN_SECONDS: Final = 5  # a clock that is slewed goes evenly; one that is set does not
 _ROWS_AT_ONCE: Final = 500  # a caller adds one
 
 
-def age_out(connection: sqlite3.Connection, at: Reading, patience: int) -> None:
+def age_out(connection: sqlite3.Connection, at: ClockReading, patience: int) -> None:
     """Delete what has had its time, some rows of each kind.
 
     Args:
@@ -35,7 +35,7 @@ def age_out(connection: sqlite3.Connection, at: Reading, patience: int) -> None:
         )
 
 
-def _goes_evenly(connection: sqlite3.Connection, at: Reading, seconds: int) -> bool:
+def _goes_evenly(connection: sqlite3.Connection, at: ClockReading, seconds: int) -> bool:
     ahead = at.time - at.uptime
     rows = connection.execute("SELECT boot, ahead, since FROM even_clock").fetchall()
     if rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from shared.clock import Reading
+from shared.clock import ClockReading
 from shared.decisions.history import HISTORY, no_page, page_seqs, read_page
 from shared.models import Change, ChangePage
 from shared.store import Position, Revocation, Tail
@@ -105,7 +105,9 @@ def read_tail(connection: sqlite3.Connection, after: Position) -> Tail:
     return Tail(changes, [Revocation(user_id, sid) for _, user_id, sid in revocations], position, more)
 
 
-def append_revocation(connection: sqlite3.Connection, user_id: int, sid: str | None, at: Reading) -> None:
+def append_revocation(
+    connection: sqlite3.Connection, user_id: int, sid: str | None, at: ClockReading
+) -> None:
     """For every process to hear of: the end of a token family, or (``None``) of all of a user's tokens."""
     connection.execute(
         "INSERT INTO revocations (user_id, sid, time) VALUES (?, ?, ?)", (user_id, sid, at.time)

@@ -1,6 +1,6 @@
 """Numbered SQL files, applied in order; the schema's version is SQLite's ``user_version``.
 
-They may use ``moment_of`` (``shared.clock``) as a function.
+They may call ``moment_of``, which is ``shared.uuid7.tick_of``: a released migration has that name.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from shared.clock import moment_of
 from shared.errors import Unavailable
+from shared.uuid7 import tick_of
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -26,7 +26,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     numbered = _files()
     newest = newest_version()
-    connection.create_function("moment_of", 1, moment_of, deterministic=True)
+    connection.create_function("moment_of", 1, tick_of, deterministic=True)
     for number, file in numbered:
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import json
 
-from shared.clock import Reading
+from shared.clock import ClockReading
 from shared.errors import UserGone
 from shared.models import User
 from shared.store import TokenStatus
@@ -17,7 +17,7 @@ from shared.store.sqlite.aging import age_out
 from shared.store.sqlite.log import append_revocation
 from shared.tokens import Token
 
-LONG_AGO: Final = Reading(0, 0, "")
+LONG_AGO: Final = ClockReading(0, 0, "")
 _EXCHANGES_KEPT: Final = 256  # of a family, beside those of the last minute
 _SUMMED_UP_AT_ONCE: Final = 64
 _SUMMED_UP_AFTER_SECONDS: Final = 60
@@ -69,7 +69,7 @@ def add_session(
     user: User,
     expires: int,
     address: str,
-    at: Reading,
+    at: ClockReading,
     patience: int,
 ) -> None:
     """As `Store.add_session`. Raises UserGone."""
@@ -97,7 +97,7 @@ def exchange_token(
     token: Token,
     new_sid: str,
     expires: int,
-    at: Reading,
+    at: ClockReading,
     grace: int,
     patience: int,
 ) -> str | None:
@@ -120,7 +120,7 @@ def exchange_token(
     return sid
 
 
-def end_family(connection: sqlite3.Connection, token: Token, new_sid: str, at: Reading) -> None:
+def end_family(connection: sqlite3.Connection, token: Token, new_sid: str, at: ClockReading) -> None:
     """As `Store.end_family`."""
     sid, _ = _read_exchange(connection, token)
     if sid is None:  # one of simplejwt's: it ends as the only one of a family
@@ -129,7 +129,7 @@ def end_family(connection: sqlite3.Connection, token: Token, new_sid: str, at: R
     revoke_session(connection, sid, at)
 
 
-def revoke_session(connection: sqlite3.Connection, sid: str, at: Reading) -> None:
+def revoke_session(connection: sqlite3.Connection, sid: str, at: ClockReading) -> None:
     """End a family, and write that into the log; nothing where it has ended already."""
     rows = connection.execute(
         "UPDATE sessions SET revoked = 1 WHERE sid = ? AND revoked = 0 RETURNING user_id", (sid,)
@@ -144,19 +144,21 @@ def _insert_session(connection: sqlite3.Connection, sid: str, user_id: int, expi
     )
 
 
-def _begin_with(connection: sqlite3.Connection, token: Token, sid: str, expires: int, at: Reading) -> None:
+def _begin_with(
+    connection: sqlite3.Connection, token: Token, sid: str, expires: int, at: ClockReading
+) -> None:
     """A family that begins with the exchange, or the end, of a token that named none."""
     _insert_session(connection, sid, token.user_id, expires)
     _insert_exchange(connection, token, sid, at, None)
 
 
-def _read_exchange(connection: sqlite3.Connection, token: Token) -> tuple[str | None, Reading | None]:
+def _read_exchange(connection: sqlite3.Connection, token: Token) -> tuple[str | None, ClockReading | None]:
     """The family of a refresh token, and when it was exchanged, if it was."""
     rows = connection.execute(
         "SELECT sid, time, uptime, boot FROM rotated_tokens WHERE jti = ?", (token.jti,)
     ).fetchall()
     if rows:
-        return token.sid or rows[0][0], Reading(*rows[0][1:])
+        return token.sid or rows[0][0], ClockReading(*rows[0][1:])
     if (
         token.sid is not None
         and connection.execute(
@@ -168,7 +170,7 @@ def _read_exchange(connection: sqlite3.Connection, token: Token) -> tuple[str | 
 
 
 def _insert_exchange(
-    connection: sqlite3.Connection, token: Token, sid: str, at: Reading, turn: int | None
+    connection: sqlite3.Connection, token: Token, sid: str, at: ClockReading, turn: int | None
 ) -> None:
     connection.execute(
         "INSERT INTO rotated_tokens (jti, sid, time, uptime, boot, issued, expires, turn) "
@@ -177,7 +179,7 @@ def _insert_exchange(
     )
 
 
-def _next_turn(connection: sqlite3.Connection, sid: str, at: Reading, grace: int) -> int:
+def _next_turn(connection: sqlite3.Connection, sid: str, at: ClockReading, grace: int) -> int:
     """The number of an exchange. Now and then the oldest ones are summed up, so that their number is bounded.
 
     A client that is that many exchanges behind is no honest one. What may still be in its grace stays.

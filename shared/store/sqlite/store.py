@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from shared.clock import Reading
+from shared.clock import ClockReading
 from shared.errors import Unavailable
 from shared.models import (
     ChangePage,
@@ -169,7 +169,7 @@ class SqliteStore:
     async def version(self) -> int:
         return await self._row_reader.submit(meta.read_version)
 
-    async def set_password(self, user: User, password: str, at: Reading) -> bool:
+    async def set_password(self, user: User, password: str, at: ClockReading) -> bool:
         return await self._transact(
             lambda connection: accounts_sql.set_password(connection, user, password, at)
         )
@@ -177,11 +177,11 @@ class SqliteStore:
     async def renew_hash(self, user: User, password: str) -> None:
         await self._transact(lambda connection: accounts_sql.renew_hash(connection, user, password))
 
-    async def delete_user(self, user: User, at: Reading) -> bool:
+    async def delete_user(self, user: User, at: ClockReading) -> bool:
         return await self._transact(lambda connection: accounts_sql.delete_user(connection, user, at))
 
     async def add_session(
-        self, sid: str, user: User, expires: int, address: str, at: Reading, patience: int
+        self, sid: str, user: User, expires: int, address: str, at: ClockReading, patience: int
     ) -> None:
         await self._transact(
             lambda connection: sessions_sql.add_session(connection, sid, user, expires, address, at, patience)
@@ -191,7 +191,7 @@ class SqliteStore:
         return await self._transact(lambda connection: sessions_sql.extend_session(connection, sid, expires))
 
     async def exchange_token(
-        self, token: Token, new_sid: str, expires: int, at: Reading, grace: int, patience: int
+        self, token: Token, new_sid: str, expires: int, at: ClockReading, grace: int, patience: int
     ) -> str | None:
         return await self._transact(
             lambda connection: sessions_sql.exchange_token(
@@ -199,5 +199,5 @@ class SqliteStore:
             )
         )
 
-    async def end_family(self, token: Token, new_sid: str, at: Reading) -> None:
+    async def end_family(self, token: Token, new_sid: str, at: ClockReading) -> None:
         await self._transact(lambda connection: sessions_sql.end_family(connection, token, new_sid, at))

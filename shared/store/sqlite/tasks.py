@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 
-from shared.clock import moment_of
 from shared.errors import NotFound, UserGone
 from shared.models import StoredTask
+from shared.uuid7 import tick_of
 
 # A user's tasks: those that the index has, and those that it has not yet. What it still has of the deleted has no row.
 _IDS = """
@@ -59,7 +59,7 @@ def read_feed(connection: sqlite3.Connection, user_id: int) -> Feed:
 
 def read_row(connection: sqlite3.Connection, uuid: str) -> TaskRow | None:
     """By the id that the uuid says or, should that be none or another's, by the index of those that clients brought."""
-    rows = connection.execute(f"{_TASK} tasks WHERE id = ? AND uuid = ?", (moment_of(uuid), uuid)).fetchall()
+    rows = connection.execute(f"{_TASK} tasks WHERE id = ? AND uuid = ?", (tick_of(uuid), uuid)).fetchall()
     if not rows:
         rows = connection.execute(
             f"{_TASK} brought_uuids JOIN tasks USING (id, uuid) WHERE brought_uuids.uuid = ?",

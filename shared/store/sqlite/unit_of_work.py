@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import astuple
 
-from shared.clock import moment, moment_of, timestamp, uuid7
+from shared.clock import timestamp
 from shared.errors import Conflict, LimitReached, NotFound, TaskbeamError, ValidationFailed
 from shared.models import (
     Change,
@@ -40,6 +40,7 @@ from shared.store.sqlite.tasks import (
     read_rows,
     to_feed,
 )
+from shared.uuid7 import first_tick, tick_of, uuid7
 
 UNSETTLED_MAX: Final = 16  # of a user; at that many all of them are written into the index
 _ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)  # few sizes, so that their statements stay prepared
@@ -153,7 +154,7 @@ class UnitOfWork:
             operations = (request.operation,) if isinstance(request, WriteRequest) else request.operations
             for operation in operations:
                 if not isinstance(operation, Refused) and (uuid := operation.uuid) is not None:
-                    moments[uuid] = moment_of(uuid)
+                    moments[uuid] = tick_of(uuid)
         if moments:
             self._stored = dict.fromkeys(moments)
             for number, uuid, user_id, json in read_rows(self._connection, moments):
@@ -201,7 +202,7 @@ class UnitOfWork:
         if uuid is None:
             uuid = uuid7(number)
         else:
-            brought = moment_of(uuid) != number
+            brought = tick_of(uuid) != number
         task = StoredTask(uuid, _encode(operation.made(uuid, request.user_id, timestamp(request.now))))
         self._rows[uuid] = _Row(number, request.user_id, task, brought)
         return Written(task, self._change(request, "create", task, number))
@@ -262,8 +263,8 @@ class UnitOfWork:
         """The first of the microsecond that no task has; where all are taken, of the next one that has any."""
         if self._newest is None:
             self._newest = self._connection.execute("SELECT max(id) FROM tasks").fetchall()[0][0] or 0
-        free = max(moment(now), self._newest + 1)
-        if free < moment(now + 1):
+        free = max(first_tick(now), self._newest + 1)
+        if free < first_tick(now + 1):
             self._moments[now] = free
         else:  # the clock was set back, or another process was faster, or all are taken
             free = self._moment_among_others(now)
@@ -272,7 +273,7 @@ class UnitOfWork:
 
     def _moment_among_others(self, now: int) -> int:
         while True:
-            first, after = moment(now), moment(now + 1)
+            first, after = first_tick(now), first_tick(now + 1)
             last = (
                 self._moments.get(now)
                 or self._connection.execute(
@@ -299,7 +300,7 @@ class UnitOfWork:
             row = read_row(self._connection, uuid)
             if row is not None:
                 number, _, user_id, json = row
-                self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json), moment_of(uuid) != number)
+                self._stored[uuid] = _Row(number, user_id, StoredTask(uuid, json), tick_of(uuid) != number)
         return self._stored[uuid]
 
     # Writing

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from shared.clock import Reading, timestamp
+from shared.clock import ClockReading, timestamp
 from shared.models import (
     Change,
     CreateTask,
@@ -29,7 +29,7 @@ NOW: Final = 1_700_000_000 * SECOND
 ENOUGH: Final = 1_000_000
 MISSING: Final = "00000000-0000-4000-8000-000000000000"
 
-READING: Final = Reading(NOW // SECOND, 1_000_000, "a start of the machine")
+READING: Final = ClockReading(NOW // SECOND, 1_000_000, "a start of the machine")
 LATER: Final = READING.time + 86_400
 PATIENCE: Final = 60
 
@@ -75,7 +75,7 @@ class Owner:
     async def seq(self) -> int:
         return await self.store.seq(self.id)
 
-    async def begin(self, sid: str, expires: int = LATER, at: Reading = READING) -> None:
+    async def begin(self, sid: str, expires: int = LATER, at: ClockReading = READING) -> None:
         """Log in."""
         await self.store.add_session(sid, self.user, expires, "192.0.2.1", at, PATIENCE)
 
@@ -111,9 +111,9 @@ def refresh_token(user_id: int, sid: str | None, jti: str = "jti", expires: int 
     return Token("refresh", user_id, jti, READING.time, expires, sid)
 
 
-def reading_at(time: int, uptime: float | None = None, boot: str = READING.boot) -> Reading:
+def reading_at(time: int, uptime: float | None = None, boot: str = READING.boot) -> ClockReading:
     """So many seconds after READING; by the uptime, too, unless that is given."""
-    return Reading(READING.time + time, READING.uptime + (time if uptime is None else uptime), boot)
+    return ClockReading(READING.time + time, READING.uptime + (time if uptime is None else uptime), boot)
 
 
 def task_json(task: Task) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.clock import Reading, timestamp
+from shared.clock import ClockReading, timestamp
 from shared.errors import NotFound, UserGone, ValidationFailed
 from shared.models import User
 from shared.password_hashes import HashCosts
@@ -225,7 +225,7 @@ async def test_grace_is_counted_by_the_clock_where_the_machine_was_started_anew(
     token = refresh_token(owner.id, "one", "first")
 
     async def exchange(time: int) -> bool:
-        at = Reading(READING.time + time, 5, "another start")
+        at = ClockReading(READING.time + time, 5, "another start")
         return await owner.store.exchange_token(token, "new", LATER, at, GRACE, PATIENCE) is not None
 
     assert await _rotate(owner, "one", "first")

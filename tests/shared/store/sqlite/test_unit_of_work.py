@@ -14,8 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import clock
-from shared.clock import TURNS, moment, moment_of, uuid7
 from shared.errors import NotFound, TaskbeamError
 from shared.models import CreateTask, DeleteTask, TaskQuery, UpdateTask, Write, Written
 from shared.store import Store
@@ -31,6 +29,7 @@ from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.open_files import OpenFiles
 from shared.store.sqlite.unit_of_work import UNSETTLED_MAX, BatchRequest, WriteRequest
 from shared.store.sqlite.write_lock import WriteLock
+from shared.uuid7 import TICKS_PER_MICROSECOND, first_tick, tick_of, uuid7
 from tests.shared.store.owner import MISSING, NOW, READING, SECOND, Owner, listed, new_owner
 from tests.shared.store.sqlite.engine import SqliteEngine
 from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, user_of
@@ -83,7 +82,7 @@ async def test_as_many_tasks_of_one_microsecond_as_there_may_be_stand_in_their_o
 ) -> None:
     """And more: those after them get an id of the next microsecond, and keep their time."""
     made: list[str] = []
-    while len(made) < TURNS + 100:
+    while len(made) < TICKS_PER_MICROSECOND + 100:
         made += [result.task.uuid for result in await owner.write(*[CreateTask(None, "a")] * 100)]
     theirs = await stranger.create("theirs")
     tasks = await owner.tasks()
@@ -99,7 +98,7 @@ async def test_id_that_is_free_again_may_be_another_users(owner: Owner, stranger
     await owner.write(*[CreateTask(None, "later")] * UNSETTLED_MAX, now=NOW + SECOND)
     await owner.delete(old.task.uuid)
     theirs = await stranger.create("theirs")
-    assert moment_of(theirs.uuid) == moment_of(old.task.uuid)
+    assert tick_of(theirs.uuid) == tick_of(old.task.uuid)
     tasks = await owner.tasks()
     assert theirs.uuid not in [task.uuid for task in tasks]
     assert tasks[UNSETTLED_MAX].uuid == last.task.uuid
@@ -112,13 +111,16 @@ async def test_uuid_that_says_another_tasks_id_takes_nothing_from_it(
 ) -> None:
     """A client can choose such a one: it knows when a task was created."""
     await owner.create("first", uuid=A)
-    misleading = uuid7(moment(NOW))
+    misleading = uuid7(first_tick(NOW))
     await owner.create("second", uuid=misleading)
     await owner.write(DeleteTask(A), DeleteTask(misleading))
     again = [await owner.create("first again", uuid=A), await owner.create("second again", uuid=misleading)]
     assert await owner.tasks() == again
     _, missing, updated = await engine.in_one_group(
-        owner.store, owner.delete(A), owner.delete(uuid7(moment(NOW))), owner.update(misleading, "changed")
+        owner.store,
+        owner.delete(A),
+        owner.delete(uuid7(first_tick(NOW))),
+        owner.update(misleading, "changed"),
     )
     assert isinstance(missing, NotFound)
     assert await owner.tasks() == [updated]
@@ -135,7 +137,7 @@ async def test_id_that_is_free_again_may_come_back_in_one_transaction(
     await owner.write(DeleteTask(b), CreateTask(None, "with the id of c"), CreateTask(None, "after it"))
     tasks = await owner.tasks()
     assert [task.task for task in tasks] == ["with the id of c", "after it"]
-    assert moment_of(tasks[0].uuid) == moment_of(c)
+    assert tick_of(tasks[0].uuid) == tick_of(c)
 
 
 async def test_user_who_is_deleted_with_a_log_takes_all_of_it_along(
@@ -298,12 +300,12 @@ def test_any_task_is_found_and_stands_in_its_users_order(
     """Whether the store made its uuid or a client brought it, and whether the clock stands, goes on, or goes back."""
     with pytest.MonkeyPatch.context() as patch, closing(Database(folder)) as database:
         patch.setattr(unit_of_work, "UNSETTLED_MAX", 3)
-        turn_bits = 2 if tick == 1 else 11
-        patch.setattr(clock, "_TURN_BITS", turn_bits)
+        counter_bits = 2 if tick == 1 else 11
+        patch.setattr("shared.uuid7._COUNTER_BITS", counter_bits)
         living: list[list[tuple[int, int, str]]] = [
             [] for _ in range(USERS)
-        ]  # of each user: time, turn, uuid
-        # Going on: six in one microsecond, of four turns, and none in the next.
+        ]  # of each user: time, number, uuid
+        # Where the clock advances: six tasks in a microsecond that has four ticks, and none in the next one.
         turns, time = count(), (NOW + number // 6 * 2 * tick for number in count())
         for pieces in groups:
             work: list[Work] = []
@@ -324,7 +326,7 @@ def test_any_task_is_found_and_stands_in_its_users_order(
                     mine[:] = [task for task in mine if task[2] != outcome.task.uuid]
                 elif outcome.change is not None:
                     mine.append((request.now, next(turns), outcome.task.uuid))
-            assert_task_index(database.connection, 1 << turn_bits)
+            assert_task_index(database.connection, 1 << counter_bits)
             for user, mine in enumerate(living):
                 for descends in (False, True):
                     ordering = (("time_created", descends),)
