@@ -4,120 +4,179 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
+from tests.project.source import Module, is_within, numbers
+from ws_server.close_codes import CloseCode
+
+_PROCESSES: Final = frozenset({"ws_server", "rest_gateway"})
+_TRANSPORTS: Final = frozenset({"aiohttp", "websockets", "h11", "http"})
+ENGINES: Final = {
+    "shared.store.sqlite": frozenset({"sqlite3", "aiosqlite"}),
+    "shared.store.postgres": frozenset({"asyncpg"}),
+}
+"""The package of each, and the drivers that it alone imports."""
 _SQL: Final = re.compile(
     r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX)|BEGIN IMMEDIATE|PRAGMA\s+\w+)\b",
     re.DOTALL,
 )
-_DATABASES: Final = frozenset({"sqlite3", "aiosqlite", "asyncpg"})
-_PROCESSES: Final = frozenset({"ws_server", "rest_gateway"})
-_TRANSPORTS: Final = frozenset({"aiohttp", "websockets"})
+_PURE: Final = frozenset(
+    [
+        "__future__",
+        "collections",
+        "collections.abc",
+        "dataclasses",
+        "enum",
+        "functools",
+        "itertools",
+        "math",
+        "msgspec",
+        "msgspec.inspect",
+        "msgspec.structs",
+        "operator",
+        "re",
+        "typing",
+        "unicodedata",
+        "uuid",
+    ]
+)
+"""Modules that know no time, no files, no network and no other task."""
+_PURE_PACKAGES: Final = {
+    "shared.decisions": ("shared.models", "shared.errors", "shared.clock.timestamp", "shared.clock.Reading"),
+    "shared.rules": ("shared.models", "shared.errors"),
+}
+"""What each may import beside what is pure and itself; a dotted name is allowed with all that is in it."""
 _OUTSIDE: Final = frozenset(
     {"asyncio", "websockets", "socket", "threading", "logging", "time", "os", "random"}
 )
 
 
-class Module(NamedTuple):
-    """A module's dotted name and its source."""
-
-    name: str
-    source: str
+def _imports_other_process(module: Module) -> object:
+    return module.package in _PROCESSES and module.top_level_imports & (_PROCESSES - {module.package})
 
 
-def modules(root: Path, packages: tuple[str, ...]) -> list[Module]:
-    """All modules of those packages that are there."""
-    found = []
-    for package in packages:
-        for path in sorted((root / package).rglob("*.py")):
-            name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-            found.append(Module(name, path.read_text()))
-    return found
+def _imports_process_into_shared(module: Module) -> object:
+    return module.package == "shared" and module.top_level_imports & _PROCESSES
 
 
-def imports(module: Module) -> set[str]:
-    """Dotted names of what the module imports, wherever in it; ``from a import b`` as a and a.b."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(module.source)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parent = module.name.split(".")[: -node.level] if node.level else []
-            base = ".".join([*parent, *([node.module] if node.module else [])])
-            names.add(base)
-            names.update(f"{base}.{alias.name}" for alias in node.names)
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, (ast.Name, ast.Attribute))
-            and (node.func.id if isinstance(node.func, ast.Name) else node.func.attr)
-            in ("import_module", "__import__")
-        ):
-            names.update(
-                argument.value
-                for argument in node.args
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-            )
-    return names
+def _imports_command_line(module: Module) -> object:
+    return module.package != "taskbeam" and "taskbeam" in module.top_level_imports
 
 
-def _packages(module: Module) -> set[str]:
-    return {name.partition(".")[0] for name in imports(module)}
+def _ties_client_to_servers(module: Module) -> object:
+    servers = _PROCESSES | {"shared", "taskbeam"}
+    if module.package == "taskbeam_client":
+        return module.top_level_imports & servers
+    return module.package in servers and "taskbeam_client" in module.top_level_imports
 
 
-def _texts(tree: ast.Module) -> Iterator[str]:
-    """String literals, the constant parts of f-strings among them, less the docstrings."""
-    bare = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            yield "".join(part.value if _is_text(part) else " x " for part in node.values)  # type: ignore[attr-defined]
-        elif _is_text(node) and id(node) not in bare:
-            yield node.value  # type: ignore[attr-defined]
+def _imports_transport_into_shared(module: Module) -> object:
+    return module.package == "shared" and module.top_level_imports & _TRANSPORTS
 
 
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _gateway_speaks_websocket(module: Module) -> object:
+    return module.package == "rest_gateway" and "websockets" in module.top_level_imports
 
 
-def _reads_environment(module: Module) -> bool:
+def _websocket_server_uses_aiohttp(module: Module) -> object:
+    return module.package == "ws_server" and "aiohttp" in module.top_level_imports
+
+
+def _imports_foreign_driver(module: Module) -> object:
     return any(
+        module.top_level_imports & drivers for engine, drivers in ENGINES.items() if not module.is_in(engine)
+    )
+
+
+def says_sql(module: Module) -> bool:
+    return any(_SQL.search(text) for text in module.texts)
+
+
+def _says_sql_outside(module: Module) -> object:
+    return not module.is_in(*ENGINES) and says_sql(module)
+
+
+def _imports_engine(module: Module) -> object:
+    """``open_store`` alone imports one, when it is called."""
+    names = module.imports_at_once if module.name == "shared.store" else module.imports
+    return any(is_within(name, engine) for engine in ENGINES if not module.is_in(engine) for name in names)
+
+
+def _is_impure(module: Module) -> object:
+    return any(
+        not all(
+            any(is_within(name, allowed) for allowed in (*_PURE, package, *others))
+            for name in module.imported_names
+        )
+        for package, others in _PURE_PACKAGES.items()
+        if module.is_in(package)
+    )
+
+
+def _protocol_is_impure(module: Module) -> object:
+    return module.name == "ws_server.protocol" and module.top_level_imports & _OUTSIDE
+
+
+def _opens_store(module: Module) -> object:
+    opens = "shared.store.open_store" in module.imports
+    return opens and module.name != "shared.process" and module.package != "taskbeam"
+
+
+def _reads_environment(module: Module) -> object:
+    if module.package == "taskbeam" or module.name.endswith(".__main__"):
+        return False
+    return {"os.environ", "os.environb", "os.getenv"} & module.imports or any(
         isinstance(node, ast.Attribute)
         and node.attr in ("environ", "environb", "getenv", "putenv")
         and isinstance(node.value, ast.Name)
         and node.value.id == "os"
-        for node in ast.walk(ast.parse(module.source))
-    ) or bool({"os.environ", "os.getenv"} & imports(module))
+        for node in ast.walk(module.tree)
+    )
+
+
+def _says_close_code(module: Module) -> object:
+    """The client has a table of its own."""
+    return not module.name.endswith(".close_codes") and module.numbers & set(CloseCode)
+
+
+def _gives_error_a_status(module: Module) -> object:
+    """A handler of an error of the services that says a status; a probe's answer is of its own."""
+    if module.name in ("rest_gateway.errors", "rest_gateway.ops"):
+        return False
+    return any(
+        isinstance(node, ast.ExceptHandler)
+        and node.type is not None
+        and any(
+            isinstance(caught, ast.Name) and f"shared.errors.{caught.id}" in module.imports
+            for caught in ast.walk(node.type)
+        )
+        and any(400 <= number < 600 for number in numbers(node))
+        for node in ast.walk(module.tree)
+    )
+
+
+RULES: Final[dict[str, Callable[[Module], object]]] = {
+    "the processes never import each other": _imports_other_process,
+    "shared imports neither process": _imports_process_into_shared,
+    "nobody imports the command line": _imports_command_line,
+    "the client and the servers share nothing": _ties_client_to_servers,
+    "shared knows no transport": _imports_transport_into_shared,
+    "the gateway speaks HTTP": _gateway_speaks_websocket,
+    "the WebSocket server speaks WebSocket": _websocket_server_uses_aiohttp,
+    "only an engine knows its driver": _imports_foreign_driver,
+    "only an engine knows SQL": _says_sql_outside,
+    "only open_store knows an engine": _imports_engine,
+    "decisions and rules are pure": _is_impure,
+    "the protocol is pure": _protocol_is_impure,
+    "only the composition opens a store": _opens_store,
+    "only __main__ and taskbeam read the environment": _reads_environment,
+    "only the table says close codes": _says_close_code,
+    "only the error map gives an error a status": _gives_error_a_status,
+}
+"""Each with what breaks it."""
 
 
 def violations(module: Module) -> set[str]:
     """The rules that a module breaks."""
-    package = module.name.partition(".")[0]
-    imported, broken = _packages(module), set()
-    if package in _PROCESSES and imported & (_PROCESSES - {package}):
-        broken.add("the processes never import each other")
-    if package == "shared" and imported & (_PROCESSES | {"taskctl"}):
-        broken.add("shared imports neither process")
-    if package == "shared" and imported & _TRANSPORTS:
-        broken.add("shared knows no transport")
-    if (package, "websockets") == ("rest_gateway", *(imported & {"websockets"})):
-        broken.add("the gateway speaks HTTP")
-    if (package, "aiohttp") == ("ws_server", *(imported & {"aiohttp"})):
-        broken.add("the WebSocket server speaks WebSocket")
-    in_store = module.name == "shared.store" or module.name.startswith("shared.store.")
-    if package != "taskctl" and not in_store:
-        if imported & _DATABASES:
-            broken.add("only the store knows databases")
-        if any(_SQL.search(text) for text in _texts(ast.parse(module.source))):
-            broken.add("only the store knows SQL")
-        if "shared.store.open_store" in imports(module) and module.name != "shared.process":
-            broken.add("only the composition opens a store")
-    if package != "taskctl" and not module.name.endswith(".__main__") and _reads_environment(module):
-        broken.add("only __main__ and taskctl read the environment")
-    if module.name == "ws_server.protocol" and imported & _OUTSIDE:
-        broken.add("the protocol is pure")
-    return broken
+    return {rule for rule, is_broken_by in RULES.items() if is_broken_by(module)}

@@ -7,10 +7,11 @@ import pytest
 import shared.errors
 from rest_gateway import errors as http_errors
 from shared.errors import TaskbeamError
-from tests.project.arrows import Module, imports, modules, violations
+from tests.project.arrows import RULES, violations
+from tests.project.source import Module, modules
 from tests.support.processes import ROOT
 
-OURS = modules(ROOT, ("shared", "ws_server", "rest_gateway", "taskctl"))
+OURS = modules(ROOT, ("shared", "ws_server", "rest_gateway", "taskbeam", "taskbeam_client"))
 
 
 def test_the_code_is_found() -> None:
@@ -22,7 +23,7 @@ def test_the_code_is_found() -> None:
         "ws_server.protocol",
         "ws_server.__main__",
     } <= names
-    assert {"rest_gateway.__main__", "rest_gateway.errors"} <= names
+    assert {"rest_gateway.__main__", "rest_gateway.errors", "taskbeam_client.client"} <= names
 
 
 @pytest.mark.parametrize("module", OURS, ids=[module.name for module in OURS])
@@ -30,45 +31,96 @@ def test_module_keeps_to_the_arrows(module: Module) -> None:
     assert violations(module) == set()
 
 
+VIOLATIONS = {
+    "the processes never import each other": [
+        ("ws_server.hub", "import rest_gateway"),
+        ("ws_server.hub", "from rest_gateway.app import x"),
+        ("rest_gateway.app", "def f():\n    from ws_server import hub"),
+        ("rest_gateway.app", "from importlib import import_module\nimport_module('ws_server.hub')"),
+    ],
+    "shared imports neither process": [("shared.tasks", "from ws_server.hub import Hub")],
+    "nobody imports the command line": [
+        ("shared.process", "import taskbeam"),
+        ("rest_gateway.__main__", "from taskbeam.serve import serve"),
+    ],
+    "the client and the servers share nothing": [
+        ("taskbeam_client.models", "from shared.models import Task"),
+        ("ws_server.hub", "from taskbeam_client import backoff"),
+    ],
+    "shared knows no transport": [
+        ("shared.tasks", "import aiohttp.web"),
+        ("shared.errors", "from http import HTTPStatus"),
+    ],
+    "the gateway speaks HTTP": [("rest_gateway.app", "import websockets")],
+    "the WebSocket server speaks WebSocket": [("ws_server.hub", "from aiohttp import web")],
+    "only an engine knows its driver": [
+        ("shared.tasks", "import sqlite3"),
+        ("ws_server.hub", "import aiosqlite as a"),
+        ("shared.store", "import sqlite3"),
+        ("shared.store.batching", "def f():\n    import aiosqlite"),
+        ("shared.store.postgres.store", "import sqlite3"),
+        ("shared.store.sqlite.store", "import asyncpg"),
+        ("taskbeam.backup", "import sqlite3"),
+    ],
+    "only an engine knows SQL": [
+        ("shared.tasks", "x = 'SELECT a FROM b'"),
+        ("shared.tasks", "x = f'DELETE FROM {table}'"),
+        ("shared.storeroom", "x = 'PRAGMA user_version'"),
+        ("shared.store.batching", "x = 'BEGIN IMMEDIATE'"),
+        ("shared.decisions.tasks", "x = 'INSERT INTO tasks'"),
+    ],
+    "only open_store knows an engine": [
+        ("shared.store", "from shared.store.sqlite.store import SqliteStore"),
+        ("shared.store.batching", "def f():\n    from shared.store import sqlite"),
+        ("shared.store.postgres.store", "from shared.store.sqlite.log import x"),
+        ("ws_server.hub", "import shared.store.sqlite.store"),
+    ],
+    "decisions and rules are pure": [
+        ("shared.decisions.tasks", "import asyncio"),
+        ("shared.decisions.tasks", "from shared.clock import system_clock"),
+        ("shared.decisions.tasks", "from shared import clock"),
+        ("shared.decisions.tasks", "import shared.store"),
+        ("shared.decisions.history", "from shared import store"),
+        ("shared.decisions.sessions", "import time"),
+        ("shared.rules.fields", "from shared.clock import timestamp"),
+        ("shared.rules.requests", "from shared.settings import Settings"),
+        ("shared.rules", "import logging"),
+    ],
+    "the protocol is pure": [
+        ("ws_server.protocol", "import asyncio"),
+        ("ws_server.protocol", "from websockets.asyncio.server import x"),
+    ],
+    "only the composition opens a store": [("rest_gateway.app", "from shared.store import open_store")],
+    "only __main__ and taskbeam read the environment": [
+        ("shared.settings", "import os\nx = os.environ['A']"),
+        ("shared.settings", "from os import environ as e"),
+        ("ws_server.app", "import os\nos.getenv('A')"),
+    ],
+    "only the table says close codes": [
+        ("ws_server.connection", "close(4001, 'Not authenticated')"),
+        ("shared.token_watch", "CODE = 4403"),
+        ("rest_gateway.events", "x = {'code': 1012}"),
+    ],
+    "only the error map gives an error a status": [
+        (
+            "rest_gateway.tasks",
+            "from shared.errors import Conflict\ntry: f()\nexcept Conflict: raise HttpError(409)",
+        ),
+        (
+            "rest_gateway.app",
+            "from shared.errors import UserGone\ntry: f()\nexcept (OSError, UserGone): answer(status=401)",
+        ),
+    ],
+}
+
+
+def test_every_rule_can_be_broken() -> None:
+    assert VIOLATIONS.keys() == RULES.keys()
+
+
 @pytest.mark.parametrize(
     ("name", "source", "rule"),
-    [
-        ("ws_server.hub", "import rest_gateway", "the processes never import each other"),
-        ("ws_server.hub", "from rest_gateway.app import x", "the processes never import each other"),
-        (
-            "rest_gateway.app",
-            "def f():\n    from ws_server import hub",
-            "the processes never import each other",
-        ),
-        (
-            "rest_gateway.app",
-            "from importlib import import_module\nimport_module('ws_server.hub')",
-            "the processes never import each other",
-        ),
-        ("shared.tasks", "from ws_server.hub import Hub", "shared imports neither process"),
-        ("shared.tasks", "import aiohttp.web", "shared knows no transport"),
-        ("rest_gateway.app", "import websockets", "the gateway speaks HTTP"),
-        ("ws_server.hub", "from aiohttp import web", "the WebSocket server speaks WebSocket"),
-        ("shared.tasks", "import sqlite3", "only the store knows databases"),
-        ("ws_server.hub", "import aiosqlite as a", "only the store knows databases"),
-        ("shared.tasks", "x = 'SELECT a FROM b'", "only the store knows SQL"),
-        ("shared.tasks", "x = f'DELETE FROM {table}'", "only the store knows SQL"),
-        ("shared.storeroom", "x = 'PRAGMA user_version'", "only the store knows SQL"),
-        ("rest_gateway.app", "from shared.store import open_store", "only the composition opens a store"),
-        (
-            "shared.settings",
-            "import os\nx = os.environ['A']",
-            "only __main__ and taskctl read the environment",
-        ),
-        (
-            "shared.settings",
-            "from os import environ as e",
-            "only __main__ and taskctl read the environment",
-        ),
-        ("ws_server.app", "import os\nos.getenv('A')", "only __main__ and taskctl read the environment"),
-        ("ws_server.protocol", "import asyncio", "the protocol is pure"),
-        ("ws_server.protocol", "from websockets.asyncio.server import x", "the protocol is pure"),
-    ],
+    [(name, source, rule) for rule, cases in VIOLATIONS.items() for name, source in cases],
 )
 def test_violation_is_noticed(name: str, source: str, rule: str) -> None:
     assert violations(Module(name, source)) == {rule}
@@ -77,13 +129,21 @@ def test_violation_is_noticed(name: str, source: str, rule: str) -> None:
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("shared.store.postgres", "import sqlite3\nx = 'SELECT a FROM b'"),
+        ("shared.store.postgres", "import asyncpg\nx = 'SELECT a FROM b'"),
+        ("shared.store.sqlite.log", "import sqlite3\nfrom shared.store.sqlite.tasks import read_feed"),
+        ("shared.store", "def open_store():\n    from shared.store.sqlite.opening import open_sqlite"),
         ("shared.tasks", "'''Documentation may say SELECT a FROM b.'''"),
+        ("shared.decisions.tasks", "from shared.clock import timestamp\nfrom shared import models"),
+        ("shared.decisions.history", "from shared.decisions.tasks import decide\nimport msgspec"),
+        ("shared.rules.fields", "import re, unicodedata\nfrom shared.errors import ValidationFailed"),
         ("ws_server.__main__", "import os\nprint(os.environ)"),
-        ("taskctl.backup", "import os, sqlite3\nfrom shared.store import open_store\nos.environ"),
+        ("taskbeam.backup", "import os\nfrom shared.store import open_store\nos.environ"),
         ("shared.process", "from shared.store import open_store"),
         ("ws_server.protocol", "from shared.models import Task"),
         ("ws_server.connection", "import asyncio, websockets"),
+        ("ws_server.close_codes", "TOKEN_REVOKED = 4403"),
+        ("rest_gateway.errors", "_STATUS = {NotFound: 404}"),
+        ("rest_gateway.bodies", "try: f()\nexcept ValueError: raise HttpError(400)"),
     ],
 )
 def test_what_is_allowed_is_not_complained_of(name: str, source: str) -> None:
@@ -91,8 +151,10 @@ def test_what_is_allowed_is_not_complained_of(name: str, source: str) -> None:
 
 
 def test_relative_imports_are_resolved() -> None:
-    assert "shared.store.lanes" in imports(Module("shared.store.sqlite", "from .lanes import Lane"))
-    assert "shared.errors" in imports(Module("shared.store.sqlite", "from .. import errors"))
+    assert "shared.store.lanes" in Module("shared.store.sqlite", "from .lanes import Lane").imports
+    assert "shared.errors" in Module("shared.store.sqlite", "from .. import errors").imports
+    package = Module("shared.store", "from .lanes import Lane", is_package=True)
+    assert "shared.store.lanes.Lane" in package.imports
 
 
 def _errors(base: type[TaskbeamError]) -> set[type[TaskbeamError]]:
