@@ -297,7 +297,7 @@ TRICKS: Final = (
     Trick("list of 50: read anew / kept while nobody writes to it", "list", lambda: _short_list(True), lambda: _short_list(False)),
     Trick("the log's file: appended to / written over", "create", lambda: _create(checkpoint="TRUNCATE"), _create),
     Trick(
-        "a user's changes: an index / a chain",
+        "a user's changes: an index / previous links",
         "create",
         lambda: _create("CREATE UNIQUE INDEX by_user ON changes (user_id, seq);"),
         _create,

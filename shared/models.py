@@ -56,7 +56,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """One row of the change log.
 
     ``seq`` counts one user's changes, gapless from 1. ``task`` is the task's JSON after the change,
-    ``None`` after a delete. ``origin`` says which request made it (see ``ws_server.hub``) and never
+    ``None`` after a delete. ``write_id`` says which request made it (see ``ws_server.hub``) and never
     leaves the house; ``position`` is the row's place among all users' changes.
     """
 
@@ -66,7 +66,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     mode: Mode
     task_id: str
     task: bytes | None
-    origin: int | None = None
+    write_id: int | None = None
 
 
 class User(msgspec.Struct, frozen=True):

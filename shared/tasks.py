@@ -25,7 +25,7 @@ from shared.store import Store
 class TaskService:
     """Checks what a caller brought and has the store do it.
 
-    Ids are as the caller gave them, data a decoded JSON object. ``origin`` marks the changes of a
+    Ids are as the caller gave them, data a decoded JSON object. ``write_id`` marks the changes of a
     request whose answer travels on the change feed (see ``ws_server.hub``).
     """
 
@@ -46,10 +46,10 @@ class TaskService:
         return await self._store.tasks(user_id, query)
 
     def create(
-        self, user_id: int, data: Mapping[str, object], *, origin: int | None = None
+        self, user_id: int, data: Mapping[str, object], *, write_id: int | None = None
     ) -> Awaitable[Written]:
         """Raises ValidationFailed, LimitReached."""
-        return self._write(user_id, clean_create(data), origin)
+        return self._write(user_id, clean_create(data), write_id)
 
     def update(
         self,
@@ -58,7 +58,7 @@ class TaskService:
         data: Mapping[str, object],
         *,
         rev: int | None = None,
-        origin: int | None = None,
+        write_id: int | None = None,
     ) -> Awaitable[Written]:
         """Keys left out keep their value. Raises NotFound, ValidationFailed, Conflict."""
         task_id = known_id(task_id)
@@ -66,17 +66,17 @@ class TaskService:
             operation = clean_update(task_id, data, rev)
         except ValidationFailed as refusal:
             return self._refuse_update(user_id, task_id, refusal)
-        return self._write(user_id, operation, origin)
+        return self._write(user_id, operation, write_id)
 
     async def _refuse_update(self, user_id: int, task_id: str, refusal: ValidationFailed) -> NoReturn:
         await self._store.task(user_id, task_id)  # a task that is not there comes first, as in DRF
         raise refusal
 
     def delete(
-        self, user_id: int, task_id: str, *, rev: int | None = None, origin: int | None = None
+        self, user_id: int, task_id: str, *, rev: int | None = None, write_id: int | None = None
     ) -> Awaitable[Written]:
         """Raises NotFound, Conflict."""
-        return self._write(user_id, DeleteTask(known_id(task_id), rev), origin)
+        return self._write(user_id, DeleteTask(known_id(task_id), rev), write_id)
 
     def batch(self, user_id: int, operations: Sequence[Operation]) -> Awaitable[list[Written]]:
         """All or nothing; an error over an operation has its index among its extras, ``op``."""
@@ -89,7 +89,7 @@ class TaskService:
     async def seq(self, user_id: int) -> int:
         return await self._store.seq(user_id)
 
-    def _write(self, user_id: int, operation: Write, origin: int | None) -> Awaitable[Written]:
+    def _write(self, user_id: int, operation: Write, write_id: int | None) -> Awaitable[Written]:
         return self._store.write(
-            user_id, operation, now=self._clock(), max_tasks=self._max_tasks, origin=origin
+            user_id, operation, now=self._clock(), max_tasks=self._max_tasks, write_id=write_id
         )

@@ -25,7 +25,7 @@ async def _all(stream: Stream, user_id: int, request: All) -> None:
 
 def _create(stream: Stream, user_id: int, request: Create) -> Awaitable[bytes | None]:
     tasks = stream.context.tasks
-    return stream.write(request, lambda origin: tasks.create(user_id, request.data, origin=origin))
+    return stream.write(request, lambda write_id: tasks.create(user_id, request.data, write_id=write_id))
 
 
 async def _read(stream: Stream, user_id: int, request: Read) -> bytes:
@@ -36,14 +36,16 @@ def _update(stream: Stream, user_id: int, request: Update) -> Awaitable[bytes | 
     tasks = stream.context.tasks
     return stream.write(
         request,
-        lambda origin: tasks.update(user_id, request.task_id, request.data, rev=request.rev, origin=origin),
+        lambda write_id: tasks.update(
+            user_id, request.task_id, request.data, rev=request.rev, write_id=write_id
+        ),
     )
 
 
 def _delete(stream: Stream, user_id: int, request: Delete) -> Awaitable[bytes | None]:
     tasks = stream.context.tasks
     return stream.write(
-        request, lambda origin: tasks.delete(user_id, request.task_id, rev=request.rev, origin=origin)
+        request, lambda write_id: tasks.delete(user_id, request.task_id, rev=request.rev, write_id=write_id)
     )
 
 

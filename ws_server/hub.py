@@ -1,7 +1,7 @@
 """The live sockets by user: hands each change to all sockets of its user, in the order of the log.
 
 A write's answer *is* its change's frame. So that a requester gets it at its place in the order,
-whoever else is writing, the write carries an ``origin`` into the log, and the requester's socket
+whoever else is writing, the write carries a ``write_id`` into the log, and the requester's socket
 knows its own change by it when the feed brings it by.
 """
 
@@ -60,13 +60,13 @@ class Hub:
         self._all: set[Subscriber] = set()
         self._chores: set[asyncio.Task[None]] = set()
         # Unlike that of any other process, living or dead, with the same log.
-        self._origins = itertools.count(secrets.randbits(30) << 32)
+        self._write_ids = itertools.count(secrets.randbits(30) << 32)
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def next_origin(self) -> int:
-        return next(self._origins)
+    def next_write_id(self) -> int:
+        return next(self._write_ids)
 
     def enter(self, subscriber: Subscriber) -> None:
         self._all.add(subscriber)

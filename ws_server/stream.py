@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 
 
 class _Expected(msgspec.Struct, frozen=True):
-    """The write in progress: by its origin its change is known as the answer."""
+    """The write in progress: by its ``write_id`` its change is known as the answer."""
 
-    origin: int
+    write_id: int
     request_id: bytes
 
 
@@ -73,12 +73,12 @@ class Stream:
     # Answers
 
     async def write(self, request: Request, write: Callable[[int], Awaitable[Written]]) -> bytes | None:
-        """Have one operation done, given its origin. The answer comes by on the feed; what is returned, if
+        """Have one operation done, given its ``write_id``. The answer comes by on the feed; what is returned, if
         anything, is the answer of an operation that made no change."""
-        origin = self.context.hub.next_origin()
-        self._expected = _Expected(origin, request.envelope.id)
+        write_id = self.context.hub.next_write_id()
+        self._expected = _Expected(write_id, request.envelope.id)
         try:
-            written = await write(origin)
+            written = await write(write_id)
             if written.change is None:
                 return replayed_frame(written.task)
             if self._cursor < written.change.seq:
@@ -168,7 +168,7 @@ class Stream:
             self.start_closing(Disconnect.CHANGES_MISSED)
             return
         self._cursor = change.seq
-        if self._expected is not None and change.origin == self._expected.origin:
+        if self._expected is not None and change.write_id == self._expected.write_id:
             self.send(protocol.with_id(push.frame, self._expected.request_id))
         elif self._push:
             # As _buffer_limit, in place: this is done for every push to every socket.

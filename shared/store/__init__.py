@@ -94,7 +94,7 @@ class Store(Protocol):
 
     # Tasks. UserGone: the account does not exist any more.
     def write(
-        self, user_id: int, operation: Write, *, now: int, max_tasks: int, origin: int | None = None
+        self, user_id: int, operation: Write, *, now: int, max_tasks: int, write_id: int | None = None
     ) -> Awaitable[Written]:
         """Raises NotFound, Conflict, LimitReached, ValidationFailed (a foreign uuid), UserGone."""
         ...

@@ -44,7 +44,7 @@ DAMAGE: Final = {
     "a task was created at another time": (f"UPDATE tasks SET id = id - 2048 WHERE {_FIRST}", "time_created"),
     "a task's uuid does not lead to it": (f"UPDATE tasks SET id = id + 1 WHERE {_FIRST}", "uuids missing"),
     "a client uuid leads to no task": (
-        "INSERT INTO brought_uuids VALUES ('a', 1)",
+        "INSERT INTO client_uuids VALUES ('a', 1)",
         "uuids missing: set.., wrong",
     ),
     "a task is missing in its user's order": (
@@ -52,7 +52,7 @@ DAMAGE: Final = {
         "index of user",
     ),
     "an index entry is merged and pending, too": (
-        "UPDATE feeds SET unsettled = json_array((SELECT max(id) FROM user_tasks))",
+        "UPDATE feeds SET pending = json_array((SELECT max(id) FROM user_tasks))",
         "merged already",
     ),
     "the number of tasks is wrong": ("UPDATE feeds SET tasks = tasks + 1", "user"),
@@ -73,13 +73,13 @@ DAMAGE: Final = {
         "links of user",
     ),
     "the feed links to the wrong change": ("UPDATE feeds SET last = last - 1", "links: they end"),
-    "an anchor is missing": ("DELETE FROM change_marks WHERE seq = 100", "anchors missing"),
+    "an anchor is missing": ("DELETE FROM change_anchors WHERE seq = 100", "anchors missing"),
     "an anchor has the wrong position": (
-        "UPDATE change_marks SET position = position - 1",
+        "UPDATE change_anchors SET position = position - 1",
         "anchors missing",
     ),
     "an anchor is too many": (
-        """INSERT INTO change_marks (user_id, seq, position)
+        """INSERT INTO change_anchors (user_id, seq, position)
            SELECT user_id, seq, position FROM changes WHERE seq = 50""",
         "anchors missing: set.., wrong",
     ),

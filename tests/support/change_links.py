@@ -34,5 +34,5 @@ def assert_change_links(connection: sqlite3.Connection, anchor_every: int = _ANC
     feeds = connection.execute("SELECT user_id, seq, last FROM feeds").fetchall()
     ends = {user_id: (seq, last) for user_id, seq, last in feeds if seq or last}
     assert ends == newest, f"links: they end at {newest}, the feeds say {ends}"
-    anchored = set(connection.execute("SELECT user_id, seq, position FROM change_marks").fetchall())
+    anchored = set(connection.execute("SELECT user_id, seq, position FROM change_anchors").fetchall())
     assert anchored == anchors, f"anchors missing: {anchors - anchored}, wrong: {anchored - anchors}"

@@ -28,7 +28,7 @@ def assert_task_index(
         of_user.setdefault(user_id, set()).add(number)
         if tick_of(uuid) != number:
             client_uuids.add((uuid, number))
-    noted = set(connection.execute("SELECT uuid, id FROM brought_uuids").fetchall())
+    noted = set(connection.execute("SELECT uuid, id FROM client_uuids").fetchall())
     assert noted == client_uuids, (
         f"client uuids missing: {client_uuids - noted}, wrong: {noted - client_uuids}"
     )
@@ -36,7 +36,7 @@ def assert_task_index(
     index_of = dict[int, set[int]]()
     for user_id, number in connection.execute("SELECT user_id, id FROM user_tasks"):
         index_of.setdefault(user_id, set()).add(number)
-    for user_id, count, pending in connection.execute("SELECT user_id, tasks, unsettled FROM feeds"):
+    for user_id, count, pending in connection.execute("SELECT user_id, tasks, pending FROM feeds"):
         entries: list[int] = json.loads(pending)
         index = index_of.pop(user_id, set())
         added = {entry for entry in entries if entry > 0}

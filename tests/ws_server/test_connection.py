@@ -61,12 +61,12 @@ class Backend:
             raise TokenRejected(BLACKLISTED)
         return Identity(User(USER, "u", "", True, ""), await self._answered())
 
-    async def create(self, user_id: int, data: dict[str, object], *, origin: int) -> Written:
+    async def create(self, user_id: int, data: dict[str, object], *, write_id: int) -> Written:
         self.writes += 1
         if self.unavailable:
             raise Unavailable("the disk is full")
         seq = await self._answered()
-        return Written(StoredTask("id", b"{}"), Change(seq, user_id, seq, "create", "id", b"{}", origin))
+        return Written(StoredTask("id", b"{}"), Change(seq, user_id, seq, "create", "id", b"{}", write_id))
 
     def look(self) -> None: ...
 

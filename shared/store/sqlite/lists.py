@@ -44,10 +44,10 @@ def read_list(connection: sqlite3.Connection, user_id: int, query: TaskQuery) ->
 
 def _read_list(connection: sqlite3.Connection, user_id: int, feed: Feed, query: TaskQuery) -> TaskPage:
     is_completed = query.completed is not None
-    selected, ordered = _statement(is_completed, bool(query.search), query.ordering, bool(feed.unsettled))
+    selected, ordered = _statement(is_completed, bool(query.search), query.ordering, bool(feed.pending))
     values: dict[str, Any] = {
         "user_id": user_id,
-        "pending": ids_text(feed.unsettled),
+        "pending": ids_text(feed.pending),
         "completed": query.completed,
         "terms": "\0".join(query.search),
         "limit": -1 if query.limit is None else query.limit,

@@ -11,17 +11,17 @@ from shared.models import Change, ChangePage
 from shared.store import Position, Revocation, Tail
 from shared.store.sqlite.tasks import read_feed
 
-MARK_EVERY: Final = 100  # changes of a user; pruned are so many at once, too
+ANCHOR_EVERY: Final = 100  # changes of a user; pruned are so many at once, too
 _TAIL_PAGE: Final = 1000
 
-_CHANGE = "position, user_id, seq, mode, task_id, task, origin"
+_CHANGE = "position, user_id, seq, mode, task_id, task, write_id"
 # A user's changes from the one at :start back to the one after :since, newest first, as far as they are kept.
-_CHAIN = """
-WITH RECURSIVE chain (position, seq, previous) AS (
+_LINKED = """
+WITH RECURSIVE linked (position, seq, previous) AS (
     SELECT position, seq, previous FROM changes WHERE position = :start AND seq > :since
     UNION ALL
     SELECT changes.position, changes.seq, changes.previous
-    FROM chain JOIN changes ON changes.position = chain.previous
+    FROM linked JOIN changes ON changes.position = linked.previous
     WHERE changes.seq > :since
 )"""
 
@@ -35,45 +35,45 @@ def read_changes(
     if not isinstance(seqs, range):
         return no_page(feed.seq, seqs)
     last = since + len(seqs)
-    marks = connection.execute(
-        "SELECT position FROM change_marks WHERE user_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
+    anchors = connection.execute(
+        "SELECT position FROM change_anchors WHERE user_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
         (user_id, last),
     ).fetchall()
     rows = connection.execute(
-        f"{_CHAIN} SELECT {_CHANGE} FROM chain JOIN changes USING (position, seq) WHERE seq <= :last ORDER BY seq",
-        {"start": marks[0][0] if marks else feed.last, "since": since, "last": last},
+        f"{_LINKED} SELECT {_CHANGE} FROM linked JOIN changes USING (position, seq) WHERE seq <= :last ORDER BY seq",
+        {"start": anchors[0][0] if anchors else feed.last, "since": since, "last": last},
     ).fetchall()
     return read_page(feed.seq, seqs, [Change(*row) for row in rows])
 
 
-def mark(connection: sqlite3.Connection, change: Change) -> None:
-    """Remember where a change is whose seq is a multiple of ``MARK_EVERY``, and forget what is older than HISTORY."""
+def add_anchor(connection: sqlite3.Connection, change: Change) -> None:
+    """Remember where a change is whose seq is a multiple of ``ANCHOR_EVERY``, and forget what is older than HISTORY."""
     connection.execute(
-        "INSERT INTO change_marks (user_id, seq, position) VALUES (?, ?, ?)",
+        "INSERT INTO change_anchors (user_id, seq, position) VALUES (?, ?, ?)",
         (change.user_id, change.seq, change.position),
     )
     _delete_changes(connection, change.user_id, change.seq - HISTORY)
 
 
-def _delete_changes(connection: sqlite3.Connection, user_id: int, mark: int) -> None:
-    """Delete a user's changes up to that mark."""
-    marks = connection.execute(
-        "SELECT position FROM change_marks WHERE user_id = ? AND seq = ?", (user_id, mark)
+def _delete_changes(connection: sqlite3.Connection, user_id: int, seq: int) -> None:
+    """Delete a user's changes up to that seq, which has an anchor."""
+    anchors = connection.execute(
+        "SELECT position FROM change_anchors WHERE user_id = ? AND seq = ?", (user_id, seq)
     ).fetchall()
-    if marks:
-        _delete_chain(connection, marks[0][0])
-        connection.execute("DELETE FROM change_marks WHERE user_id = ? AND seq <= ?", (user_id, mark))
+    if anchors:
+        _delete_links(connection, anchors[0][0])
+        connection.execute("DELETE FROM change_anchors WHERE user_id = ? AND seq <= ?", (user_id, seq))
 
 
 def delete_log(connection: sqlite3.Connection, user_id: int) -> None:
     """Delete all of a user's changes."""
-    _delete_chain(connection, read_feed(connection, user_id).last)
-    connection.execute("DELETE FROM change_marks WHERE user_id = ?", (user_id,))
+    _delete_links(connection, read_feed(connection, user_id).last)
+    connection.execute("DELETE FROM change_anchors WHERE user_id = ?", (user_id,))
 
 
-def _delete_chain(connection: sqlite3.Connection, start: int) -> None:
+def _delete_links(connection: sqlite3.Connection, start: int) -> None:
     connection.execute(
-        f"{_CHAIN} DELETE FROM changes WHERE position IN (SELECT position FROM chain)",
+        f"{_LINKED} DELETE FROM changes WHERE position IN (SELECT position FROM linked)",
         {"start": start, "since": 0},
     )
 

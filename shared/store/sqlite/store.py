@@ -91,9 +91,9 @@ class SqliteStore:
         await self._readiness.check()
 
     def write(
-        self, user_id: int, operation: Write, *, now: int, max_tasks: int, origin: int | None = None
+        self, user_id: int, operation: Write, *, now: int, max_tasks: int, write_id: int | None = None
     ) -> Awaitable[Written]:
-        return self._writes.submit(WriteRequest(user_id, now, max_tasks, origin, operation))
+        return self._writes.submit(WriteRequest(user_id, now, max_tasks, write_id, operation))
 
     def write_all(
         self, user_id: int, operations: Sequence[Operation], *, now: int, max_tasks: int

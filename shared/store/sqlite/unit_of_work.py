@@ -31,7 +31,7 @@ from shared.models import (
     Written,
 )
 from shared.store.sqlite.feeds import KnownFeeds
-from shared.store.sqlite.log import MARK_EVERY, mark, read_position
+from shared.store.sqlite.log import ANCHOR_EVERY, add_anchor, read_position
 from shared.store.sqlite.tasks import (
     Feed,
     ids_text,
@@ -42,14 +42,14 @@ from shared.store.sqlite.tasks import (
 )
 from shared.uuid7 import first_tick, tick_of, uuid7
 
-UNSETTLED_MAX: Final = 16  # of a user; at that many all of them are written into the index
+PENDING_MAX: Final = 16  # of a user; at that many all of them are written into the index
 _ROWS_AT_ONCE: Final = (64, 32, 16, 8, 4, 2, 1)  # few sizes, so that their statements stay prepared
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Row(msgspec.Struct, frozen=True, gc=False):
-    """A row of ``tasks``, and whether its uuid is in ``brought_uuids``."""
+    """A row of ``tasks``, and whether its uuid is in ``client_uuids``."""
 
     id: int
     user_id: int
@@ -68,7 +68,7 @@ class _Request(msgspec.Struct, frozen=True):
 class WriteRequest(_Request, frozen=True, gc=False):
     """One operation of a user."""
 
-    origin: int | None
+    write_id: int | None
     operation: Write
 
     def __call__(self, unit: UnitOfWork) -> Written:
@@ -84,7 +84,7 @@ class BatchRequest(_Request, frozen=True):
     operations: Sequence[Operation]
 
     @property
-    def origin(self) -> None:
+    def write_id(self) -> None:
         return None
 
     def __call__(self, unit: UnitOfWork) -> Writes:
@@ -144,7 +144,7 @@ class UnitOfWork:
         users = {request.user_id for request in requests} - self._known.by_user.keys()
         if users:
             feeds = self._connection.execute(
-                "SELECT user_id, seq, tasks, last, unsettled FROM json_each(?) JOIN feeds ON user_id = value",
+                "SELECT user_id, seq, tasks, last, pending FROM json_each(?) JOIN feeds ON user_id = value",
                 (ids_text(users),),
             ).fetchall()
             for user_id, *feed in feeds:
@@ -241,22 +241,22 @@ class UnitOfWork:
             mode,
             task.uuid,
             None if mode == "delete" else task.json,
-            request.origin,
+            request.write_id,
         )
-        tasks, unsettled = feed.tasks, feed.unsettled
+        tasks, pending = feed.tasks, feed.pending
         if entry is not None:
             tasks += 1 if entry > 0 else -1
-            unsettled = self._with_entry(request.user_id, unsettled, entry)
-        self._feeds[request.user_id] = Feed(change.seq, tasks, change.position, unsettled)
+            pending = self._with_entry(request.user_id, pending, entry)
+        self._feeds[request.user_id] = Feed(change.seq, tasks, change.position, pending)
         self._log.append((change, feed.last))
         return change
 
-    def _with_entry(self, user_id: int, unsettled: tuple[int, ...], entry: int) -> tuple[int, ...]:
-        if -entry in unsettled:  # what the index never got to know
-            return tuple(other for other in unsettled if other != -entry)
-        if len(unsettled) < UNSETTLED_MAX:
-            return (*unsettled, entry)
-        self._settled += [(user_id, other) for other in unsettled]
+    def _with_entry(self, user_id: int, pending: tuple[int, ...], entry: int) -> tuple[int, ...]:
+        if -entry in pending:  # what the index never got to know
+            return tuple(other for other in pending if other != -entry)
+        if len(pending) < PENDING_MAX:
+            return (*pending, entry)
+        self._settled += [(user_id, other) for other in pending]
         return (entry,)
 
     def _next_moment(self, now: int) -> int:
@@ -309,14 +309,14 @@ class UnitOfWork:
         changed = {change.user_id for change, _ in self._log}
         self._insert(
             "feeds",
-            ("user_id", "seq", "tasks", "last", "unsettled"),
+            ("user_id", "seq", "tasks", "last", "pending"),
             [
-                (user_id, feed.seq, feed.tasks, feed.last, ids_text(feed.unsettled))
+                (user_id, feed.seq, feed.tasks, feed.last, ids_text(feed.pending))
                 for user_id in changed
                 for feed in (self._feeds[user_id],)
             ],
             " ON CONFLICT (user_id) DO UPDATE SET"
-            " seq = excluded.seq, tasks = excluded.tasks, last = excluded.last, unsettled = excluded.unsettled",
+            " seq = excluded.seq, tasks = excluded.tasks, last = excluded.last, pending = excluded.pending",
         )
 
     def _write_index(self) -> None:
@@ -351,9 +351,9 @@ class UnitOfWork:
                 "DELETE FROM tasks WHERE id IN (SELECT value FROM json_each(?))", (ids_text(deleted),)
             )
         if forgotten:
-            self._connection.executemany("DELETE FROM brought_uuids WHERE uuid = ?", forgotten)
+            self._connection.executemany("DELETE FROM client_uuids WHERE uuid = ?", forgotten)
         self._insert("tasks", ("id", "uuid", "user_id", "json"), inserted)
-        self._insert("brought_uuids", ("uuid", "id"), brought)
+        self._insert("client_uuids", ("uuid", "id"), brought)
         if updated:
             self._connection.executemany("UPDATE tasks SET json = ? WHERE id = ?", updated)
 
@@ -364,8 +364,8 @@ class UnitOfWork:
             [(*astuple(change), previous) for change, previous in self._log],
         )
         for change, _ in self._log:
-            if change.seq % MARK_EVERY == 0:
-                mark(self._connection, change)
+            if change.seq % ANCHOR_EVERY == 0:
+                add_anchor(self._connection, change)
 
     def _insert(
         self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]], or_else: str = ""

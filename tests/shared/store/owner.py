@@ -45,11 +45,13 @@ class Owner:
         self.id = user.id
 
     async def write(
-        self, *operations: Operation, now: int = NOW, max_tasks: int = ENOUGH, origin: int | None = None
+        self, *operations: Operation, now: int = NOW, max_tasks: int = ENOUGH, write_id: int | None = None
     ) -> list[Written]:
         """Several are a batch."""
         if len(operations) == 1 and not isinstance(operation := operations[0], Refused):
-            return [await self.store.write(self.id, operation, now=now, max_tasks=max_tasks, origin=origin)]
+            return [
+                await self.store.write(self.id, operation, now=now, max_tasks=max_tasks, write_id=write_id)
+            ]
         return await self.batch(*operations, now=now, max_tasks=max_tasks)
 
     async def batch(self, *operations: Operation, now: int = NOW, max_tasks: int = ENOUGH) -> list[Written]:

@@ -85,14 +85,14 @@ async def test_seq_counts_every_change_of_a_user_from_one(owner: Owner, stranger
 
 
 async def test_change_holds_the_task_as_the_write_left_it(owner: Owner) -> None:
-    [created] = await owner.write(CreateTask(None, "Buy milk", "☃"), origin=7)
-    [updated] = await owner.write(UpdateTask(created.task.uuid, completed=True), origin=None)
+    [created] = await owner.write(CreateTask(None, "Buy milk", "☃"), write_id=7)
+    [updated] = await owner.write(UpdateTask(created.task.uuid, completed=True), write_id=None)
     [deleted] = await owner.write(DeleteTask(created.task.uuid))
     log = await owner.log()
     assert log == [created.change, updated.change, deleted.change]
     assert [change.task for change in log] == [created.task.json, updated.task.json, None]
     assert {change.task_id for change in log} == {created.task.uuid}
-    assert [change.origin for change in log] == [7, None, None]
+    assert [change.write_id for change in log] == [7, None, None]
 
 
 async def test_refused_operation_takes_no_seq(owner: Owner) -> None:

@@ -18,7 +18,7 @@ from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import log as change_log
 from shared.store.sqlite import unit_of_work
 from shared.store.sqlite.feeds import KnownFeeds
-from shared.store.sqlite.log import MARK_EVERY, read_changes
+from shared.store.sqlite.log import ANCHOR_EVERY, read_changes
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.unit_of_work import BatchRequest, UnitOfWork
 from tests.shared.store.owner import ENOUGH, NOW, READING, Owner
@@ -91,7 +91,7 @@ def short_history(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _shorten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(unit_of_work, "MARK_EVERY", FEW)
+    patch.setattr(unit_of_work, "ANCHOR_EVERY", FEW)
     patch.setattr(change_log, "HISTORY", SHORT)
 
 
@@ -164,8 +164,8 @@ def test_old_page_costs_no_more_than_a_new_one() -> None:
             assert len(page.changes) == 10
             return next(taken)
 
-        newest = steps(HISTORY - MARK_EVERY)
-        for since in (0, 1, MARK_EVERY - 11, MARK_EVERY - 10, HISTORY // 2):
+        newest = steps(HISTORY - ANCHOR_EVERY)
+        for since in (0, 1, ANCHOR_EVERY - 11, ANCHOR_EVERY - 10, HISTORY // 2):
             assert steps(since) < 2 * newest
 
 
@@ -192,7 +192,7 @@ def test_any_page_is_that_of_a_plain_list(
             assert page == database.expected(user_id, since, limit)
 
 
-EDGES = [0, 1, MARK_EVERY - 1, MARK_EVERY, MARK_EVERY + 1, 2 * MARK_EVERY - 1, 2 * MARK_EVERY]
+EDGES = [0, 1, ANCHOR_EVERY - 1, ANCHOR_EVERY, ANCHOR_EVERY + 1, 2 * ANCHOR_EVERY - 1, 2 * ANCHOR_EVERY]
 
 
 @pytest.mark.parametrize("newest", EDGES[1:])
@@ -203,7 +203,7 @@ async def test_pages_around_the_marks(owner: Owner, stranger: Owner, newest: int
         log += [result.change for result in written]
         await stranger.create()
     for since in EDGES:
-        for limit in (1, MARK_EVERY - 1, MARK_EVERY, MARK_EVERY + 1, 500):
+        for limit in (1, ANCHOR_EVERY - 1, ANCHOR_EVERY, ANCHOR_EVERY + 1, 500):
             page = await owner.store.changes(owner.id, owner.store.epoch, since, limit)
             if since > newest:
                 assert (page.changes, page.reason) == ([], "seq_unknown")
@@ -219,11 +219,11 @@ async def _fill(owner: Owner, changes: int) -> None:
         await owner.write(*[UpdateTask(task.uuid, completed=True)] * min(500, changes - begin))
 
 
-@pytest.mark.parametrize("beyond", [-1, 0, 1, MARK_EVERY - 1, MARK_EVERY, MARK_EVERY + 1])
+@pytest.mark.parametrize("beyond", [-1, 0, 1, ANCHOR_EVERY - 1, ANCHOR_EVERY, ANCHOR_EVERY + 1])
 async def test_history_is_pruned_by_the_hundred(owner: Owner, beyond: int) -> None:
     newest = HISTORY + beyond
     await _fill(owner, newest)
-    oldest = newest // MARK_EVERY * MARK_EVERY - HISTORY  # the cursor that is as old as may be
+    oldest = newest // ANCHOR_EVERY * ANCHOR_EVERY - HISTORY  # the cursor that is as old as may be
     for since in {0, max(oldest - 1, 0), max(oldest, 0)}:
         page = await owner.store.changes(owner.id, owner.store.epoch, since, 500)
         assert page.reason == ("history_gone" if since < oldest else None)
@@ -232,7 +232,7 @@ async def test_history_is_pruned_by_the_hundred(owner: Owner, beyond: int) -> No
 
 async def test_pruning_one_user_spares_the_others(owner: Owner, stranger: Owner) -> None:
     before = await stranger.log()
-    await _fill(owner, HISTORY + MARK_EVERY)
+    await _fill(owner, HISTORY + ANCHOR_EVERY)
     assert await stranger.log() == before
     await stranger.store.delete_user(owner.user, READING)
     assert await stranger.log() == before

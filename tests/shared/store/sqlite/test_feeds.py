@@ -48,7 +48,7 @@ async def test_feed_is_read_once_while_nobody_else_writes(owner: Owner, stranger
 async def test_what_was_changed_by_hand_is_not_missed(owner: Owner, path: Path) -> None:
     task = await owner.create()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("UPDATE feeds SET seq = 0, tasks = 0, last = 0, unsettled = '[]'")
+        connection.execute("UPDATE feeds SET seq = 0, tasks = 0, last = 0, pending = '[]'")
         connection.execute("DELETE FROM changes")
         connection.execute("DELETE FROM tasks")
     await owner.create(uuid=task.uuid)

@@ -12,10 +12,12 @@ import pytest
 
 from shared.clock import timestamp
 from shared.models import Task, TaskQuery, User
+from shared.uuid7 import first_tick, tick_of
 from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed
 from tests.shared.store.sqlite.engine import SqliteEngine
 
 RANDOM = "16f894b8-cb89-4672-9561-0b80cc75ae1b"
+OTHER = "26f894b8-cb89-4672-9561-0b80cc75ae1b"
 NEWEST_FIRST = TaskQuery(ordering=(("time_created", True),))
 
 
@@ -23,6 +25,7 @@ def _make(path: Path, version: int) -> sqlite3.Connection:
     """An empty database as that version made it."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.create_function("moment_of", 1, tick_of, deterministic=True)
     for number in range(1, version + 1):
         [file] = [
             file
@@ -120,3 +123,38 @@ async def test_tasks_of_the_first_version_are_written_like_any_other(
         assert await stranger.tasks() == [*first_version[2], again]
         await store.delete_user(stranger.user, READING)
     engine.assert_sound()
+
+
+async def test_fourth_version_keeps_its_log_and_the_order_and_uuids_of_its_tasks(
+    engine: SqliteEngine, path: Path
+) -> None:
+    """Whatever the fifth has renamed: one of the tasks is in the index, the other's entry is pending; both uuids are a client's."""
+    tasks = [
+        Task(uuid, 1, timestamp(NOW), timestamp(NOW), "a", "", completed=False, rev=1)
+        for uuid in (RANDOM, OTHER)
+    ]
+    with closing(_make(path, 4)) as connection:
+        connection.execute(
+            "INSERT INTO users (username, username_key, password, date_joined) VALUES ('user1', 'user1', 'hash', ?)",
+            (timestamp(NOW),),
+        )
+        for number, task in enumerate(tasks):
+            encoded = msgspec.json.encode(task)
+            place = first_tick(NOW) + number
+            connection.execute("INSERT INTO tasks VALUES (?, ?, 1, ?)", (place, task.uuid, encoded))
+            connection.execute("INSERT INTO brought_uuids VALUES (?, ?)", (task.uuid, place))
+            connection.execute(
+                "INSERT INTO changes (user_id, seq, previous, mode, task_id, task, origin) VALUES (1, ?, ?, 'create', ?, ?, 7)",
+                (99 + number, number, task.uuid, encoded),
+            )
+        connection.execute("INSERT INTO user_tasks VALUES (1, ?)", (first_tick(NOW),))
+        connection.execute("INSERT INTO feeds VALUES (1, 100, 2, 2, json_array(?))", (first_tick(NOW) + 1,))
+        connection.execute("INSERT INTO change_marks VALUES (1, 100, 2)")
+    async with engine.open() as store:
+        owner = _owner(store, 1)
+        assert await owner.tasks() == [await owner.read(RANDOM), await owner.read(OTHER)] == tasks
+        page = await store.changes(1, store.epoch, 98, 500)
+        assert [(change.seq, change.write_id) for change in page.changes] == [(99, 7), (100, 7)]
+        updated = await owner.update(OTHER, "changed", rev=1)
+        await owner.delete(RANDOM)
+        assert await owner.tasks() == [updated]

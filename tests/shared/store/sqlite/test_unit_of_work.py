@@ -27,7 +27,7 @@ from shared.store.sqlite.group_commit import GroupCommit, Work
 from shared.store.sqlite.lists import read_list
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.open_files import OpenFiles
-from shared.store.sqlite.unit_of_work import UNSETTLED_MAX, BatchRequest, WriteRequest
+from shared.store.sqlite.unit_of_work import PENDING_MAX, BatchRequest, WriteRequest
 from shared.store.sqlite.write_lock import WriteLock
 from shared.uuid7 import TICKS_PER_MICROSECOND, first_tick, tick_of, uuid7
 from tests.shared.store.owner import MISSING, NOW, READING, SECOND, Owner, listed, new_owner
@@ -70,7 +70,7 @@ async def test_tasks_of_a_group_are_looked_up_together(owner: Owner) -> None:
 async def test_refused_batch_leaves_nothing_in_the_order_of_tasks(engine: SqliteEngine, owner: Owner) -> None:
     refused, created = await engine.in_one_group(
         owner.store,
-        owner.write(*[CreateTask(None, "never")] * 2 * UNSETTLED_MAX, DeleteTask(MISSING)),
+        owner.write(*[CreateTask(None, "never")] * 2 * PENDING_MAX, DeleteTask(MISSING)),
         owner.create(),
     )
     assert isinstance(refused, NotFound)
@@ -93,15 +93,15 @@ async def test_as_many_tasks_of_one_microsecond_as_there_may_be_stand_in_their_o
 
 async def test_id_that_is_free_again_may_be_another_users(owner: Owner, stranger: Owner) -> None:
     """The first one's order of tasks may still have it."""
-    [last] = (await owner.write(*[CreateTask(None, "a")] * (UNSETTLED_MAX + 1)))[-1:]
+    [last] = (await owner.write(*[CreateTask(None, "a")] * (PENDING_MAX + 1)))[-1:]
     [old] = (await owner.write(CreateTask(None, "a")))[-1:]
-    await owner.write(*[CreateTask(None, "later")] * UNSETTLED_MAX, now=NOW + SECOND)
+    await owner.write(*[CreateTask(None, "later")] * PENDING_MAX, now=NOW + SECOND)
     await owner.delete(old.task.uuid)
     theirs = await stranger.create("theirs")
     assert tick_of(theirs.uuid) == tick_of(old.task.uuid)
     tasks = await owner.tasks()
     assert theirs.uuid not in [task.uuid for task in tasks]
-    assert tasks[UNSETTLED_MAX].uuid == last.task.uuid
+    assert tasks[PENDING_MAX].uuid == last.task.uuid
     await owner.store.delete_user(owner.user, READING)
     assert (await stranger.tasks())[1:] == [theirs]
 
@@ -130,7 +130,7 @@ async def test_uuid_that_says_another_tasks_id_takes_nothing_from_it(
 async def test_id_that_is_free_again_may_come_back_in_one_transaction(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unit_of_work, "UNSETTLED_MAX", 1)
+    monkeypatch.setattr(unit_of_work, "PENDING_MAX", 1)
     a, b, c = [(await owner.create(name)).uuid for name in "abc"]
     await owner.delete(a)
     await owner.delete(c)  # its id is in the index, and its removal waits
@@ -155,7 +155,7 @@ async def test_user_who_is_deleted_with_a_log_takes_all_of_it_along(
     def rows(connection: sqlite3.Connection) -> list[int]:
         return [
             connection.execute(f"SELECT count(*) FROM {table} WHERE user_id = ?", (gone.id,)).fetchone()[0]
-            for table in ("tasks", "user_tasks", "changes", "change_marks", "feeds")
+            for table in ("tasks", "user_tasks", "changes", "change_anchors", "feeds")
         ]
 
     assert await as_writer(owner.store, rows) == [0, 0, 0, 0, 0]
@@ -221,7 +221,7 @@ class Database:
             for statement in (
                 "SELECT uuid, user_id, json FROM tasks ORDER BY user_id, id",
                 "SELECT * FROM changes ORDER BY position",
-                "SELECT * FROM change_marks",
+                "SELECT * FROM change_anchors",
                 "SELECT user_id, seq, tasks, last FROM feeds ORDER BY user_id",
                 "SELECT user_id, sid FROM revocations ORDER BY position",
                 "SELECT name, seq FROM sqlite_sequence ORDER BY name",
@@ -266,8 +266,8 @@ def test_any_group_does_what_its_pieces_do_one_by_one(
     folder: Path, groups: list[list[Piece]], tick: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.setattr(unit_of_work, "MARK_EVERY", 3)
-        patch.setattr(unit_of_work, "UNSETTLED_MAX", 2)
+        patch.setattr(unit_of_work, "ANCHOR_EVERY", 3)
+        patch.setattr(unit_of_work, "PENDING_MAX", 2)
         patch.setattr(change_log, "HISTORY", 6)
         together, one_by_one = (stack.enter_context(closing(Database(folder))) for _ in range(2))
         time = count(NOW, tick)  # in one moment, too
@@ -299,7 +299,7 @@ def test_any_task_is_found_and_stands_in_its_users_order(
 ) -> None:
     """Whether the store made its uuid or a client brought it, and whether the clock stands, goes on, or goes back."""
     with pytest.MonkeyPatch.context() as patch, closing(Database(folder)) as database:
-        patch.setattr(unit_of_work, "UNSETTLED_MAX", 3)
+        patch.setattr(unit_of_work, "PENDING_MAX", 3)
         counter_bits = 2 if tick == 1 else 11
         patch.setattr("shared.uuid7._COUNTER_BITS", counter_bits)
         living: list[list[tuple[int, int, str]]] = [
