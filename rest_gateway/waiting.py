@@ -17,9 +17,8 @@ from rest_gateway.connection import Connection
 from shared.accounts import AccountService
 from shared.errors import Throttled
 from shared.feed.tail import ChangeFeed
-from shared.models import Change
+from shared.models import Change, Token
 from shared.store import Revocation
-from shared.tokens import Token
 
 _RETRY_SECONDS: Final = 5.0  # after which one above the limit may ask again
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from shared.clock import BOOT, Clock, ClockReading, system_clock, uptime
+from shared.decisions.sessions import TokenStatus, is_reused
 from shared.errors import (
     CredentialsRejected,
     TokenRejected,
@@ -17,7 +18,7 @@ from shared.errors import (
 )
 from shared.hash_renewal import HashRenewal
 from shared.login_attempts import LoginAttempts
-from shared.models import Bearer, User
+from shared.models import Bearer, Token, User
 from shared.password_check import PasswordCheck
 from shared.passwords import PasswordHasher
 from shared.rules.accounts import (
@@ -28,8 +29,8 @@ from shared.rules.accounts import (
     username_key,
 )
 from shared.settings import Settings
-from shared.store import Store, TokenStatus
-from shared.tokens import BLACKLISTED, Token, TokenCodec
+from shared.store import Store
+from shared.tokens import BLACKLISTED, TokenCodec
 from shared.turns import Requester
 from shared.verified_tokens import VerifiedTokens
 
@@ -176,11 +177,7 @@ class AccountService:
 
     def _is_used_up(self, status: TokenStatus) -> bool:
         """Whether a refresh token was exchanged, and its grace is over."""
-        exchanged = status.exchanged
-        return (
-            exchanged is not None
-            and self._now().seconds_since(exchanged) > self._settings.refresh_grace_seconds
-        )
+        return is_reused(status, self._now(), self._settings.refresh_grace_seconds)
 
     async def verify(self, encoded: str) -> None:
         """Whether a token of either type would be accepted. Raises TokenRejected."""

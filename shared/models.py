@@ -1,4 +1,4 @@
-"""Tasks, changes and users, and the operations on them."""
+"""Tasks, changes, users and tokens, and the operations on them."""
 
 from __future__ import annotations
 
@@ -201,3 +201,14 @@ class ChangePage(msgspec.Struct, frozen=True):
     seq: int
     more: bool
     reason: Literal["epoch_changed", "seq_unknown", "history_gone"] | None = None
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A verified token. Times are Unix seconds; ``sid`` is the family, ``None`` on simplejwt's own."""
+
+    token_type: str
+    user_id: int
+    jti: str
+    iat: int
+    exp: int
+    sid: str | None

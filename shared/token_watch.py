@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from shared.accounts import AccountService
 from shared.errors import Unavailable
-from shared.tokens import Token
+from shared.models import Token
 
 _INTERVAL_SECONDS: Final = 0.7  # so that a check is over within a second
 _TOKENS_AT_ONCE: Final = 500  # for one query: about two milliseconds

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import jwt
-import msgspec
 from jwt.algorithms import HMACAlgorithm
 
 from shared.clock import Clock
 from shared.errors import TokenRejected, TokenWithoutUser
+from shared.models import Token
 from shared.strict_json import decode
 
 TokenType = Literal["access", "refresh"]
@@ -38,17 +38,6 @@ INVALID: Final = "Token is invalid"
 EXPIRED: Final = "Token is expired"
 WRONG_TYPE: Final = "Token has wrong type"
 BLACKLISTED: Final = "Token is blacklisted"
-
-
-class Token(msgspec.Struct, frozen=True):
-    """A verified token. Times are seconds since the epoch; ``sid`` is the family, ``None`` on simplejwt's own."""
-
-    token_type: str
-    user_id: int
-    jti: str
-    iat: int
-    exp: int
-    sid: str | None
 
 
 class TokenCodec:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from shared.clock import Clock, uptime
-from shared.models import Change
+from shared.models import Change, Token
 from shared.store import Revocation
-from shared.tokens import Token
 
 ACTIVE_SECONDS: Final = 1.0  # how long the store's answer that a token is active is reused
 _ENTRIES_MAX: Final = 10_000  # a token of ours and its claims take about a kilobyte

@@ -14,8 +14,8 @@ from typing import Any, Final, NoReturn
 
 from shared.accounts import Identity
 from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
+from shared.models import Token
 from shared.strict_json import MalformedJSON
-from shared.tokens import Token
 from ws_server import protocol
 from ws_server.close_codes import Disconnect
 from ws_server.commands import COMMANDS

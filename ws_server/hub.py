@@ -16,9 +16,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from shared.models import Change
+from shared.models import Change, Token
 from shared.store import Revocation
-from shared.tokens import Token
 from shared.wire import change_frame
 from ws_server.close_codes import Disconnect
 from ws_server.frames import text_on_the_wire

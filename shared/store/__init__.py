@@ -13,10 +13,21 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from shared.clock import ClockReading
-from shared.models import Change, ChangePage, Operation, StoredTask, TaskPage, TaskQuery, User, Write, Written
+from shared.decisions.sessions import TokenStatus
+from shared.models import (
+    Change,
+    ChangePage,
+    Operation,
+    StoredTask,
+    TaskPage,
+    TaskQuery,
+    Token,
+    User,
+    Write,
+    Written,
+)
 from shared.password_hashes import HashCosts
 from shared.settings import Settings
-from shared.tokens import Token
 
 
 class Position(NamedTuple):
@@ -40,21 +51,6 @@ class Tail(NamedTuple):
     revocations: list[Revocation]
     position: Position
     more: bool
-
-
-class TokenStatus(NamedTuple):
-    """Whether a token is revoked, and its user as of now.
-
-    ``revoked``: its family was, or it has none and was issued before all of the user's tokens were. ``seq``: of the
-    user's newest change. ``expires``: the end of the family in Unix seconds, 0 without one. ``exchanged``: when this
-    refresh token was exchanged for another, ``None``: never.
-    """
-
-    user: User
-    revoked: bool
-    seq: int
-    expires: int
-    exchanged: ClockReading | None
 
 
 class LoginRecord(NamedTuple):

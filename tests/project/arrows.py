@@ -43,7 +43,12 @@ _PURE: Final = frozenset(
 )
 """Modules that know no time, no files, no network and no other task."""
 _PURE_PACKAGES: Final = {
-    "shared.decisions": ("shared.models", "shared.errors", "shared.clock.timestamp", "shared.clock.Reading"),
+    "shared.decisions": (
+        "shared.models",
+        "shared.errors",
+        "shared.clock.timestamp",
+        "shared.clock.ClockReading",
+    ),
     "shared.rules": ("shared.models", "shared.errors"),
 }
 """What each may import beside what is pure and itself; a dotted name is allowed with all that is in it."""

@@ -11,13 +11,14 @@ import pytest
 from shared import verified_tokens
 from shared.accounts import AccountService
 from shared.clock import system_clock
+from shared.decisions.sessions import TokenStatus
 from shared.errors import TokenRejected
 from shared.hash_renewal import HashRenewal
-from shared.models import Bearer
+from shared.models import Bearer, Token
 from shared.passwords import PasswordHasher
 from shared.settings import load_settings
-from shared.store import Revocation, Store, TokenStatus, open_store
-from shared.tokens import Token, TokenCodec
+from shared.store import Revocation, Store, open_store
+from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
 
 KEY = "a-key-for-the-tests-of-more-than-32-bytes"

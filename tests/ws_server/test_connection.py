@@ -10,10 +10,10 @@ import pytest
 
 from shared.accounts import Identity
 from shared.errors import TokenRejected, Unavailable
-from shared.models import Change, StoredTask, TaskPage, TaskQuery, User, Written
+from shared.models import Change, StoredTask, TaskPage, TaskQuery, Token, User, Written
 from shared.settings import load_settings
 from shared.store import Revocation
-from shared.tokens import BLACKLISTED, Token
+from shared.tokens import BLACKLISTED
 from tests.support.waiting import until
 from ws_server.close_codes import Disconnect
 from ws_server.connection import Connection

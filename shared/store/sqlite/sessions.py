@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import json
 
 from shared.clock import ClockReading
+from shared.decisions.sessions import (
+    Exchange,
+    ExchangeOutcome,
+    Family,
+    TokenStatus,
+    decide_exchange,
+    exchanges_to_sum_up,
+    family_id,
+    token_status,
+)
 from shared.errors import UserGone
-from shared.models import User
-from shared.store import TokenStatus
+from shared.models import Token, User
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite.aging import age_out
 from shared.store.sqlite.log import append_revocation
-from shared.tokens import Token
-
-LONG_AGO: Final = ClockReading(0, 0, "")
-_EXCHANGES_KEPT: Final = 256  # of a family, beside those of the last minute
-_SUMMED_UP_AT_ONCE: Final = 64
-_SUMMED_UP_AFTER_SECONDS: Final = 60
 
 
 def read_token_status(connection: sqlite3.Connection, token: Token) -> TokenStatus | None:
     """As `Store.token_status`."""
+    exchange = _read_exchange(connection, token) if token.token_type == "refresh" else None
+    return _read_status(connection, token, exchange)
+
+
+def _read_status(
+    connection: sqlite3.Connection, token: Token, exchange: Exchange | None
+) -> TokenStatus | None:
     rows = connection.execute(
         "SELECT id, username, password, is_active, date_joined, revoked_until, feeds.seq "
         "FROM users JOIN feeds ON feeds.user_id = users.id WHERE id = ?",
@@ -33,23 +42,27 @@ def read_token_status(connection: sqlite3.Connection, token: Token) -> TokenStat
     if not rows:
         return None
     revoked_until, seq = rows[0][5:]
-    sid, exchanged = token.sid, None
-    if token.token_type == "refresh":
-        sid, exchanged = _read_exchange(connection, token)
-    expires = 0
-    if sid is None:
-        revoked = revoked_until > 0 and token.iat <= revoked_until
-    else:
-        sessions = connection.execute(
-            "SELECT expires FROM sessions WHERE sid = ? AND user_id = ? AND revoked = 0", (sid, token.user_id)
-        ).fetchall()
-        revoked = not sessions
-        expires = sessions[0][0] if sessions else 0
-    return TokenStatus(accounts_sql.to_user(rows[0]), revoked, seq, expires, exchanged)
+    sid = family_id(token, exchange)
+    family = None if sid is None else _read_family(connection, sid)
+    return token_status(token, accounts_sql.to_user(rows[0]), revoked_until, seq, exchange, family)
+
+
+def _read_family(connection: sqlite3.Connection, sid: str) -> Family | None:
+    rows = connection.execute(
+        "SELECT user_id, expires, revoked, exchanged_until FROM sessions WHERE sid = ?", (sid,)
+    ).fetchall()
+    return Family(*rows[0]) if rows else None
+
+
+def _read_exchange(connection: sqlite3.Connection, token: Token) -> Exchange | None:
+    rows = connection.execute(
+        "SELECT sid, time, uptime, boot FROM rotated_tokens WHERE jti = ?", (token.jti,)
+    ).fetchall()
+    return Exchange(rows[0][0], ClockReading(*rows[0][1:])) if rows else None
 
 
 def find_ended_tokens(connection: sqlite3.Connection, tokens: Sequence[Token]) -> list[Token]:
-    """As ``read_token_status`` of access tokens, for many at once."""
+    """As `Store.ended_tokens`: ``decisions.sessions.is_ended`` in one statement, for many tokens at once."""
     rows = connection.execute(
         "WITH tokens AS (SELECT key, json_extract(value, '$[0]') AS user_id, json_extract(value, '$[1]') AS sid, "
         "json_extract(value, '$[2]') AS issued FROM json_each(?)) "
@@ -103,29 +116,31 @@ def exchange_token(
 ) -> str | None:
     """As `Store.exchange_token`: the family of the refresh token, ``None`` where that is revoked."""
     age_out(connection, at, patience)
-    sid, exchanged = _read_exchange(connection, token)
-    if sid is None:
-        status = read_token_status(connection, token)
-        if status is None or status.revoked or not status.user.is_active:
+    exchange = _read_exchange(connection, token)
+    known_sid = family_id(token, exchange)
+    sid = new_sid if known_sid is None else known_sid
+    match decide_exchange(_read_status(connection, token, exchange), known_sid, at, grace):
+        case ExchangeOutcome.REFUSED:
             return None
-        _begin_with(connection, token, new_sid, expires, at)
-        return new_sid
-    if exchanged is not None and at.seconds_since(exchanged) > grace:
-        revoke_session(connection, sid, at)
-        return None
-    if not extend_session(connection, sid, expires):
-        return None
-    if exchanged is None:
-        _insert_exchange(connection, token, sid, at, _next_turn(connection, sid, at, grace))
+        case ExchangeOutcome.REUSED:
+            revoke_session(connection, sid, at)
+            return None
+        case ExchangeOutcome.BEGINS_FAMILY:
+            _begin_family(connection, token, sid, expires, at)
+        case ExchangeOutcome.FIRST:
+            _insert_exchange(connection, token, sid, at, _next_turn(connection, sid, at, grace))
+            extend_session(connection, sid, expires)
+        case ExchangeOutcome.REPEATED:
+            extend_session(connection, sid, expires)
     return sid
 
 
 def end_family(connection: sqlite3.Connection, token: Token, new_sid: str, at: ClockReading) -> None:
     """As `Store.end_family`."""
-    sid, _ = _read_exchange(connection, token)
+    sid = family_id(token, _read_exchange(connection, token))
     if sid is None:  # one of simplejwt's: it ends as the only one of a family
         sid = new_sid
-        _begin_with(connection, token, sid, token.exp, at)
+        _begin_family(connection, token, sid, token.exp, at)
     revoke_session(connection, sid, at)
 
 
@@ -144,29 +159,12 @@ def _insert_session(connection: sqlite3.Connection, sid: str, user_id: int, expi
     )
 
 
-def _begin_with(
+def _begin_family(
     connection: sqlite3.Connection, token: Token, sid: str, expires: int, at: ClockReading
 ) -> None:
     """A family that begins with the exchange, or the end, of a token that named none."""
     _insert_session(connection, sid, token.user_id, expires)
     _insert_exchange(connection, token, sid, at, None)
-
-
-def _read_exchange(connection: sqlite3.Connection, token: Token) -> tuple[str | None, ClockReading | None]:
-    """The family of a refresh token, and when it was exchanged, if it was."""
-    rows = connection.execute(
-        "SELECT sid, time, uptime, boot FROM rotated_tokens WHERE jti = ?", (token.jti,)
-    ).fetchall()
-    if rows:
-        return token.sid or rows[0][0], ClockReading(*rows[0][1:])
-    if (
-        token.sid is not None
-        and connection.execute(
-            "SELECT 1 FROM sessions WHERE sid = ? AND exchanged_until >= ?", (token.sid, token.iat)
-        ).fetchall()
-    ):
-        return token.sid, LONG_AGO
-    return token.sid, None
 
 
 def _insert_exchange(
@@ -180,17 +178,14 @@ def _insert_exchange(
 
 
 def _next_turn(connection: sqlite3.Connection, sid: str, at: ClockReading, grace: int) -> int:
-    """The number of an exchange. Now and then the oldest ones are summed up, so that their number is bounded.
-
-    A client that is that many exchanges behind is no honest one. What may still be in its grace stays.
-    """
+    """The number of an exchange. Now and then old ones are summed up."""
     [(turn,)] = connection.execute(
         "UPDATE sessions SET exchanges = exchanges + 1 WHERE sid = ? RETURNING exchanges", (sid,)
     ).fetchall()
-    if turn % _SUMMED_UP_AT_ONCE == 0:
+    if old := exchanges_to_sum_up(turn, at, grace):
         issued = connection.execute(
             "DELETE FROM rotated_tokens WHERE sid = ? AND turn <= ? AND (boot <> ? OR uptime < ?) RETURNING issued",
-            (sid, turn - _EXCHANGES_KEPT, at.boot, at.uptime - grace - _SUMMED_UP_AFTER_SECONDS),
+            (sid, old.last, old.boot, old.uptime),
         ).fetchall()
         if issued:
             connection.execute(

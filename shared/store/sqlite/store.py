@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared.clock import ClockReading
+from shared.decisions.sessions import TokenStatus
 from shared.errors import Unavailable
 from shared.models import (
     ChangePage,
@@ -16,11 +17,12 @@ from shared.models import (
     StoredTask,
     TaskPage,
     TaskQuery,
+    Token,
     User,
     Write,
     Written,
 )
-from shared.store import CommitListener, LoginRecord, Position, SigningKey, Tail, TokenStatus
+from shared.store import CommitListener, LoginRecord, Position, SigningKey, Tail
 from shared.store.batching import Batcher
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import lists, meta
@@ -34,7 +36,6 @@ from shared.store.sqlite.readers import InlineReader, ThreadReader
 from shared.store.sqlite.readiness import Readiness
 from shared.store.sqlite.unit_of_work import BatchRequest, WriteRequest
 from shared.store.sqlite.writer import Writer
-from shared.tokens import Token
 
 T = TypeVar("T")
 

@@ -17,12 +17,12 @@ from shared.models import (
     Task,
     TaskPage,
     TaskQuery,
+    Token,
     UpdateTask,
     User,
     Written,
 )
 from shared.store import Store
-from shared.tokens import Token
 
 SECOND: Final = 1_000_000
 NOW: Final = 1_700_000_000 * SECOND

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from shared.clock import ClockReading, timestamp
+from shared.decisions.sessions import TokenStatus
 from shared.errors import NotFound, UserGone, ValidationFailed
-from shared.models import User
+from shared.models import Token, User
 from shared.password_hashes import HashCosts
-from shared.store import Store, TokenStatus
-from shared.tokens import Token
+from shared.store import Store
 from tests.shared.store.engine import Engine
 from tests.shared.store.owner import (
     LATER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from shared.tokens import Token
+from shared.models import Token
 from tests.shared.store.owner import LATER, PATIENCE, READING, Owner, reading_at, refresh_token
 from tests.shared.store.sqlite.engine import SqliteEngine
 
@@ -24,8 +24,8 @@ async def test_many_rows_go_in_several_steps(
 async def test_a_family_that_is_exchanged_without_end_keeps_its_latest_tokens(
     engine: SqliteEngine, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.store.sqlite.sessions._EXCHANGES_KEPT", 10)
-    monkeypatch.setattr("shared.store.sqlite.sessions._SUMMED_UP_AT_ONCE", 5)
+    monkeypatch.setattr("shared.decisions.sessions.EXCHANGES_KEPT", 10)
+    monkeypatch.setattr("shared.decisions.sessions.SUM_UP_EVERY", 5)
     store = owner.store
     first = refresh_token(owner.id, None, "of simplejwt's")
     assert await store.exchange_token(first, "one", LATER, READING, 30, PATIENCE) == "one"
