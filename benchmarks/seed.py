@@ -16,7 +16,8 @@ from shared.clock import system_clock
 from shared.models import CreateTask
 from shared.password_hashes import hash_password
 from shared.settings import load_settings
-from shared.store import Store, open_store
+from shared.store import Store
+from shared.store.opening import open_store
 
 USER: Final = "bench"
 PASSWORD: Final = "bench-password"

@@ -31,7 +31,8 @@ from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
 from shared.clock import system_clock, timestamp
 from shared.models import CreateTask, Task, TaskQuery
-from shared.store import batching, open_store
+from shared.store import batching
+from shared.store.opening import open_store
 from shared.store.sqlite import feeds as known_feeds
 from shared.store.sqlite.feeds import KnownFeeds
 from shared.store.sqlite.list_cache import ListCache

@@ -23,7 +23,8 @@ from shared.listening import check_inherited
 from shared.passwords import PasswordHasher
 from shared.settings import PREFIX, Place, Settings, SettingsError, load_settings
 from shared.startup import wanted_signals
-from shared.store import Store, open_store
+from shared.store import Store
+from shared.store.opening import open_store
 from shared.tasks import TaskService
 from shared.telemetry import configure_logging
 from shared.tokens import TokenCodec

@@ -20,7 +20,7 @@ from benchmarks.results import Findings, Table
 from benchmarks.seed import add_users
 from benchmarks.servers import System, access_token, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _WRITES: Final = 300  # of one round
 _DEAF_WRITES: Final = 16

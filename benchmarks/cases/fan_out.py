@@ -18,7 +18,7 @@ from benchmarks.results import Findings, Table
 from benchmarks.seed import add_users
 from benchmarks.servers import access_token, baseline, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect, connect_all
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _SOCKETS: Final = 1000
 _WRITES: Final = 40  # of one window

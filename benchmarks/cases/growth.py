@@ -29,7 +29,7 @@ from benchmarks.results import Curve, Findings, Plot, Table
 from benchmarks.seed import add_tasks, add_users
 from benchmarks.servers import System, access_token, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _OF_ONE_USER: Final = (1_000, 10_000, 100_000)
 _IN_ALL: Final = (1_000, 10_000, 100_000, 1_000_000)

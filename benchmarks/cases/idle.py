@@ -19,7 +19,7 @@ from benchmarks.report import number, percent
 from benchmarks.results import Findings, Table
 from benchmarks.seed import add_users
 from benchmarks.servers import ROOT, ServerFailed, access_tokens, data_folder, settings_of, system
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 10_000
 _FEW_USERS: Final = 100

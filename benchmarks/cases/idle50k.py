@@ -20,7 +20,7 @@ from benchmarks.report import number
 from benchmarks.results import Findings, Table
 from benchmarks.seed import add_users
 from benchmarks.servers import access_tokens, data_folder, settings_of, system
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 50_000
 _USERS: Final = 500

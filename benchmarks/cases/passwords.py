@@ -22,7 +22,7 @@ from benchmarks.results import Findings, Table
 from benchmarks.seed import PASSWORD, PASSWORD_ROUNDS, USER, add_tasks, add_users
 from benchmarks.servers import ROOT, ServerFailed, access_tokens, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 64
 _TASKS: Final = 5

@@ -37,7 +37,7 @@ from benchmarks.servers import (
     system,
 )
 from benchmarks.websocket_load import Client, connect_all
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _FOLDER: Final = ROOT / "benchmarks" / "peers"
 _ENVIRONMENT: Final = ROOT / "benchmarks" / ".venv-peers"

@@ -18,7 +18,7 @@ from benchmarks.results import Findings
 from benchmarks.seed import DESCRIPTION, add_tasks, add_users
 from benchmarks.servers import access_token, baseline, data_folder, settings_of, system
 from benchmarks.websocket_load import uuids
-from shared.store import open_store
+from shared.store.opening import open_store
 
 CONNECTIONS: Final = 32
 OK: Final = b"HTTP/1.1 20"

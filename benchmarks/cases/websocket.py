@@ -19,7 +19,7 @@ from benchmarks.results import Findings
 from benchmarks.seed import DESCRIPTION, add_tasks, add_users
 from benchmarks.servers import access_tokens, baseline, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 64
 _TASKS: Final = 5

@@ -20,7 +20,7 @@ from benchmarks.results import Findings
 from benchmarks.seed import add_tasks, add_users
 from benchmarks.servers import access_tokens, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
-from shared.store import open_store
+from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 64  # of each worker
 _TASKS: Final = 5

@@ -1,4 +1,4 @@
-"""The store's contract on one screen, and the way to open one.
+"""The store's contract on one screen; `shared.store.opening` opens one.
 
 Rows are the truth: every write puts the task row and its change row into one transaction, so a
 change is visible exactly when its task is, and never lost after it was acknowledged. Each method
@@ -7,8 +7,7 @@ is whole: cancelled or failed, it has either done everything or nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -27,7 +26,6 @@ from shared.models import (
     Written,
 )
 from shared.password_hashes import HashCosts
-from shared.settings import Settings
 
 
 class Position(NamedTuple):
@@ -159,18 +157,3 @@ class Store(Protocol):
     async def end_family(self, token: Token, new_sid: str, at: ClockReading) -> None:
         """Revoke a refresh token and its family; one without is remembered as revoked, with ``new_sid``."""
         ...
-
-
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """Open the database that ``settings.database_url`` names, migrated; closed again on exit.
-
-    Should the store's own background work die, the body is cancelled and its error raised.
-
-    Raises:
-        Unavailable: the database cannot be opened.
-    """
-    from shared.store.sqlite.opening import open_sqlite
-
-    async with open_sqlite(settings.sqlite_path) as store:
-        yield store

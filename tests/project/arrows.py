@@ -103,9 +103,9 @@ def _says_sql_outside(module: Module) -> object:
 
 
 def _imports_engine(module: Module) -> object:
-    """``open_store`` alone imports one, when it is called."""
-    names = module.imports_at_once if module.name == "shared.store" else module.imports
-    return any(is_within(name, engine) for engine in ENGINES if not module.is_in(engine) for name in names)
+    return module.name != "shared.store.opening" and any(
+        is_within(name, engine) for engine in ENGINES if not module.is_in(engine) for name in module.imports
+    )
 
 
 def _is_impure(module: Module) -> object:
@@ -124,7 +124,7 @@ def _protocol_is_impure(module: Module) -> object:
 
 
 def _opens_store(module: Module) -> object:
-    opens = "shared.store.open_store" in module.imports
+    opens = "shared.store.opening" in module.imports
     return opens and module.name != "shared.process" and module.package != "taskbeam"
 
 
@@ -171,7 +171,7 @@ RULES: Final[dict[str, Callable[[Module], object]]] = {
     "the WebSocket server speaks WebSocket": _websocket_server_uses_aiohttp,
     "only an engine knows its driver": _imports_foreign_driver,
     "only an engine knows SQL": _says_sql_outside,
-    "only open_store knows an engine": _imports_engine,
+    "only what opens a store knows an engine": _imports_engine,
     "decisions and rules are pure": _is_impure,
     "the protocol is pure": _protocol_is_impure,
     "only the composition opens a store": _opens_store,

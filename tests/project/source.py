@@ -39,13 +39,6 @@ class Module:
         return self.imports - (bases - whole)
 
     @cached_property
-    def imports_at_once(self) -> frozenset[str]:
-        """As `imports`, of those that are carried out when the module itself is imported."""
-        return frozenset(
-            name for node in _outside_of_functions(self.tree) for name in self._imported_by(node)
-        )
-
-    @cached_property
     def top_level_imports(self) -> frozenset[str]:
         """The first parts of `imports`: packages and single modules."""
         return frozenset(name.partition(".")[0] for name in self.imports)
@@ -105,13 +98,6 @@ def numbers(tree: ast.AST) -> Iterator[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and type(node.value) is int:
             yield node.value
-
-
-def _outside_of_functions(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            yield from _outside_of_functions(node)
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:

@@ -69,8 +69,8 @@ VIOLATIONS = {
         ("shared.store.batching", "x = 'BEGIN IMMEDIATE'"),
         ("shared.decisions.tasks", "x = 'INSERT INTO tasks'"),
     ],
-    "only open_store knows an engine": [
-        ("shared.store", "from shared.store.sqlite.store import SqliteStore"),
+    "only what opens a store knows an engine": [
+        ("shared.store", "def f():\n    from shared.store.sqlite.store import SqliteStore"),
         ("shared.store.batching", "def f():\n    from shared.store import sqlite"),
         ("shared.store.postgres.store", "from shared.store.sqlite.log import x"),
         ("ws_server.hub", "import shared.store.sqlite.store"),
@@ -90,7 +90,9 @@ VIOLATIONS = {
         ("ws_server.protocol", "import asyncio"),
         ("ws_server.protocol", "from websockets.asyncio.server import x"),
     ],
-    "only the composition opens a store": [("rest_gateway.app", "from shared.store import open_store")],
+    "only the composition opens a store": [
+        ("rest_gateway.app", "from shared.store.opening import open_store")
+    ],
     "only __main__ and taskbeam read the environment": [
         ("shared.settings", "import os\nx = os.environ['A']"),
         ("shared.settings", "from os import environ as e"),
@@ -131,14 +133,14 @@ def test_violation_is_noticed(name: str, source: str, rule: str) -> None:
     [
         ("shared.store.postgres", "import asyncpg\nx = 'SELECT a FROM b'"),
         ("shared.store.sqlite.log", "import sqlite3\nfrom shared.store.sqlite.tasks import read_feed"),
-        ("shared.store", "def open_store():\n    from shared.store.sqlite.opening import open_sqlite"),
+        ("shared.store.opening", "from shared.store.sqlite.opening import open_sqlite"),
         ("shared.tasks", "'''Documentation may say SELECT a FROM b.'''"),
         ("shared.decisions.tasks", "from shared.clock import timestamp\nfrom shared import models"),
         ("shared.decisions.history", "from shared.decisions.tasks import decide\nimport msgspec"),
         ("shared.rules.fields", "import re, unicodedata\nfrom shared.errors import ValidationFailed"),
         ("ws_server.__main__", "import os\nprint(os.environ)"),
-        ("taskbeam.backup", "import os\nfrom shared.store import open_store\nos.environ"),
-        ("shared.process", "from shared.store import open_store"),
+        ("taskbeam.backup", "import os\nfrom shared.store.opening import open_store\nos.environ"),
+        ("shared.process", "from shared.store.opening import open_store"),
         ("ws_server.protocol", "from shared.models import Task"),
         ("ws_server.connection", "import asyncio, websockets"),
         ("ws_server.close_codes", "TOKEN_REVOKED = 4403"),

@@ -17,7 +17,8 @@ from shared.hash_renewal import HashRenewal
 from shared.models import Bearer, Token
 from shared.passwords import PasswordHasher
 from shared.settings import load_settings
-from shared.store import Revocation, Store, open_store
+from shared.store import Revocation, Store
+from shared.store.opening import open_store
 from shared.tokens import TokenCodec
 from shared.verified_tokens import VerifiedTokens
 

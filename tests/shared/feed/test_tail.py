@@ -14,7 +14,8 @@ import pytest
 from shared.feed import tail as changes_module
 from shared.feed.tail import ChangeFeed, open_feed
 from shared.models import Change, CreateTask
-from shared.store import Revocation, Store, open_store
+from shared.store import Revocation, Store
+from shared.store.opening import open_store
 from tests.shared.feed.heard import Heard
 from tests.shared.store.owner import READING, Owner, new_owner
 from tests.shared.store.sqlite.engine import settings_of

@@ -11,7 +11,8 @@ from typing import Any
 
 from shared.errors import TaskbeamError
 from shared.settings import Settings, load_settings
-from shared.store import Store, open_store
+from shared.store import Store
+from shared.store.opening import open_store
 
 
 class Engine(ABC):

@@ -13,7 +13,7 @@ from pathlib import Path
 from shared.clock import system_clock
 from shared.errors import Unavailable
 from shared.models import CreateTask, TaskQuery
-from shared.store import open_store
+from shared.store.opening import open_store
 from shared.store.sqlite.write_lock import WriteLock
 from tests.shared.store.programs import open_one, say, settings_of, wait_for_start
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Unavailable
-from shared.store import open_store
+from shared.store.opening import open_store
 from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.programs import write_until_killed

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import FilesChanged, Unavailable
-from shared.store import open_store
+from shared.store.opening import open_store
 from shared.store.sqlite import checkpoints, meta, open_files
 from shared.store.sqlite import writer as writer_module
 from shared.store.sqlite.database_path import DatabasePath

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Unavailable
-from shared.store import open_store
+from shared.store.opening import open_store
 from shared.store.sqlite.connections import on_thread
 from shared.store.sqlite.opening import has_wal_reset_race
 from tests.shared.store.children import child

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Unavailable
-from shared.store import open_store
+from shared.store.opening import open_store
 from shared.store.sqlite import group_commit
 from shared.store.sqlite.write_lock import WriteLock
 from tests.shared.store.children import Program, child
