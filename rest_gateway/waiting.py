@@ -146,14 +146,14 @@ class Waiters:
             raise Throttled(_RETRY_SECONDS)
         waiters.add(waiter)
         connection = cast(Connection, request.protocol)
-        connection.on_leave = waiter.end
-        if self._is_stopping or connection.has_ended or request.transport is None:
+        connection.on_disconnect = waiter.end
+        if self._is_stopping or connection.peer_has_ended or request.transport is None:
             waiter.end()
         try:
             await self._feed.awake()
             yield waiter
         finally:
-            connection.on_leave = None
+            connection.on_disconnect = None
             waiters.discard(waiter)
             if not waiters:
                 del self._by_user[token.user_id]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rest_gateway.connection import Connection, end_output
+from rest_gateway.connection import Connection
+from rest_gateway.limited_connection import end_output
 from tests.rest_gateway.in_process import Gateway, gateway
 from tests.support.raw_http import ask
 from tests.support.waiting import until
