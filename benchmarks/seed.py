@@ -12,9 +12,9 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from shared.auth.password_hashes import hash_password
 from shared.clock import system_clock
 from shared.models import CreateTask
-from shared.password_hashes import hash_password
 from shared.settings import load_settings
 from shared.store import Store
 from shared.store.opening import open_store

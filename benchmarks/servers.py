@@ -19,9 +19,9 @@ from typing import Final
 
 from benchmarks.machine import Cores, on_cores
 from benchmarks.seed import PASSWORD_ROUNDS
+from shared.auth.tokens import TokenCodec
 from shared.clock import system_clock
 from shared.settings import PREFIX, Settings, load_settings
-from shared.tokens import TokenCodec
 
 ROOT: Final = Path(__file__).parents[1]
 KEY: Final = "a-key-for-the-benchmarks-of-more-than-32-bytes"

@@ -29,6 +29,8 @@ from websockets.server import ServerProtocol
 
 from benchmarks.seed import DESCRIPTION, add_users
 from benchmarks.servers import KEY, settings_of
+from shared.auth.tokens import TokenCodec
+from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import system_clock, timestamp
 from shared.models import CreateTask, Task, TaskQuery
 from shared.store import batching
@@ -41,9 +43,7 @@ from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.readers import ThreadReader, read_group
 from shared.store.sqlite.tasks import read_row
 from shared.store.sqlite.unit_of_work import UnitOfWork, WriteRequest
-from shared.tokens import TokenCodec
 from shared.uuid7 import first_tick, uuid7
-from shared.verified_tokens import VerifiedTokens
 from ws_server.frames import sole_text
 
 _USERS: Final = 64

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from rest_gateway.forwarded import Forwarded
 from rest_gateway.waiting import Waiters
-from shared.accounts import AccountService
+from shared.auth.accounts import AccountService
 from shared.models import Token
 from shared.store import Store
 from shared.tasks import TaskService

@@ -13,11 +13,11 @@ from rest_gateway.app import make_app
 from rest_gateway.connection_limits import LimitedServer
 from rest_gateway.keys import WAITERS
 from shared.accepting import Acceptor
+from shared.auth.token_watch import watch_tokens
 from shared.descriptors import connection_limits
 from shared.listening import listen
 from shared.process import Backend
 from shared.settings import Settings
-from shared.token_watch import watch_tokens
 
 _DRAIN_TIMEOUT: Final = 9.0  # aiohttp rounds up to a second more; supervisord.conf's stopwaitsecs is above it
 

@@ -14,7 +14,7 @@ from typing import Final, TypeVar, cast
 from aiohttp import web
 
 from rest_gateway.connection import Connection
-from shared.accounts import AccountService
+from shared.auth.accounts import AccountService
 from shared.errors import Throttled
 from shared.feed.tail import ChangeFeed
 from shared.models import Change, Token
@@ -42,11 +42,11 @@ class Waiter:
 
     @property
     def token(self) -> Token:
-        """See ``shared.token_watch``."""
+        """See ``shared.auth.token_watch``."""
         return self._token
 
     def on_revocation(self, sid: str | None) -> None:
-        """See ``shared.token_watch``: what is read next tells."""
+        """See ``shared.auth.token_watch``: what is read next tells."""
         self.wake()
 
     def end(self) -> None:

@@ -70,7 +70,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 
 class User(msgspec.Struct, frozen=True):
-    """An account. ``username`` is in NFKC; ``password`` is an encoded hash, see ``shared.passwords``."""
+    """An account. ``username`` is in NFKC; ``password`` is an encoded hash, see ``shared.auth.password_hashes``."""
 
     id: int
     username: str

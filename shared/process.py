@@ -12,23 +12,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
-from shared.accounts import AccountService
+from shared.auth.accounts import AccountService
+from shared.auth.hash_renewal import HashRenewal
+from shared.auth.key_file import KeyFile, fingerprint
+from shared.auth.password_hasher import PasswordHasher
+from shared.auth.tokens import TokenCodec
+from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import system_clock
 from shared.descriptors import raise_file_limit
 from shared.errors import FilesChanged, Unavailable
 from shared.feed.tail import ChangeFeed, open_feed
-from shared.hash_renewal import HashRenewal
-from shared.key_file import KeyFile, fingerprint
 from shared.listening import check_inherited
-from shared.passwords import PasswordHasher
 from shared.settings import PREFIX, Place, Settings, SettingsError, load_settings
 from shared.startup import wanted_signals
 from shared.store import Store
 from shared.store.opening import open_store
 from shared.tasks import TaskService
 from shared.telemetry import configure_logging
-from shared.tokens import TokenCodec
-from shared.verified_tokens import VerifiedTokens
 
 EXIT_SETTINGS: Final = 2
 EXIT_FAILURE: Final = 1

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from shared.auth.signing_keys import KEY_RULE, is_usable
 from shared.origins import ANY, as_browsers_write
-from shared.signing_keys import KEY_RULE, is_usable
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

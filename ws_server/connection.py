@@ -12,7 +12,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Final, NoReturn
 
-from shared.accounts import Identity
+from shared.auth.accounts import Identity
 from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
 from shared.models import Token
 from shared.strict_json import MalformedJSON

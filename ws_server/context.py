@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.accounts import AccountService
+from shared.auth.accounts import AccountService
 from shared.feed.tail import ChangeFeed
 from shared.settings import Settings
 from shared.tasks import TaskService

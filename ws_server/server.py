@@ -12,12 +12,12 @@ from websockets.protocol import SERVER
 from websockets.protocol import Protocol as Parser
 
 from shared.accepting import Acceptor
+from shared.auth.token_watch import watch_tokens
 from shared.descriptors import connection_limits
 from shared.listening import listen
 from shared.port_locks import PortLocks
 from shared.process import Backend
 from shared.settings import Settings
-from shared.token_watch import watch_tokens
 from ws_server.close_codes import Disconnect
 from ws_server.connection import AUTH_MAX_BYTES, Connection
 from ws_server.context import Context

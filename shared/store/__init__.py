@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from shared.auth.password_hashes import HashCosts
 from shared.clock import ClockReading
 from shared.decisions.sessions import TokenStatus
 from shared.models import (
@@ -25,7 +26,6 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.password_hashes import HashCosts
 
 
 class Position(NamedTuple):

@@ -100,7 +100,7 @@ VIOLATIONS = {
     ],
     "only the table says close codes": [
         ("ws_server.connection", "close(4001, 'Not authenticated')"),
-        ("shared.token_watch", "CODE = 4403"),
+        ("shared.auth.token_watch", "CODE = 4403"),
         ("rest_gateway.events", "x = {'code': 1012}"),
     ],
     "only the error map gives an error a status": [

@@ -19,7 +19,7 @@ from typing import Final
 import aiohttp
 import pytest
 
-from shared.password_hashes import hash_password
+from shared.auth.password_hashes import hash_password
 from tests.support.clients import PASSWORD, Account, Answer, Rest, new_account
 from tests.support.processes import System, running
 from tests.support.waiting import until, wait_until

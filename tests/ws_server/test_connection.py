@@ -8,12 +8,12 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from shared.accounts import Identity
+from shared.auth.accounts import Identity
+from shared.auth.tokens import BLACKLISTED
 from shared.errors import TokenRejected, Unavailable
 from shared.models import Change, StoredTask, TaskPage, TaskQuery, Token, User, Written
 from shared.settings import load_settings
 from shared.store import Revocation
-from shared.tokens import BLACKLISTED
 from tests.support.waiting import until
 from ws_server.close_codes import Disconnect
 from ws_server.connection import Connection

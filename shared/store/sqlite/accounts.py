@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from shared.auth.password_hashes import BCRYPT_COST_MAX, PBKDF2_ITERATIONS_MAX, HashCosts
 from shared.clock import ClockReading, timestamp
 from shared.errors import UserGone, ValidationFailed
 from shared.models import User
-from shared.password_hashes import BCRYPT_COST_MAX, PBKDF2_ITERATIONS_MAX, HashCosts
 from shared.rules.accounts import USERNAME_TAKEN
 from shared.store import LoginRecord
 from shared.store.sqlite.log import append_revocation, delete_log

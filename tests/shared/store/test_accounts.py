@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from shared.auth.password_hashes import HashCosts
 from shared.clock import ClockReading, timestamp
 from shared.decisions.sessions import TokenStatus
 from shared.errors import NotFound, UserGone, ValidationFailed
 from shared.models import Token, User
-from shared.password_hashes import HashCosts
 from shared.store import Store
 from tests.shared.store.engine import Engine
 from tests.shared.store.owner import (

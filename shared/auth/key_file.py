@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from shared.auth.signing_keys import KEY_RULE, is_usable
 from shared.errors import Unavailable
-from shared.signing_keys import KEY_RULE, is_usable
 
 _LOOK_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 2.0  # for another process to put a deleted file back

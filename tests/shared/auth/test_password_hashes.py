@@ -9,7 +9,7 @@ import re
 import bcrypt
 import pytest
 
-from shared.password_hashes import (
+from shared.auth.password_hashes import (
     HashCosts,
     check_alike,
     check_password,

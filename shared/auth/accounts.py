@@ -6,6 +6,13 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from shared.auth.hash_renewal import HashRenewal
+from shared.auth.login_attempts import LoginAttempts
+from shared.auth.password_check import PasswordCheck
+from shared.auth.password_hasher import PasswordHasher
+from shared.auth.tokens import BLACKLISTED, TokenCodec
+from shared.auth.turns import Requester
+from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import BOOT, Clock, ClockReading, system_clock, uptime
 from shared.decisions.sessions import TokenStatus, is_reused
 from shared.errors import (
@@ -16,11 +23,7 @@ from shared.errors import (
     UserInactive,
     ValidationFailed,
 )
-from shared.hash_renewal import HashRenewal
-from shared.login_attempts import LoginAttempts
 from shared.models import Bearer, Token, User
-from shared.password_check import PasswordCheck
-from shared.passwords import PasswordHasher
 from shared.rules.accounts import (
     USERNAME_TAKEN,
     clean_current_password,
@@ -30,9 +33,6 @@ from shared.rules.accounts import (
 )
 from shared.settings import Settings
 from shared.store import Store
-from shared.tokens import BLACKLISTED, TokenCodec
-from shared.turns import Requester
-from shared.verified_tokens import VerifiedTokens
 
 _TRIES: Final = 3  # a password that changes while it is checked is looked at again
 _PATIENCE_MAX: Final = 3600

@@ -12,8 +12,8 @@ from typing import Any
 import jwt
 import pytest
 
+from shared.auth.tokens import TokenCodec
 from shared.errors import TokenRejected, TokenWithoutUser
-from shared.tokens import TokenCodec
 
 KEY = "a-key-for-the-tests-of-more-than-32-bytes"
 OTHER = "another-key-for-the-tests-of-32-bytes-or-more"

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
+from shared.auth.login_attempts import LoginAttempts
 from shared.errors import Throttled
-from shared.login_attempts import LoginAttempts
 
 HOME, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 

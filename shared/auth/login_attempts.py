@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from shared.auth.throttle import Throttle, Window
 from shared.errors import Throttled
 from shared.telemetry import SeldomEach
-from shared.throttle import Throttle, Window
 
 _ADDRESS_FACTOR: Final = 5
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from shared.accounts import AccountService
+from shared.auth.accounts import AccountService
 from shared.errors import Unavailable
 from shared.models import Token
 

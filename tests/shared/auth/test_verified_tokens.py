@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from shared import verified_tokens
-from shared.accounts import AccountService
+from shared.auth import verified_tokens
+from shared.auth.accounts import AccountService
+from shared.auth.hash_renewal import HashRenewal
+from shared.auth.password_hasher import PasswordHasher
+from shared.auth.tokens import TokenCodec
+from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import system_clock
 from shared.decisions.sessions import TokenStatus
 from shared.errors import TokenRejected
-from shared.hash_renewal import HashRenewal
 from shared.models import Bearer, Token
-from shared.passwords import PasswordHasher
 from shared.settings import load_settings
 from shared.store import Revocation, Store
 from shared.store.opening import open_store
-from shared.tokens import TokenCodec
-from shared.verified_tokens import VerifiedTokens
 
 KEY = "a-key-for-the-tests-of-more-than-32-bytes"
 NOW = 1_795_362_300

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
+from shared.auth.turns import Requester, Turns
 from shared.errors import Unavailable
-from shared.turns import Requester, Turns
 
 
 class Log:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from shared.password_hashes import HashCosts, check_alike, greatest_work, hash_password, is_current
-from shared.turns import Requester, Turns
+from shared.auth.password_hashes import HashCosts, check_alike, greatest_work, hash_password, is_current
+from shared.auth.turns import Requester, Turns
 
 T = TypeVar("T")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from shared.auth.login_attempts import LoginAttempts
+from shared.auth.password_hasher import PasswordHasher
+from shared.auth.turns import Requester
 from shared.errors import UserGone
-from shared.login_attempts import LoginAttempts
 from shared.models import Bearer, User
-from shared.passwords import PasswordHasher
 from shared.rules.accounts import username_key
 from shared.store import LoginRecord, Store
-from shared.turns import Requester
 
 
 class PasswordCheck:

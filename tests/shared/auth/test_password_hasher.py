@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared import passwords
+from shared.auth import password_hasher
+from shared.auth.password_hasher import PasswordHasher
+from shared.auth.password_hashes import HashCosts, hash_password
+from shared.auth.turns import Requester
 from shared.errors import Throttled, Unavailable
-from shared.password_hashes import HashCosts, hash_password
-from shared.passwords import PasswordHasher
-from shared.turns import Requester
 
 ANN = Requester("192.0.2.1", "ann")
 NOTHING_DEARER = HashCosts(0, 0)
@@ -81,9 +81,9 @@ async def test_a_mismatch_waits_as_long_as_a_dearer_one_works(
         waited.append(seconds)
 
     moments = itertools.count(0.0, 0.25)
-    monkeypatch.setattr("shared.passwords.time.perf_counter", lambda: next(moments))
-    monkeypatch.setattr("shared.passwords.asyncio.sleep", sleep)
-    monkeypatch.setattr(passwords, "_DELAY_MAX", 1000.0)
+    monkeypatch.setattr("shared.auth.password_hasher.time.perf_counter", lambda: next(moments))
+    monkeypatch.setattr("shared.auth.password_hasher.asyncio.sleep", sleep)
+    monkeypatch.setattr(password_hasher, "_DELAY_MAX", 1000.0)
     for encoded in (
         None,
         "!",
@@ -98,7 +98,7 @@ async def test_a_mismatch_waits_as_long_as_a_dearer_one_works(
 
 
 async def test_the_wait_is_bounded(hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "_DELAY_MAX", 0.01)
+    monkeypatch.setattr(password_hasher, "_DELAY_MAX", 0.01)
     async with asyncio.timeout(5):
         assert not await _check(hasher, "wrong", None, dearest=HashCosts(20, 0))
 
@@ -120,8 +120,8 @@ async def test_too_many_waiting_are_refused_and_places_come_back(monkeypatch: py
         assert go_on.wait(20)
         return True, 1.0
 
-    monkeypatch.setattr(passwords, "check_alike", slow)
-    monkeypatch.setattr(passwords, "_WAITING_PER_WORKER", 4)
+    monkeypatch.setattr(password_hasher, "check_alike", slow)
+    monkeypatch.setattr(password_hasher, "_WAITING_PER_WORKER", 4)
     hasher = PasswordHasher(4, workers=2)
     try:
         waiting = [asyncio.create_task(_check(hasher, "a", "b")) for _ in range(10)]
@@ -159,7 +159,7 @@ async def test_a_caller_that_gives_up_gives_its_turn_back_when_its_thread_is_fre
             running -= 1
         return "made"
 
-    monkeypatch.setattr(passwords, "hash_password", slow)
+    monkeypatch.setattr(password_hasher, "hash_password", slow)
     hasher = PasswordHasher(4, workers=1)
     submitted = 0
     submit = hasher._pool.submit

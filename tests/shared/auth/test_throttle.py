@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from shared import throttle as module
+from shared.auth import throttle as module
+from shared.auth.throttle import Throttle
 from shared.errors import Throttled
-from shared.throttle import Throttle
 
 
 class Clock:

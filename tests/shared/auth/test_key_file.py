@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from shared import key_file
+from shared.auth import key_file
+from shared.auth.key_file import KeyFile, fingerprint
 from shared.errors import Unavailable
-from shared.key_file import KeyFile, fingerprint
 from tests.support.processes import ROOT
 
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from shared.key_file import KeyFile
+from shared.auth.key_file import KeyFile
 file = KeyFile(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from typing import Final
 
+from shared.auth.password_hasher import PasswordHasher
+from shared.auth.turns import Requester
 from shared.errors import Unavailable
 from shared.models import User
-from shared.passwords import PasswordHasher
 from shared.store import Store
-from shared.turns import Requester
 
 _WAITING_MAX: Final = 100
 _REQUESTER: Final = Requester("renewal", "")  # one place among the addresses, in the hasher's rotation

@@ -1,0 +1,1 @@
+"""The tests of accounts, passwords, sessions and tokens."""
