@@ -21,25 +21,9 @@ _SQL: Final = re.compile(
     r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX)|BEGIN IMMEDIATE|PRAGMA\s+\w+)\b",
     re.DOTALL,
 )
-_PURE: Final = frozenset(
-    [
-        "__future__",
-        "collections",
-        "collections.abc",
-        "dataclasses",
-        "enum",
-        "functools",
-        "itertools",
-        "math",
-        "msgspec",
-        "msgspec.inspect",
-        "msgspec.structs",
-        "operator",
-        "re",
-        "typing",
-        "unicodedata",
-        "uuid",
-    ]
+_PURE: Final = (
+    *("__future__", "collections", "dataclasses", "enum", "functools", "itertools", "math"),
+    *("msgspec", "operator", "re", "typing", "unicodedata", "uuid"),
 )
 """Modules that know no time, no files, no network and no other task."""
 _PURE_PACKAGES: Final = {

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from shared.clock import ClockReading, timestamp
+from shared.decisions.sessions import TokenStatus
 from shared.models import (
     Change,
     CreateTask,
@@ -32,6 +33,7 @@ MISSING: Final = "00000000-0000-4000-8000-000000000000"
 READING: Final = ClockReading(NOW // SECOND, 1_000_000, "a start of the machine")
 LATER: Final = READING.time + 86_400
 PATIENCE: Final = 60
+GRACE: Final = 30
 
 _names = itertools.count(1)
 
@@ -89,6 +91,24 @@ class Owner:
     async def end(self, sid: str) -> None:
         """Log out."""
         await self.store.end_family(refresh_token(self.id, sid), "none", READING)
+
+    def access_token(self, sid: str | None, issued: int = READING.time) -> Token:
+        return Token("access", self.id, "jti of the access token", issued, LATER, sid)
+
+    async def status(self, sid: str | None, issued: int = READING.time) -> TokenStatus:
+        status = await self.store.token_status(self.access_token(sid, issued))
+        assert status is not None
+        return status
+
+    async def is_revoked(self, sid: str | None, issued: int = READING.time) -> bool:
+        return (await self.status(sid, issued)).revoked
+
+    async def rotate(self, sid: str, jti: str, seconds: int = 0, expires: int = LATER) -> bool:
+        """Whether the refresh token of that name could be exchanged so many seconds after READING."""
+        token, at = refresh_token(self.id, sid, jti), reading_at(seconds)
+        family = await self.store.exchange_token(token, "new", expires, at, GRACE, PATIENCE)
+        assert family in (sid, None)
+        return family is not None
 
     async def log(self) -> list[Change]:
         """All changes from the first; there must be no page without one."""

@@ -13,22 +13,18 @@ from shared.store import Position, Revocation, Store
 from shared.store.sqlite.store import SqliteStore
 from tests.shared.store.owner import (
     ENOUGH,
-    LATER,
+    GRACE,
     MISSING,
     NOW,
-    PATIENCE,
     READING,
     Owner,
     new_owner,
-    reading_at,
-    refresh_token,
 )
 from tests.shared.store.sqlite.engine import SqliteEngine
 from tests.shared.store.sqlite.sqlite_file import as_sqlite
 
 A = "aaaaaaaa-0000-4000-8000-000000000000"
 B = "bbbbbbbb-0000-4000-8000-000000000000"
-GRACE = 30
 
 
 @pytest.fixture
@@ -188,17 +184,13 @@ async def test_changes_of_many_writers_are_heard_in_the_order_of_the_tail(
 
 
 async def test_reuse_after_the_grace_is_announced(store: SqliteStore, owner: Owner) -> None:
-    async def rotate(jti: str, seconds: int) -> None:
-        token = refresh_token(owner.id, "one", jti)
-        await store.exchange_token(token, "new", LATER, reading_at(seconds), GRACE, PATIENCE)
-
     await owner.begin("one")
     await owner.begin("two")
-    await rotate("first", 0)
-    await rotate("second", GRACE)
+    await owner.rotate("one", "first", 0)
+    await owner.rotate("one", "second", GRACE)
     start = await store.position()
-    await rotate("first", GRACE + 1)
-    await rotate("second", GRACE + 1)
+    await owner.rotate("one", "first", GRACE + 1)
+    await owner.rotate("one", "second", GRACE + 1)
     assert [revocation.sid for revocation in (await store.tail(start)).revocations] == ["one"]
 
 
