@@ -11,4 +11,4 @@ if __name__ == "__main__":
     from rest_gateway.server import serve_http
     from shared.process import run
 
-    sys.exit(run("rest_gateway", serve_http, os.environ, lambda settings: settings.rest_place))
+    sys.exit(run("rest_gateway", serve_http, os.environ, lambda settings: settings.rest_address))

@@ -16,8 +16,8 @@ from rest_gateway.heads import check_host
 from rest_gateway.keys import REQUEST_ID
 from rest_gateway.request_ids import choose_request_id
 from shared.errors import TaskbeamError, Unavailable
+from shared.log_limits import LimitedLogger
 from shared.origins import OriginPolicy
-from shared.telemetry import Seldom
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,7 +29,7 @@ _METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"
 
 log = logging.getLogger(__name__)
-_unavailable: Final = Seldom(log)  # a stranger can fill the queue for the hashing pool
+_unavailable: Final = LimitedLogger(log)  # a stranger can fill the queue for the hashing pool
 
 
 def request_id(request: web.Request) -> str:
@@ -96,7 +96,7 @@ def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamRes
                 if origin.partition("://")[2] != request.headers.get(
                     hdrs.HOST
                 ):  # pages of our own need no leave
-                    policy.tell_refused(origin)
+                    policy.log_refused(origin)
                 return
             headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"

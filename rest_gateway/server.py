@@ -50,10 +50,12 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
     await runner.setup()
     try:
         server = cast(LimitedServer, runner.server)
-        listening = await listen(settings.rest_place)
+        listening = await listen(settings.rest_address)
         limits = connection_limits(settings.max_connections)
         server.limit_connections(limits.kept)
-        acceptor = Acceptor(listening, server, most=limits.accepted, count=server.count_connections)
+        acceptor = Acceptor(
+            listening, server, max_connections=limits.accepted, count=server.count_connections
+        )
         log.info("listening on %s", listening)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -1,4 +1,4 @@
-"""File descriptors: how many this process may have, and how many connections they are enough for."""
+"""File descriptors: how many this process may open, and how many connections they allow."""
 
 from __future__ import annotations
 
@@ -7,38 +7,36 @@ import os
 import resource
 from typing import Final, NamedTuple
 
-_SPARE: Final = (
-    16  # for what is opened now and then: temporary files, a call to a neighbour, a connection to refuse
-)
-_SPARE_SHARE: Final = 64  # and this share of all
+# Spare descriptors for temporary files, wake-up calls, connections that are refused: 16, and a 64th of the limit.
+_SPARE: Final = 16
+_SPARE_DIVISOR: Final = 64
 
 log = logging.getLogger(__name__)
 
 
 def raise_file_limit() -> None:
-    """As many as the hard limit allows; the soft one is often 1024."""
+    """Raise the soft limit of open files, often 1024, to the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class ConnectionLimits(NamedTuple):
-    """``kept``: connections that may stay. ``accepted``: those at one time, with newcomers that are still to be
-    greeted, or turned away."""
+    """``kept``: connections that may stay open. ``accepted``: those and the new ones that are not yet served or refused."""
 
     kept: int
     accepted: int
 
 
 def connection_limits(max_connections: int) -> ConnectionLimits:
-    """As the setting says, or fewer where descriptors are few; then the log says so.
+    """``max_connections``, or fewer where the file descriptors are too few; then a warning is logged.
 
-    To be asked once everything but the connections is open.
+    Call it once everything except connections is open.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         free = 2 * max_connections + 2
     else:
-        free = max(2, limit - _open_descriptors() - _SPARE - limit // _SPARE_SHARE)
+        free = max(2, limit - _open_descriptors() - _SPARE - limit // _SPARE_DIVISOR)
     kept = min(max_connections, free - 1 - free // 16)
     if kept < max_connections:
         log.warning(
@@ -51,4 +49,4 @@ def connection_limits(max_connections: int) -> ConnectionLimits:
 
 
 def _open_descriptors() -> int:
-    return len(os.listdir("/dev/fd")) - 1  # the folder itself is one
+    return len(os.listdir("/dev/fd")) - 1  # minus the one that lists the folder

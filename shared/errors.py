@@ -1,16 +1,16 @@
-"""The errors that the services raise, and nothing about how a transport shows them.
+"""The errors that the services raise. How a transport reports them is not said here.
 
 ``TaskbeamError``
 ├── ``InvalidRequest``      a key is missing or malformed
-├── ``ValidationFailed``    a field of a task or an account is bad
+├── ``ValidationFailed``    a field of a task or an account is invalid
 ├── ``NotFound``            no such task of this user
-├── ``Conflict``            the task has moved on
+├── ``Conflict``            the task has changed since the given revision
 ├── ``LimitReached``        too many tasks
 ├── ``Throttled``           too many attempts
-├── ``Unavailable``         the database cannot be reached or written now
-│   └── ``FilesChanged``    nor ever again by this process: its files are others now
+├── ``Unavailable``         the database cannot be read or written now
+│   └── ``FilesChanged``    for good: the database's files were replaced
 ├── ``CredentialsRejected`` wrong username or password
-└── ``TokenRejected``       a token that is not, or no longer, good
+└── ``TokenRejected``       the token is invalid, expired or revoked
     ├── ``TokenWithoutUser`` it names no user
     ├── ``UserGone``        its user was deleted
     └── ``UserInactive``    its user was disabled
@@ -24,7 +24,7 @@ from typing import ClassVar
 
 
 class TaskbeamError(Exception):
-    """Base of all errors that a caller may be told about.
+    """Base of all errors that are reported to a caller.
 
     ``code`` is a stable identifier, ``message`` a sentence for people, ``extra`` further JSON keys.
     """
@@ -38,7 +38,7 @@ class TaskbeamError(Exception):
 
 
 class InvalidRequest(TaskbeamError):
-    """A request whose shape is wrong; ``key`` names the culprit where there is one."""
+    """A malformed request; ``key`` names the key that is wrong, where there is one."""
 
     code = "invalid_request"
 
@@ -59,7 +59,7 @@ class ValidationFailed(TaskbeamError):
 
 
 class NotFound(TaskbeamError):
-    """No such task of this user; the same answer whether it is another user's or nobody's."""
+    """The user has no such task. Also for another user's task, so that nobody learns which ids exist."""
 
     code = "not_found"
 
@@ -68,7 +68,7 @@ class NotFound(TaskbeamError):
 
 
 class Conflict(TaskbeamError):
-    """The caller's revision is not the current one; ``task`` is the current task, to be shown as JSON."""
+    """The given revision is not the current one; ``task`` is the current task, encodable as JSON."""
 
     code = "conflict"
 
@@ -77,7 +77,7 @@ class Conflict(TaskbeamError):
 
 
 class LimitReached(TaskbeamError):
-    """The user has as many tasks as are allowed."""
+    """The user already has the maximum number of tasks."""
 
     code = "limit_reached"
 
@@ -96,7 +96,7 @@ class Throttled(TaskbeamError):
 
 
 class Unavailable(TaskbeamError):
-    """The database cannot be reached or written now; ``retry_after`` is in seconds."""
+    """The database cannot be read or written now; ``retry_after`` is in seconds."""
 
     code = "unavailable"
 
@@ -107,11 +107,11 @@ class Unavailable(TaskbeamError):
 
 
 class FilesChanged(Unavailable):
-    """The database's files are not those that this process has open. It must write nothing more, and end."""
+    """The database's files are not those that this process has open. It must write nothing more, and exit."""
 
 
 class CredentialsRejected(TaskbeamError):
-    """Wrong username or password, or a disabled account: one answer for all (simplejwt's text)."""
+    """Wrong username or password, or a disabled account: the same message for all (simplejwt's)."""
 
     code = "no_active_account"
 
@@ -120,20 +120,20 @@ class CredentialsRejected(TaskbeamError):
 
 
 class TokenRejected(TaskbeamError):
-    """A token that is not accepted; ``message`` is simplejwt's text for the reason."""
+    """The token is not accepted; ``message`` is simplejwt's message for the reason."""
 
     code = "token_not_valid"
 
 
 class TokenWithoutUser(TokenRejected):
-    """The token is good, and names no user."""
+    """A valid token that names no user."""
 
     def __init__(self) -> None:
         super().__init__("Token contained no recognizable user identification")
 
 
 class UserGone(TokenRejected):
-    """The token is good, its user does not exist any more."""
+    """A valid token of a user that was deleted."""
 
     code = "user_not_found"
 
@@ -142,7 +142,7 @@ class UserGone(TokenRejected):
 
 
 class UserInactive(TokenRejected):
-    """The token is good, its user was disabled."""
+    """A valid token of a user that was disabled."""
 
     code = "user_inactive"
 

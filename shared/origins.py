@@ -1,4 +1,4 @@
-"""Which browsers' origins may talk to us, for CORS and for the WebSocket handshake."""
+"""Which origins are allowed, for CORS and for the WebSocket handshake."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 import idna
 
-from shared.telemetry import SeldomEach
+from shared.log_limits import KeyedLimitedLogger
 
 ANY: Final = "*"
 _ORIGIN: Final = re.compile(
@@ -23,19 +23,23 @@ _SHOWN_MAX: Final = 300
 log = logging.getLogger(__name__)
 
 
-def as_browsers_write(origin: str) -> str:
-    """The same origin as a browser sends it (WHATWG URL, "origin" and "host serializing"); its port may be ``*``.
+def normalized_origin(origin: str) -> str:
+    """The origin as browsers send it (WHATWG URL, "origin" and "host serializing"). Its port may be ``*``.
 
-    Host names become lower-case ASCII (UTS 46 and Punycode), IPv6 addresses their short form, default ports go.
+    Host names become lower-case ASCII (UTS 46 and Punycode), IPv6 addresses are compressed, default ports are removed.
 
     Raises:
-        ValueError: it is no origin.
+        ValueError: not an origin.
     """
     found = _ORIGIN.fullmatch(origin)
     if found is None:
         raise ValueError(f"no origin: {origin}")
     scheme, port = found["scheme"].lower(), found["port"]
-    host = _name(found["name"]) if found["name"] else f"[{ipaddress.IPv6Address(found['ipv6']).compressed}]"
+    host = (
+        _normalized_host(found["name"])
+        if found["name"]
+        else f"[{ipaddress.IPv6Address(found['ipv6']).compressed}]"
+    )
     if port not in (None, "*"):
         if int(port) > 65535:
             raise ValueError(f"no port: {port}")
@@ -45,8 +49,8 @@ def as_browsers_write(origin: str) -> str:
     return f"{scheme}://{host}:{port}"
 
 
-def _name(host: str) -> str:
-    # Not idna.encode: browsers take names that could not be registered.
+def _normalized_host(host: str) -> str:
+    # Not idna.encode: browsers accept names that cannot be registered.
     labels = idna.uts46_remap(host, std3_rules=False).split(".")
     name = ".".join(
         label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}" for label in labels
@@ -57,24 +61,26 @@ def _name(host: str) -> str:
 
 
 class OriginPolicy:
-    """Args: ``allowed`` as in the settings: exact origins, ``:*`` for any port or none, ``*`` for any origin."""
+    """``allowed``, as in the settings: exact origins, ``:*`` for any port or none, ``*`` for any origin."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
         self.any = ANY in allowed
         self.patterns = [_pattern(origin) for origin in allowed if origin != ANY]
-        self._says = SeldomEach(log)
+        self._limited_log = KeyedLimitedLogger(log)
 
     def allows(self, origin: str) -> bool:
         return self.any or any(pattern.fullmatch(origin) for pattern in self.patterns)
 
-    def tell_refused(self, origin: str) -> None:
-        """Say in the log that pages of an origin get nothing, and which setting would change that."""
+    def log_refused(self, origin: str) -> None:
+        """Log that pages of an origin are refused, and by which setting."""
         shown = (
             origin
             if len(origin) <= _SHOWN_MAX and (origin == "null" or _ORIGIN.fullmatch(origin))
             else "(none)"
         )
-        self._says.warning(shown, "pages of the origin %s are refused: it is not in ALLOWED_ORIGINS", shown)
+        self._limited_log.warning(
+            shown, "pages of the origin %s are refused: it is not in ALLOWED_ORIGINS", shown
+        )
 
 
 def _pattern(origin: str) -> re.Pattern[str]:

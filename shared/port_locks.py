@@ -1,8 +1,8 @@
-"""Which addresses the processes of one database listen on.
+"""Locks that keep the processes of different databases off each other's ports.
 
-Workers share a port, and any program of the same user may join in (``SO_REUSEPORT``), one of another database too, which
-would get a share of the connections. So each worker holds the lock of every address that it listens on. Who finds the
-lock free has to have the address for itself. The kernel drops a lock when its holder dies.
+Workers share a port by ``SO_REUSEPORT``, which lets in any process of the same user: a worker of another database would
+get a share of the connections. So each worker holds a lock file for every address that it listens on. A worker that
+finds the lock free must bind the address exclusively. The kernel releases a lock when its holder dies.
 """
 
 from __future__ import annotations
@@ -17,50 +17,50 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _START: Final = "start"
-_START_SECONDS: Final = 10.0  # for those who start at the same time
-_LOOK_SECONDS: Final = 0.01
+_START_SECONDS: Final = 10.0  # to wait for other processes that are starting
+_POLL_SECONDS: Final = 0.01
 
 
 class HeldLock(NamedTuple):
-    """``descriptor`` holds it until it is closed. ``peers``: others held it already."""
+    """The lock is held until ``descriptor`` is closed. ``peers``: other processes held it already."""
 
     descriptor: int
     peers: bool
 
 
 class PortLocks:
-    """The locks of one database, files of a folder of their own."""
+    """The locks of one database: files in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @asynccontextmanager
     async def starting(self) -> AsyncIterator[None]:
-        """For one process at a time, from looking who listens to listening. Raises OSError."""
+        """Held by one process at a time, from taking its locks until it listens. Raises OSError."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         descriptor = self._open(_START)
         try:
             deadline = time.monotonic() + _START_SECONDS
-            while not _is_taken(descriptor, fcntl.LOCK_EX):
+            while not _try_lock(descriptor, fcntl.LOCK_EX):
                 if time.monotonic() > deadline:
                     raise OSError(f"another process holds {self._folder / _START} for too long")
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
             yield
         finally:
             os.close(descriptor)
 
     def take(self, address: str) -> HeldLock:
-        """The lock of an address, to be kept for as long as we listen there; only while ``starting``. Raises OSError."""
+        """Take the lock of an address, to be held while we listen there. Only within ``starting``. Raises OSError."""
         descriptor = self._open(address)
-        peers = not _is_taken(descriptor, fcntl.LOCK_EX)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)  # as the peers do, so it never waits
+        peers = not _try_lock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # peers hold it shared, too: this never blocks
         return HeldLock(descriptor, peers)
 
     def _open(self, name: str) -> int:
         return os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _is_taken(descriptor: int, kind: int) -> bool:
+def _try_lock(descriptor: int, kind: int) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:

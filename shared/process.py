@@ -22,13 +22,13 @@ from shared.clock import system_clock
 from shared.descriptors import raise_file_limit
 from shared.errors import FilesChanged, Unavailable
 from shared.feed.tail import ChangeFeed, open_feed
-from shared.listening import check_inherited
-from shared.settings import PREFIX, Place, Settings, SettingsError, load_settings
-from shared.startup import wanted_signals
+from shared.listening import check_inherited_socket
+from shared.logs import configure_logging
+from shared.settings import PREFIX, ListenAddress, Settings, SettingsError, load_settings
+from shared.startup import stop_signals
 from shared.store import Store
 from shared.store.opening import open_store
 from shared.tasks import TaskService
-from shared.telemetry import configure_logging
 
 EXIT_SETTINGS: Final = 2
 EXIT_FAILURE: Final = 1
@@ -107,14 +107,19 @@ async def _signing_key(settings: Settings, store: Store, key_file: KeyFile | Non
     return key
 
 
-def run(process: str, serve: Serve, environ: Mapping[str, str], place: Callable[[Settings], Place]) -> int:
-    """Run a process, which listens at that place, to its end; returns its exit status.
+def run(
+    process: str,
+    serve: Serve,
+    environ: Mapping[str, str],
+    listen_address: Callable[[Settings], ListenAddress],
+) -> int:
+    """Run a process, which listens at ``listen_address``, to its end; returns its exit status.
 
     0 after a signal that asks for an end (``shared.startup``), 2 for bad settings, 1 for all else, with the reason in the log.
     """
     try:
         settings = load_settings(environ)
-        check_inherited(place(settings))
+        check_inherited_socket(listen_address(settings))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
@@ -171,7 +176,7 @@ async def _serve_until_signalled(settings: Settings, process: str, serve: Serve)
         if not stop.done():
             stop.set_result(number)
 
-    for number in wanted_signals():
+    for number in stop_signals():
         loop.add_signal_handler(number, on_signal, signal.Signals(number))
     async with open_backend(settings, process) as backend:
         await serve(settings, backend, stop)

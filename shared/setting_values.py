@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from shared.auth.signing_keys import KEY_RULE, is_usable
-from shared.origins import ANY, as_browsers_write
+from shared.origins import ANY, normalized_origin
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -110,7 +110,7 @@ def parse_secret_keys(value: str) -> tuple[str, ...]:
 def parse_origins(value: str) -> tuple[str, ...]:
     """Origins as browsers send them, or ``*``."""
     try:
-        return tuple(origin if origin == ANY else as_browsers_write(origin) for origin in _items(value))
+        return tuple(origin if origin == ANY else normalized_origin(origin) for origin in _items(value))
     except ValueError:
         raise ValueError(
             "comma-separated origins such as https://example.org or http://localhost:*, or *"

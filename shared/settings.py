@@ -42,7 +42,7 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-class Place(NamedTuple):
+class ListenAddress(NamedTuple):
     """Where a process listens: on a port of all its hosts, or on an inherited socket. ``name`` begins the names of
     the variables."""
 
@@ -148,12 +148,12 @@ class Settings:
     )
 
     @property
-    def ws_place(self) -> Place:
-        return Place("WS", self.ws_host, self.ws_port, self.ws_fd)
+    def ws_address(self) -> ListenAddress:
+        return ListenAddress("WS", self.ws_host, self.ws_port, self.ws_fd)
 
     @property
-    def rest_place(self) -> Place:
-        return Place("REST", self.rest_host, self.rest_port, self.rest_fd)
+    def rest_address(self) -> ListenAddress:
+        return ListenAddress("REST", self.rest_host, self.rest_port, self.rest_fd)
 
     @property
     def sqlite_path(self) -> Path:

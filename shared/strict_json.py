@@ -1,4 +1,4 @@
-"""JSON as the standard has it: no NaN, no lone surrogates, bounded nesting, and DRF's error texts."""
+"""JSON by the standard: no NaN, no lone surrogates, bounded nesting; with DRF's error messages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 DEPTH_MAX: Final = 64
-"""Arrays and objects within one another. Our own bound: that of an interpreter differs from version to version."""
-_SHORTEST_TOO_DEEP: Final = 2 * (DEPTH_MAX + 1)  # as JSON; what is shorter fails for another reason
+"""How deep arrays and objects may nest. Our own limit: the interpreter's differs between versions."""
+_SHORTEST_TOO_DEEP: Final = 2 * (DEPTH_MAX + 1)  # a shorter text cannot be valid JSON and too deep
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")  # 1 and -1, as signed bytes
 _NO_STEPS: Final = bytes(set(range(256)) - set(b"[{]}"))
 
@@ -19,7 +19,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class MalformedJSON(ValueError):
-    """The text is no JSON; ``str()`` says where and why, in the words of Python's ``json``, as DRF does."""
+    """Not JSON. ``str()`` says where and why, in the words of Python's ``json``, like DRF."""
 
 
 def decode(text: str | bytes) -> Any:
@@ -33,11 +33,11 @@ def decode(text: str | bytes) -> Any:
     try:
         return _decode(text)
     except (msgspec.DecodeError, UnicodeError):
-        return _decode_slowly(text)
+        return _decode_with_stdlib(text)
 
 
 def _check_depth(text: str | bytes) -> None:
-    """Raise MalformedJSON where it is nested too deeply, be it JSON otherwise or not. First of all: it bounds the rest."""
+    """Raise MalformedJSON where the text nests too deeply, valid or not. Done first, since it bounds the decoders' work."""
     if isinstance(text, str):
         if text.count("[") + text.count("{") <= DEPTH_MAX:
             return
@@ -51,11 +51,11 @@ def _check_depth(text: str | bytes) -> None:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")  # DRF's own words
+    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")  # DRF's message
 
 
-def _decode_slowly(text: str | bytes) -> Any:
-    """With the standard library: for its words, and for numbers that the fast decoder finds too large."""
+def _decode_with_stdlib(text: str | bytes) -> Any:
+    """Decode with ``json``: for its error messages, and for numbers that are too large for msgspec."""
     try:
         document = json.loads(
             text if isinstance(text, str) else text.decode(), parse_constant=_refuse_constant

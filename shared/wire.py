@@ -1,6 +1,6 @@
-"""The JSON that both transports send alike: task frames, batch results and pages of changes.
+"""The JSON that both transports send: task frames, batch results, pages of changes.
 
-A change carries its task's JSON from the log, so these join bytes and encode nothing twice.
+A change contains its task's JSON as stored in the log. So these functions join bytes and encode no task again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def change_frame(change: Change) -> bytes:
-    """The task frame of a change: what every socket of the user gets."""
+    """The task frame of a change, which every socket of the user gets."""
     return b'{"type":"task.update","mode":"%b","task":%b,"task_id":"%b","seq":%d}' % (
         change.mode.encode(),
         _DELETED if change.task is None else change.task,
@@ -26,7 +26,7 @@ def change_frame(change: Change) -> bytes:
 
 
 def replayed_frame(task: StoredTask) -> bytes:
-    """The answer to a create whose task was there already: nothing changed, so it has no seq."""
+    """The answer to a create whose task existed already: nothing changed, so it has no seq."""
     return b'{"type":"task.update","mode":"create","task":%b,"task_id":"%b","replayed":true}' % (
         task.json,
         task.uuid.encode(),
@@ -43,7 +43,7 @@ def results_json(written: list[Written]) -> bytes:
 
 
 def change_json(change: Change) -> bytes:
-    """A change as ``sync`` and the REST feed give it."""
+    """A change in the answer to ``sync`` and in the REST change feed."""
     return b'{"seq":%d,"mode":"%b","task_id":"%b","task":%b}' % (
         change.seq,
         change.mode.encode(),

@@ -11,4 +11,4 @@ if __name__ == "__main__":
     from shared.process import run
     from ws_server.server import PROCESS, serve_tasks
 
-    sys.exit(run(PROCESS, serve_tasks, os.environ, lambda settings: settings.ws_place))
+    sys.exit(run(PROCESS, serve_tasks, os.environ, lambda settings: settings.ws_address))

@@ -70,7 +70,7 @@ class Routes:
             case HTTPStatus.METHOD_NOT_ALLOWED:
                 return _not_allowed(request.method, "GET")
             case HTTPStatus.FORBIDDEN:
-                self._policy.tell_refused(request.headers["Origin"])
+                self._policy.log_refused(request.headers["Origin"])
                 return refusal(HTTPStatus.FORBIDDEN, "The Origin is not allowed.")
             case HTTPStatus.UPGRADE_REQUIRED:
                 return refusal(

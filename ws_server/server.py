@@ -41,7 +41,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     hub = Hub()
     backend.feed.subscribe(hub)
     deadlines = Deadlines()
-    listening = await listen(settings.ws_place, PortLocks(backend.store.beside("-ports")))
+    listening = await listen(settings.ws_address, PortLocks(backend.store.beside("-ports")))
     limits = connection_limits(settings.max_connections)
     settings = dataclasses.replace(settings, max_connections=limits.kept)
     context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.accounts)
@@ -59,7 +59,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     acceptor = Acceptor(
         listening,
         port,
-        most=limits.accepted,
+        max_connections=limits.accepted,
         count=lambda: len(port.connections) + len(listener.sockets),
         make_room=port.make_room,
     )

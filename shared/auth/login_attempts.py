@@ -9,7 +9,7 @@ from typing import Final
 
 from shared.auth.throttle import Throttle, Window
 from shared.errors import Throttled
-from shared.telemetry import SeldomEach
+from shared.log_limits import KeyedLimitedLogger
 
 _ADDRESS_FACTOR: Final = 5
 
@@ -62,7 +62,7 @@ class LoginAttempts:
         self.accounts = Throttle(per_minute, clock)
         self.addresses = Throttle(per_minute * _ADDRESS_FACTOR, clock)
         self._registrations = Throttle(per_minute * _ADDRESS_FACTOR, clock)
-        self._warnings = SeldomEach(log)
+        self._warnings = KeyedLimitedLogger(log)
 
     def guess(self, account: str | None, address: str, *, trusted_for: str | None = None) -> Guess:
         """A guess at an account's password.

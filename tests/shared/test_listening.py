@@ -1,4 +1,4 @@
-"""Where the processes listen: several addresses, inherited sockets, ports that others have; and how that is told."""
+"""Where the processes listen: several addresses, inherited sockets, ports in use; and the errors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Final
 
 import pytest
 
-from shared.listening import check_inherited
-from shared.settings import Place, SettingsError
+from shared.listening import check_inherited_socket
+from shared.settings import ListenAddress, SettingsError
 from tests.support.ports import free_port
 from tests.support.processes import ROOT, Process, System
 from tests.support.raw_http import ask
@@ -32,7 +32,7 @@ def _system(folder: Path, environ: dict[str, str] | None = None, workers: int = 
 
 
 @contextmanager
-def _ended(*systems: System) -> Iterator[None]:
+def _killed_at_end(*systems: System) -> Iterator[None]:
     try:
         yield
     finally:
@@ -57,10 +57,10 @@ def _run(module: str, folder: Path, name: str, value: str) -> tuple[int, list[st
 
 
 @BOTH
-def test_several_addresses(tmp_path: Path, module: str) -> None:
+def test_process_listens_on_several_addresses(tmp_path: Path, module: str) -> None:
     system = _system(tmp_path, {"WS_HOST": "127.0.0.1,::1", "REST_HOST": "127.0.0.1, 127.0.0.2"})
     process = system.ws if module == "ws_server" else system.gateway
-    with _ended(system):
+    with _killed_at_end(system):
         process.start()
         second = "[::1]" if module == "ws_server" else "127.0.0.2"
         assert f"listening on 127.0.0.1:{process.port} {second}:{process.port}\n" in process.log.read_text()
@@ -71,10 +71,10 @@ def test_several_addresses(tmp_path: Path, module: str) -> None:
 
 
 @BOTH
-def test_all_addresses_of_both_families(tmp_path: Path, module: str) -> None:
+def test_process_listens_on_all_addresses_of_both_families(tmp_path: Path, module: str) -> None:
     system = _system(tmp_path, {"WS_HOST": "0.0.0.0,::", "REST_HOST": "0.0.0.0,::"})
     process = system.ws if module == "ws_server" else system.gateway
-    with _ended(system):
+    with _killed_at_end(system):
         process.start()
         for host in ("127.0.0.1", "::1"):
             with socket.create_connection((host, process.port), timeout=10) as connection:
@@ -85,7 +85,7 @@ def test_all_addresses_of_both_families(tmp_path: Path, module: str) -> None:
 
 @BOTH
 @pytest.mark.parametrize("kind", ["tcp", "unix"])
-def test_inherited_socket(tmp_path: Path, module: str, kind: str) -> None:
+def test_process_listens_on_an_inherited_socket(tmp_path: Path, module: str, kind: str) -> None:
     listening = socket.socket(socket.AF_INET if kind == "tcp" else socket.AF_UNIX)
     listening.bind(("127.0.0.1", 0) if kind == "tcp" else str(tmp_path / "s"))
     with listening, _inheriting(tmp_path, module, listening) as process:
@@ -113,14 +113,14 @@ def _inheriting(folder: Path, module: str, one: socket.socket) -> Iterator[subpr
 
 
 @BOTH
-def test_descriptor_that_is_none_is_named(tmp_path: Path, module: str) -> None:
+def test_descriptor_that_is_not_open_is_reported(tmp_path: Path, module: str) -> None:
     status, lines = _run(module, tmp_path, "FD", "7")
     assert status == 2
     [line] = lines
     assert line == (
         f"TASKBEAM_{_PREFIX[module]}_FD: expected a listening socket, inherited, not 7: Bad file descriptor"
     )
-    assert list(tmp_path.iterdir()) == [], "nothing was begun"
+    assert list(tmp_path.iterdir()) == [], "no file was made"
 
 
 def test_descriptor_that_cannot_listen_is_refused(tmp_path: Path) -> None:
@@ -137,12 +137,12 @@ def test_descriptor_that_cannot_listen_is_refused(tmp_path: Path) -> None:
     ):
         for one in (left, file, datagrams, unbound, nameless, connection):
             with pytest.raises(SettingsError) as refused:
-                check_inherited(Place("WS", (), 0, one.fileno()))
+                check_inherited_socket(ListenAddress("WS", (), 0, one.fileno()))
             [problem] = refused.value.problems
             assert problem.startswith(
                 f"TASKBEAM_WS_FD: expected a listening socket, inherited, not {one.fileno()}: "
             )
-        check_inherited(Place("WS", (), 0, server.fileno()))
+        check_inherited_socket(ListenAddress("WS", (), 0, server.fileno()))
         assert server.fileno() != -1
         assert os.fstat(connection.fileno()), "it is still open"
 
@@ -157,7 +157,7 @@ def test_descriptor_that_cannot_listen_is_refused(tmp_path: Path) -> None:
         ("nowhere.invalid", 1),
     ],
 )
-def test_host_that_cannot_be_had_is_named(tmp_path: Path, module: str, host: str, status: int) -> None:
+def test_host_that_is_not_available_is_reported(tmp_path: Path, module: str, host: str, status: int) -> None:
     ended, lines = _run(module, tmp_path, "HOST", host)
     assert ended == status
     [line] = lines
@@ -166,13 +166,13 @@ def test_host_that_cannot_be_had_is_named(tmp_path: Path, module: str, host: str
 
 
 @BOTH
-def test_port_that_a_stranger_has_is_named(tmp_path: Path, module: str) -> None:
+def test_port_in_use_is_reported(tmp_path: Path, module: str) -> None:
     port = free_port()
-    with socket.socket() as stranger:
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # it would let us in
-        stranger.bind(("127.0.0.1", port))
-        stranger.listen()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # the kernel would let us share the port
+        other.bind(("127.0.0.1", port))
+        other.listen()
         status, lines = _run(module, tmp_path, "PORT", str(port))
     assert status == 1
     [line] = lines
@@ -185,10 +185,10 @@ def _status(process: Process) -> int | None:
 
 
 def test_workers_of_another_database_do_not_share_the_port(tmp_path: Path) -> None:
-    """Not even those who start at the same time, each of whom sees another of its own kind."""
+    """Not even when all start at the same time, and each sees another worker of its own database."""
     first = _system(tmp_path / "first", workers=2)
     second = _system(tmp_path / "second", {"WS_PORT": str(first.ws.port)}, workers=3)
-    with _ended(first, second):
+    with _killed_at_end(first, second):
         for process in first.ws_workers:
             process.start(ready=False)
         for process in first.ws_workers:
@@ -206,27 +206,27 @@ def test_workers_of_another_database_do_not_share_the_port(tmp_path: Path) -> No
         assert [process.stop() for process in first.ws_workers] == [0, 0]
 
 
-def test_of_two_databases_that_start_at_once_one_has_the_port(tmp_path: Path) -> None:
+def test_of_two_databases_that_start_at_once_one_gets_the_port(tmp_path: Path) -> None:
     first = _system(tmp_path / "first", workers=2)
     second = _system(tmp_path / "second", {"WS_PORT": str(first.ws.port)}, workers=2)
     pairs = list(zip(first.ws_workers, second.ws_workers, strict=True))
-    with _ended(first, second):
+    with _killed_at_end(first, second):
         for process in (process for pair in pairs for process in pair):
             process.start(ready=False)
 
-        def settled(process: Process) -> bool:
+        def has_tried(process: Process) -> bool:
             return _status(process) is not None or b"listening on" in process.log.read_bytes()
 
-        wait_until(lambda: all(settled(process) for pair in pairs for process in pair), 20, "all know")
+        wait_until(lambda: all(has_tried(process) for pair in pairs for process in pair), 20, "all know")
         listening = [
             [_status(process) is None for process in system.ws_workers] for system in (first, second)
         ]
         assert sorted(listening) == [[False, False], [True, True]]
 
 
-def test_workers_of_one_database_come_and_go(tmp_path: Path) -> None:
+def test_workers_of_one_database_share_a_port_across_restarts(tmp_path: Path) -> None:
     system = _system(tmp_path, workers=3)
-    with _ended(system):
+    with _killed_at_end(system):
         for process in system.ws_workers:
             process.start(ready=False)
         for process in system.ws_workers:

@@ -1,4 +1,4 @@
-"""The first moments of both processes: signals, and standard streams that are closed."""
+"""The start of both processes: signals, and standard streams that are closed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def _is_listed(process: Process, line: str, number: signal.Signals) -> bool:
 
 @pytest.mark.parametrize("name", ["ws", "gateway"])
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_a_stop_during_the_start_is_an_orderly_end(tmp_path: Path, name: str, number: signal.Signals) -> None:
+def test_a_stop_signal_during_the_start_is_an_orderly_end(
+    tmp_path: Path, name: str, number: signal.Signals
+) -> None:
     process: Process = getattr(System(tmp_path), name)
     process.start(ready=False)
     # Python itself catches SIGINT; ours are set in this order, and SIGHUP is the last of them.
@@ -46,7 +48,7 @@ def test_a_signal_ends_a_process_that_serves(tmp_path: Path, name: str, number: 
 
 
 def test_a_hang_up_that_is_ignored_at_the_start_stays_so(tmp_path: Path) -> None:
-    """As ``nohup`` has it."""
+    """As with ``nohup``."""
     process = System(tmp_path).ws
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

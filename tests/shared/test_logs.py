@@ -1,4 +1,4 @@
-"""Log lines: one an event, whatever a client made the message of."""
+"""Log lines: one for each event, whatever a client puts into it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.logs import JsonFormatter, TextFormatter
 from shared.strict_json import decode
-from shared.telemetry import JsonFormatter, TextFormatter
 
 FORGED = "2026-11-22T11:57:25.175297Z INFO ws_server: forged"
 BEGINS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [A-Z]+ ws_server: ")
-# As argv and headers have it for bytes that are no UTF-8.
+# Lone surrogates: how argv and headers show bytes that are not UTF-8.
 anything = st.text(max_size=40) | st.sampled_from(
     ["\ud800", "a\nb", f"\r\n{FORGED}", "\u2028", "\x85", "\x0b"]
 )
