@@ -5,33 +5,24 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import UserGone
-from shared.models import CreateTask, DeleteTask, Task, TaskPage, TaskQuery
+from shared.models import CreateTask, TaskPage, TaskQuery
 from shared.rules.queries import clean_query
 from shared.rules.search_terms import SEARCH_TERMS_MAX
 from shared.store import Store
 from shared.store.sqlite import lists
 from shared.store.sqlite.list_cache import ListCache
 from shared.store.sqlite.lists import SHORT_LIST
-from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed, new_owner
+from tests.shared.store.owner import READING, Owner, listed, new_owner
+from tests.shared.store.plain_list import (
+    BY_TEXT,
+    BY_TIME_AND_TEXT,
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    expected_list,
+    fill,
+    queries,
+)
 from tests.shared.store.sqlite.sqlite_file import Statements, inline_connection
-
-OLDEST_FIRST, NEWEST_FIRST = (("time_created", False),), (("time_created", True),)
-BY_TEXT = (("task", False), ("time_created", True))
-BY_TIME_AND_TEXT = (("time_created", True), ("task", False))
-
-
-async def _fill(owner: Owner, tasks: int) -> None:
-    """Of four moments, so that there are ties; and one more, deleted again."""
-    for moment in range(4):
-        await owner.write(
-            *[
-                CreateTask(None, f"Task {number % 7}", f"number {number}", completed=number % 3 == 0)
-                for number in range(moment, tasks, 4)
-            ],
-            now=NOW + moment * SECOND,
-        )
-    [extra] = await owner.write(CreateTask(None, "deleted again"))
-    await owner.write(DeleteTask(extra.task.uuid))
 
 
 async def _ask(owner: Owner, query: TaskQuery) -> tuple[TaskPage, bool]:
@@ -43,51 +34,16 @@ async def _ask(owner: Owner, query: TaskQuery) -> tuple[TaskPage, bool]:
     return page, bool(statements.seen)
 
 
-def _expected(tasks: list[Task], query: TaskQuery) -> tuple[list[Task], int]:
-    """The page and the count, from all tasks in the order of their creation."""
-    found = [
-        task
-        for task in tasks
-        if query.completed in (None, task.completed)
-        and all(term in f"{task.task}\n{task.description}".casefold() for term in query.search)
-    ]
-    if query.ordering[0][1]:
-        found.reverse()
-    for field, descends in reversed(query.ordering):
-        found.sort(key=lambda task: getattr(task, field), reverse=descends)
-    end = None if query.limit is None else query.offset + query.limit
-    return found[query.offset : end], len(found)
-
-
-QUERIES = [
-    TaskQuery(completed, search, ordering, limit, offset)
-    for completed, search in ((None, ()), (True, ()), (False, ("task 3",)), (None, ("number 1", "task")))
-    for ordering in (OLDEST_FIRST, NEWEST_FIRST, BY_TEXT, BY_TIME_AND_TEXT)
-    for limit, offset in (
-        (None, 0),
-        (1, 0),
-        (SHORT_LIST, 0),
-        (SHORT_LIST + 1, 0),
-        (SHORT_LIST, 1),
-        (1, SHORT_LIST - 1),
-        (1, SHORT_LIST),
-        (5, 48),
-        (50, 1000),
-        (None, 97),
-    )
-]
-
-
 @pytest.mark.parametrize("tasks", [0, 1, SHORT_LIST - 1, SHORT_LIST, SHORT_LIST + 1, 3 * SHORT_LIST])
 async def test_answers_on_both_sides_of_the_border_are_those_of_a_plain_list(
     owner: Owner, stranger: Owner, monkeypatch: pytest.MonkeyPatch, tasks: int
 ) -> None:
-    await _fill(owner, tasks)
+    await fill(owner, tasks)
     whole = await owner.tasks()
     assert len(whole) == tasks
-    for query in QUERIES:
+    for query in queries(SHORT_LIST):
         page = await owner.store.tasks(owner.id, query)
-        assert (listed(page), page.count) == _expected(whole, query), query
+        assert (listed(page), page.count) == expected_list(whole, query), query
         assert page.seq == tasks + 2
         with monkeypatch.context() as patch:
             patch.setattr(lists, "SHORT_LIST", -1)
@@ -114,7 +70,7 @@ async def test_answers_on_both_sides_of_the_border_are_those_of_a_plain_list(
 async def test_loop_never_looks_at_more_rows_than_a_short_list_has(
     owner: Owner, stranger: Owner, tasks: int, query: TaskQuery, looks_at_all: bool
 ) -> None:
-    await _fill(owner, tasks)
+    await fill(owner, tasks)
     _, asked_thread = await _ask(owner, query)
     assert asked_thread == (looks_at_all and tasks > SHORT_LIST)
 
@@ -155,9 +111,9 @@ async def test_search_folds_case_on_both_sides_of_the_border(
 async def test_first_page_takes_as_many_steps_however_many_tasks_there_are(
     owner: Owner, stranger: Owner, ordering: tuple[tuple[str, bool], ...]
 ) -> None:
-    await _fill(owner, 3 * SHORT_LIST)
+    await fill(owner, 3 * SHORT_LIST)
     for _ in range(10):
-        await _fill(stranger, 3 * SHORT_LIST)
+        await fill(stranger, 3 * SHORT_LIST)
     connection = inline_connection(owner.store)
 
     def steps(user_id: int) -> int:
