@@ -9,7 +9,7 @@ from aiohttp import web
 from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import json_response, refresh_refused
-from rest_gateway.keys import ACCOUNTS, FORWARDED, TOKEN
+from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, SESSIONS, TOKEN
 from shared.errors import TokenRejected
 from shared.models import Bearer, User
 from shared.rules.accounts import clean_credentials, clean_token
@@ -23,14 +23,14 @@ async def _register(request: web.Request) -> web.Response:
 
 async def _login(request: web.Request) -> web.Response:
     username, password = clean_credentials(await read_data(request))
-    pair = await request.app[ACCOUNTS].login(username, password, _address(request))
+    pair = await request.app[SESSIONS].login(username, password, _address(request))
     return json_response({"refresh": pair.refresh, "access": pair.access})
 
 
 async def _refresh(request: web.Request) -> web.Response:
     token = clean_token(await read_data(request), "refresh")
     try:
-        pair = await request.app[ACCOUNTS].refresh(token)
+        pair = await request.app[SESSIONS].refresh(token)
     except TokenRejected as error:
         return refresh_refused(error)
     return json_response({"access": pair.access, **({"refresh": pair.refresh} if pair.refresh else {})})
@@ -39,7 +39,7 @@ async def _refresh(request: web.Request) -> web.Response:
 async def _verify(request: web.Request) -> web.Response:
     token = clean_token(await read_data(request), "token")
     try:
-        await request.app[ACCOUNTS].verify(token)
+        await request.app[SESSIONS].verify(token)
     except TokenRejected as error:
         return refresh_refused(error)
     return json_response({})
@@ -48,7 +48,7 @@ async def _verify(request: web.Request) -> web.Response:
 async def _log_out(request: web.Request) -> web.Response:
     token = clean_token(await read_data(request), "refresh")
     try:
-        await request.app[ACCOUNTS].logout(token)
+        await request.app[SESSIONS].logout(token)
     except TokenRejected as error:
         return refresh_refused(error)
     return json_response({})
@@ -61,7 +61,7 @@ def _me(user: User) -> web.Response:
 async def _bearer(request: web.Request) -> Bearer:
     """The bearer, whose account is as it is now. Raises TokenRejected."""
     token = request[TOKEN]
-    return Bearer((await request.app[ACCOUNTS].identify(token)).user, token.sid, _address(request))
+    return Bearer((await request.app[AUTHENTICATOR].identify(token)).user, token.sid, _address(request))
 
 
 def _address(request: web.Request) -> str:

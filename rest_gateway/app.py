@@ -8,7 +8,7 @@ from rest_gateway import accounts, changes, events, ops, tasks
 from rest_gateway.errors import HttpError
 from rest_gateway.forwarded import Forwarded
 from rest_gateway.heads import answer_expectation
-from rest_gateway.keys import ACCOUNTS, FORWARDED, STORE, TASKS, WAITERS
+from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, SESSIONS, STORE, TASKS, WAITERS
 from rest_gateway.middleware import answered, common_headers
 from rest_gateway.waiting import Waiters
 from shared.origins import OriginPolicy
@@ -23,8 +23,10 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
     app[STORE] = backend.store
     app[TASKS] = backend.tasks
     app[ACCOUNTS] = backend.accounts
+    app[SESSIONS] = backend.sessions
+    app[AUTHENTICATOR] = backend.authenticator
     app[FORWARDED] = Forwarded(settings.trusted_proxies)
-    app[WAITERS] = waiters = Waiters(backend.feed, backend.accounts, settings.max_connections_per_user)
+    app[WAITERS] = waiters = Waiters(backend.feed, backend.authenticator, settings.max_connections_per_user)
 
     async def let_waiters_go(_: web.Application) -> None:
         waiters.stop()

@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from rest_gateway.bodies import PARSED
 from rest_gateway.errors import HttpError, access_refused, json_response
 from rest_gateway.heads import bearer_token, require_json_accepted
-from rest_gateway.keys import ACCOUNTS, FORWARDED, TOKEN
+from rest_gateway.keys import AUTHENTICATOR, FORWARDED, TOKEN
 from shared.errors import TokenRejected
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,7 +62,7 @@ class Endpoint:
         self._accepts(request)
         try:
             if not self._public:
-                request[TOKEN] = await request.app[ACCOUNTS].authenticate(bearer_token(request))
+                request[TOKEN] = await request.app[AUTHENTICATOR].authenticate(bearer_token(request))
             handler = self._handlers.get(request.method)
             if handler is None:
                 raise HttpError(405, f'Method "{request.method}" not allowed.', {"Allow": self._allow})

@@ -9,12 +9,16 @@ from aiohttp import web
 from rest_gateway.forwarded import Forwarded
 from rest_gateway.waiting import Waiters
 from shared.auth.accounts import AccountService
+from shared.auth.authenticator import Authenticator
+from shared.auth.sessions import SessionService
 from shared.models import Token
 from shared.store import Store
 from shared.tasks import TaskService
 
 ACCOUNTS: Final = web.AppKey("accounts", AccountService)
+AUTHENTICATOR: Final = web.AppKey("authenticator", Authenticator)
 FORWARDED: Final = web.AppKey("forwarded", Forwarded)
+SESSIONS: Final = web.AppKey("sessions", SessionService)
 STORE: Final = web.AppKey("store", Store)
 TASKS: Final = web.AppKey("tasks", TaskService)
 WAITERS: Final = web.AppKey("waiters", Waiters)

@@ -59,7 +59,7 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
         log.info("listening on %s", listening)
         try:
             async with asyncio.TaskGroup() as tasks:
-                watcher = tasks.create_task(watch_tokens(app[WAITERS].everybody, backend.accounts))
+                watcher = tasks.create_task(watch_tokens(app[WAITERS].everybody, backend.authenticator))
                 await stop
                 watcher.cancel()
         finally:

@@ -14,7 +14,7 @@ from typing import Final, TypeVar, cast
 from aiohttp import web
 
 from rest_gateway.connection import Connection
-from shared.auth.accounts import AccountService
+from shared.auth.authenticator import Authenticator
 from shared.errors import Throttled
 from shared.feed.tail import ChangeFeed
 from shared.models import Change, Token
@@ -28,10 +28,10 @@ T = TypeVar("T")
 class Waiter:
     """One request that waits."""
 
-    __slots__ = ("_accounts", "_is_ended", "_token", "_wake")
+    __slots__ = ("_authenticator", "_is_ended", "_token", "_wake")
 
-    def __init__(self, accounts: AccountService, token: Token) -> None:
-        self._accounts = accounts
+    def __init__(self, authenticator: Authenticator, token: Token) -> None:
+        self._authenticator = authenticator
         self._token = token
         self._wake = asyncio.Event()
         self._is_ended = False
@@ -88,15 +88,15 @@ class Waiter:
 
     async def check(self) -> None:
         """Ask the store whether the token is good. Raises as ``read``."""
-        await self._accounts.identify(self._token)
+        await self._authenticator.identify(self._token)
 
 
 class Waiters:
     """All waiters by user; a listener of the change feed, see ``shared.feed.tail.FeedListener``."""
 
-    def __init__(self, feed: ChangeFeed, accounts: AccountService, max_per_user: int) -> None:
+    def __init__(self, feed: ChangeFeed, authenticator: Authenticator, max_per_user: int) -> None:
         self._feed = feed
-        self._accounts = accounts
+        self._authenticator = authenticator
         self._max_per_user = max_per_user
         self._by_user: dict[int, set[Waiter]] = {}
         self._is_stopping = False
@@ -140,7 +140,7 @@ class Waiters:
             Throttled: the user has as many waiters as are allowed.
             Unavailable: the change log cannot be read now.
         """
-        waiter = Waiter(self._accounts, token)
+        waiter = Waiter(self._authenticator, token)
         waiters = self._by_user.setdefault(token.user_id, set())
         if len(waiters) >= self._max_per_user:
             raise Throttled(_RETRY_SECONDS)

@@ -13,9 +13,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 from shared.auth.accounts import AccountService
+from shared.auth.authenticator import Authenticator
 from shared.auth.hash_renewal import HashRenewal
 from shared.auth.key_file import KeyFile, fingerprint
 from shared.auth.password_hasher import PasswordHasher
+from shared.auth.services import make_auth_services
+from shared.auth.sessions import SessionService
 from shared.auth.tokens import TokenCodec
 from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import system_clock
@@ -43,6 +46,8 @@ class Backend(NamedTuple):
     feed: ChangeFeed
     tasks: TaskService
     accounts: AccountService
+    sessions: SessionService
+    authenticator: Authenticator
 
 
 Serve = Callable[[Settings, Backend, asyncio.Future[signal.Signals]], Awaitable[None]]
@@ -73,7 +78,7 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
                     store,
                     feed,
                     TaskService(store, settings.max_tasks_per_user),
-                    AccountService(store, hasher, codec, verified, renewal, settings),
+                    *make_auth_services(store, hasher, codec, verified, renewal, settings),
                 )
                 for helper in helpers:
                     helper.cancel()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Final, NoReturn
 
-from shared.auth.accounts import Identity
+from shared.auth.authenticator import Identity
 from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
 from shared.models import Token
 from shared.strict_json import MalformedJSON
@@ -180,7 +180,7 @@ class Connection(Stream):
             self.send(protocol.failure_frame("token_missing", "JWT Token Not Found", request.envelope))
             return
         try:
-            token = self.context.accounts.verify_access(request.token)
+            token = self.context.authenticator.verify_access(request.token)
             if self._token is not None and token.user_id != self._token.user_id:
                 self.send(
                     protocol.failure_frame(
@@ -197,7 +197,7 @@ class Connection(Stream):
                 self._socket.allow_message_bytes(AUTH_MAX_BYTES)
 
     async def _begin_session(self, token: Token, request: Auth) -> None:
-        hub, feed, accounts = self.context.hub, self.context.feed, self.context.accounts
+        hub, feed, authenticator = self.context.hub, self.context.feed, self.context.authenticator
         first = self._token is None
         if first:
             if hub.connections_of(token.user_id) >= self.context.settings.max_connections_per_user:
@@ -210,7 +210,7 @@ class Connection(Stream):
 
         async def identify() -> Identity:
             await feed.awake()
-            identity = await accounts.identify(token)
+            identity = await authenticator.identify(token)
             if self._closing:  # the client has gone meanwhile
                 raise _Ended
             return identity
@@ -266,14 +266,14 @@ class Connection(Stream):
         return None if self._closing else self._token
 
     def on_revocation(self, sid: str | None) -> None:
-        """Called by the hub. Asks the accounts: a user who has logged in again since is not concerned."""
+        """Called by the hub. Asks the store: a user who has logged in again since is not concerned."""
         self._recheck = True
         if self._token is not None and self._authenticated and (sid is None or sid == self._token.sid):
             self.context.hub.spawn(self._check_token(self._token))
 
     async def _check_token(self, token: Token) -> None:
         try:
-            await self.context.accounts.identify(token)
+            await self.context.authenticator.identify(token)
         except TokenRejected:
             if self._token is token:  # not renewed meanwhile
                 self.start_closing(Disconnect.TOKEN_REVOKED)

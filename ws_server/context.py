@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.auth.accounts import AccountService
+from shared.auth.authenticator import Authenticator
 from shared.feed.tail import ChangeFeed
 from shared.settings import Settings
 from shared.tasks import TaskService
@@ -20,4 +20,4 @@ class Context(NamedTuple):
     hub: Hub
     feed: ChangeFeed
     tasks: TaskService
-    accounts: AccountService
+    authenticator: Authenticator

@@ -44,7 +44,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     listening = await listen(settings.ws_address, PortLocks(backend.store.beside("-ports")))
     limits = connection_limits(settings.max_connections)
     settings = dataclasses.replace(settings, max_connections=limits.kept)
-    context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.accounts)
+    context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.authenticator)
 
     def handler(socket: Socket) -> Connection:
         connection = Connection(socket, context)
@@ -67,7 +67,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     async with asyncio.TaskGroup() as tasks:
         watchers = [
             tasks.create_task(listener.keep_alive()),
-            tasks.create_task(watch_tokens(hub.subscribers, backend.accounts)),
+            tasks.create_task(watch_tokens(hub.subscribers, backend.authenticator)),
         ]
         number = await stop
         disconnect = Disconnect.INTERRUPTED if number in _FROM_THE_KEYBOARD else Disconnect.STOPPING

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import Final
 
+from shared.auth.fair_semaphore import Requester
 from shared.auth.password_hasher import PasswordHasher
-from shared.auth.turns import Requester
 from shared.errors import Unavailable
 from shared.models import User
 from shared.store import Store

@@ -1,4 +1,4 @@
-"""Passwords hashed and checked off the event loop, in a bounded pool that is shared fairly."""
+"""Passwords hashed and checked off the event loop, in a bounded pool of threads that is shared fairly."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from shared.auth.password_hashes import HashCosts, check_alike, greatest_work, hash_password, is_current
-from shared.auth.turns import Requester, Turns
+from shared.auth.fair_semaphore import FairSemaphore, Requester
+from shared.auth.password_hashes import (
+    HashCosts,
+    check_password_padded,
+    greatest_work,
+    hash_password,
+    is_current,
+)
 
 T = TypeVar("T")
 
 _WAITING_PER_WORKER: Final = 50  # at a quarter of a second each, the last one waits about 12 s
-_NICENESS: Final = 10  # a hash takes long and nobody minds; a socket's answer must not wait for it
-_DELAY_MAX: Final = 2.0  # seconds that a mismatch waits for those of dearer hashes
+_NICENESS: Final = 10  # a hash is never urgent; a socket's answer must not wait for one
+_DELAY_MAX: Final = 2.0  # seconds that a mismatch is delayed for dearer hashes
 
 
-def _be_nice() -> None:
+def _lower_priority() -> None:
     if hasattr(os, "setpriority"):
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)  # on Linux: of this thread alone
 
@@ -35,8 +41,8 @@ class PasswordHasher:
     def __init__(self, cost: int, workers: int | None = None) -> None:
         workers = workers or os.cpu_count() or 1
         self._cost = cost
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="password", initializer=_be_nice)
-        self._turns = Turns(workers, workers * _WAITING_PER_WORKER)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="password", initializer=_lower_priority)
+        self._semaphore = FairSemaphore(workers, workers * _WAITING_PER_WORKER)
 
     def is_current(self, encoded: str) -> bool:
         """Whether a hash is of the form and cost that ``hash`` makes."""
@@ -58,7 +64,7 @@ class PasswordHasher:
 
         Args:
             admit: called when the check's turn comes; what it raises is raised here.
-            dearest: the costs up to which stored hashes may be dearer than ours: mismatches wait as long as theirs take.
+            dearest: the greatest costs among the stored hashes. A mismatch takes as long as a check of these.
 
         Raises:
             Unavailable: too many are waiting.
@@ -66,7 +72,7 @@ class PasswordHasher:
 
         def work() -> tuple[bool, float]:
             started = time.perf_counter()
-            matches, done = check_alike(password, encoded, self._cost)
+            matches, done = check_password_padded(password, encoded, self._cost)
             seconds = time.perf_counter() - started
             return matches, seconds * (greatest_work(dearest) / done - 1)
 
@@ -76,19 +82,19 @@ class PasswordHasher:
         return matches
 
     async def _run(self, requester: Requester, admit: Callable[[], None], work: Callable[[], T]) -> T:
-        await self._turns.take(requester)
+        await self._semaphore.acquire(requester)
         try:
             admit()
             running = asyncio.wrap_future(self._pool.submit(work))
         except BaseException:
-            self._turns.give()
+            self._semaphore.release()
             raise
-        running.add_done_callback(lambda _: self._turns.give())
-        return await asyncio.shield(running)  # a caller that gives up frees no thread
+        running.add_done_callback(lambda _: self._semaphore.release())
+        return await asyncio.shield(running)  # a cancelled caller does not stop the thread
 
     def refuse_waiting(self) -> None:
-        """From now on do only what is being done: the rest would hold up the end of the process for many seconds."""
-        self._turns.close()
+        """Finish only what is running: what waits would hold up the end of the process for many seconds."""
+        self._semaphore.close()
 
     def close(self) -> None:
         """Drop what waits and stop the threads."""

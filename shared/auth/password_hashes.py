@@ -52,7 +52,7 @@ def check_password(password: str, encoded: str) -> bool:
     return _check(password, encoded)[0]
 
 
-def check_alike(password: str, encoded: str | None, cost: int) -> tuple[bool, float]:
+def check_password_padded(password: str, encoded: str | None, cost: int) -> tuple[bool, float]:
     """As ``check_password``, where a mismatch is at least the work of a hash of ``cost``, whatever the form of the hash.
 
     So the time does not tell whether there is an account (``None``: there is none).

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from shared.auth.accounts import AccountService
+from shared.auth.authenticator import Authenticator
 from shared.errors import Unavailable
 from shared.models import Token
 
@@ -29,7 +29,7 @@ class TokenHolder(Protocol):
         ...
 
 
-async def watch_tokens(holders: Callable[[], Sequence[TokenHolder]], accounts: AccountService) -> None:
+async def watch_tokens(holders: Callable[[], Sequence[TokenHolder]], authenticator: Authenticator) -> None:
     """Check until cancelled; to be run as one supervised task."""
     checked_version: int | None = None
     while True:
@@ -38,21 +38,21 @@ async def watch_tokens(holders: Callable[[], Sequence[TokenHolder]], accounts: A
         if not now_open:
             continue
         try:
-            version = await accounts.version()
+            version = await authenticator.version()
             if version != checked_version:
-                await _check(now_open, accounts)
+                await _check(now_open, authenticator)
                 checked_version = version
         except Unavailable:
             pass  # tried again at the next interval
 
 
-async def _check(holders: Sequence[TokenHolder], accounts: AccountService) -> None:
+async def _check(holders: Sequence[TokenHolder], authenticator: Authenticator) -> None:
     for start in range(0, len(holders), _TOKENS_AT_ONCE):
         by_token: dict[Token, list[TokenHolder]] = {}
         for holder in holders[start : start + _TOKENS_AT_ONCE]:
             if (token := holder.token) is not None:
                 by_token.setdefault(token, []).append(holder)
         if by_token:
-            for token in await accounts.ended_tokens(list(by_token)):
+            for token in await authenticator.ended_tokens(list(by_token)):
                 for holder in by_token[token]:
                     holder.on_revocation(token.sid)

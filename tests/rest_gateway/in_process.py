@@ -36,7 +36,7 @@ async def gateway(folder: Path) -> AsyncIterator[Gateway]:
     )
     async with open_backend(settings, "rest_gateway") as backend:
         user = await backend.accounts.register({"username": "ann", "password": PASSWORD}, "127.0.0.1")
-        pair = await backend.accounts.login("ann", PASSWORD, "127.0.0.1")
+        pair = await backend.sessions.login("ann", PASSWORD, "127.0.0.1")
         app = make_app(settings, backend)
         runner = GatewayRunner(app, settings, shutdown_timeout=1)
         await runner.setup()

@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from shared.auth.accounts import Identity
+from shared.auth.authenticator import Identity
 from shared.auth.tokens import BLACKLISTED
 from shared.errors import TokenRejected, Unavailable
 from shared.models import Change, StoredTask, TaskPage, TaskQuery, Token, User, Written
@@ -26,7 +26,7 @@ MAX_BUFFER = 65536
 
 
 class Backend:
-    """The socket, the accounts, the tasks and the feed that a connection has, as far as it needs them here."""
+    """The socket, the authenticator, the tasks and the feed that a connection has, as far as it needs them here."""
 
     buffered = 0
     epoch = "e"

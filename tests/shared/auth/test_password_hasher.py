@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.auth import password_hasher
+from shared.auth.fair_semaphore import Requester
 from shared.auth.password_hasher import PasswordHasher
 from shared.auth.password_hashes import HashCosts, hash_password
-from shared.auth.turns import Requester
 from shared.errors import Throttled, Unavailable
 
 ANN = Requester("192.0.2.1", "ann")
@@ -120,7 +120,7 @@ async def test_too_many_waiting_are_refused_and_places_come_back(monkeypatch: py
         assert go_on.wait(20)
         return True, 1.0
 
-    monkeypatch.setattr(password_hasher, "check_alike", slow)
+    monkeypatch.setattr(password_hasher, "check_password_padded", slow)
     monkeypatch.setattr(password_hasher, "_WAITING_PER_WORKER", 4)
     hasher = PasswordHasher(4, workers=2)
     try:

@@ -11,8 +11,8 @@ import pytest
 
 from shared.auth.password_hashes import (
     HashCosts,
-    check_alike,
     check_password,
+    check_password_padded,
     greatest_work,
     hash_password,
     is_current,
@@ -178,19 +178,19 @@ def test_a_mismatch_is_the_same_work_whatever_is_stored(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(bcrypt, "checkpw", checked)
     monkeypatch.setattr(bcrypt, "hashpw", made)
-    matches, work = check_alike("wrong", encoded, 8)
+    matches, work = check_password_padded("wrong", encoded, 8)
     assert (matches, work, done) == (False, 256, 256)
 
 
 def test_a_match_is_no_more_work_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = hash_password("right", 4)
     monkeypatch.setattr(bcrypt, "hashpw", None)
-    assert check_alike("right", encoded, 12)[0]
+    assert check_password_padded("right", encoded, 12)[0]
 
 
 def test_a_dearer_hash_is_known_to_be() -> None:
-    assert check_alike("wrong", hash_password("right", 6), 4) == (False, 64)
-    matches, work = check_alike("wrong", _pbkdf2("right", 20_000), 4)
+    assert check_password_padded("wrong", hash_password("right", 6), 4) == (False, 64)
+    matches, work = check_password_padded("wrong", _pbkdf2("right", 20_000), 4)
     assert not matches
     assert 16 < work == greatest_work(HashCosts(4, 20_000)) < 4096
     assert greatest_work(HashCosts(12, 1)) == 4096

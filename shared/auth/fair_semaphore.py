@@ -1,4 +1,4 @@
-"""A fair queue for few places: nobody's many requests keep the others waiting long, or out."""
+"""A semaphore with a fair, bounded queue: one requester's many requests keep no other waiting long, or out."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _TOO_MANY: Final = "too many passwords waiting to be hashed"
 
 
 class Requester(NamedTuple):
-    """Who asks for a turn: the address it comes from, and the account that it is about."""
+    """Who waits: the address that a request comes from, and the account that it is about."""
 
     address: str
     account: str
 
 
-class Turns:
-    """Hands out turns: by address in rotation, and among those of one address by account in rotation.
+class FairSemaphore:
+    """Lets so many in at once, the others in turn: addresses in rotation, and the accounts of one address in rotation.
 
     When the queue is full, the newest request of whoever has most in it makes room for somebody who has less.
 
     Args:
-        at_once: how many may have their turn at a time.
-        waiting_max: how many may wait.
+        value: how many may hold it at a time.
+        waiting_max: how many may wait for it.
     """
 
-    def __init__(self, at_once: int, waiting_max: int) -> None:
-        self._free = at_once
+    def __init__(self, value: int, waiting_max: int) -> None:
+        self._free = value
         self._waiting_max = waiting_max
         self._waiting = 0
         self._is_closed = False
         self._addresses: OrderedDict[str, OrderedDict[str, _Waiters]] = OrderedDict()
 
-    async def take(self, requester: Requester) -> None:
-        """Wait for a turn; whoever has one must ``give`` it back.
+    async def acquire(self, requester: Requester) -> None:
+        """Wait for a turn; the caller must ``release`` it.
 
         Raises:
             Unavailable: too many are waiting.
@@ -62,11 +62,11 @@ class Turns:
             if not turn.done() or turn.cancelled():
                 self._remove(requester, turn)
             elif turn.exception() is None:
-                self.give()  # it came at the same moment
+                self.release()  # it came at the same moment
             raise
 
-    def give(self) -> None:
-        """Hand a turn on to the next."""
+    def release(self) -> None:
+        """Let the next one in."""
         while self._addresses:
             address, accounts = self._addresses.popitem(last=False)
             account, waiters = accounts.popitem(last=False)
