@@ -45,20 +45,20 @@ class Engine(ABC):
     # What an operator does by hand, beside the stores that are open
 
     @abstractmethod
-    def disable_user(self, user_id: int) -> None: ...
+    async def disable_user(self, user_id: int) -> None: ...
     @abstractmethod
-    def remove_user(self, user_id: int) -> None: ...
+    async def remove_user(self, user_id: int) -> None: ...
     @abstractmethod
-    def revoke_tokens_until(self, user_id: int, seconds: int) -> None: ...
+    async def revoke_tokens_until(self, user_id: int, seconds: int) -> None: ...
     @abstractmethod
-    def revoke_session(self, sid: str) -> None: ...
+    async def revoke_session(self, sid: str) -> None: ...
     @abstractmethod
-    def remove_sessions(self, user_id: int) -> None: ...
+    async def remove_sessions(self, user_id: int) -> None: ...
 
     # What only the engine can tell
 
     @abstractmethod
-    def kept(self) -> list[str]:
+    async def kept(self) -> list[str]:
         """The families, then the exchanged tokens, then the families that are announced as revoked."""
 
     @abstractmethod
@@ -70,5 +70,5 @@ class Engine(ABC):
         """None of the store's connections is in a transaction."""
 
     @abstractmethod
-    def assert_sound(self) -> None:
+    async def assert_sound(self) -> None:
         """What is stored is whole, counters agree with rows, and no user's change log has a hole or was pruned."""

@@ -184,5 +184,5 @@ async def test_version_changes_with_every_commit_also_of_another_program(
     await owner.create("A task")
     after = await store.version()
     assert after != version
-    engine.disable_user(owner.id)
+    await engine.disable_user(owner.id)
     assert await store.version() not in (version, after)

@@ -50,7 +50,7 @@ async def test_cancelled_callers_leave_no_transaction_open_and_lose_no_acknowled
         batch = {uuid for uuid in attempted if uuid.startswith(first)}
         assert batch <= stored or not batch & stored
     await engine.assert_idle(owner.store)
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def test_write_cancelled_before_it_began_is_not_done(owner: Owner) -> None:
@@ -90,7 +90,7 @@ async def test_closing_does_what_waits_and_answers_it(engine: Engine) -> None:
         assert {task.uuid for task in await Owner(store, owner.user).tasks()} == {
             task.uuid for task in answered
         }
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def test_closed_store_refuses(engine: Engine) -> None:
@@ -137,4 +137,4 @@ async def test_nobody_waits_for_ever_for_a_store_that_ended_because(
     assert not waiting, f"{len(waiting)} callers wait for ever"
     failures = {type(error) for writer in writers if (error := writer.exception()) is not None}
     assert failures <= {Unavailable}
-    engine.assert_sound()
+    await engine.assert_sound()

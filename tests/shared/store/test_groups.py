@@ -30,7 +30,7 @@ async def store(engine: Engine) -> AsyncIterator[Store]:
     """Checked at its end."""
     async with engine.open() as store:
         yield store
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def _modes(owner: Owner) -> list[str]:
@@ -234,7 +234,7 @@ async def test_refusing_operation_fails_alone_in_its_group(engine: Engine, owner
         assert isinstance(outcome, NotFound if number % 10 == 3 else list)
     assert await owner.seq() == 90
     assert commits() <= 3, "a refusal is no reason to begin anew"
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def test_two_users_writes_in_one_group_number_by_themselves(store: Store) -> None:

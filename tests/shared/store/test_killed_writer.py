@@ -27,7 +27,7 @@ async def test_killed_writer_loses_nothing_that_it_acknowledged(engine: Engine) 
             await writer.kill()
             for said in await writer.hear_all():
                 acknowledged.update(said["acknowledged"])
-        engine.assert_sound()
+        await engine.assert_sound()
         async with engine.open() as store:
             owner = Owner(store, user)
             stored = {task.uuid for task in await owner.tasks()}
@@ -49,4 +49,4 @@ async def test_store_that_lives_goes_on_beside_one_that_is_killed(engine: Engine
     after = await asyncio.wait_for(owner.create("after"), 5)
     uuids = {task.uuid for task in await owner.tasks()}
     assert {after.uuid, *(task.result().uuid for task in ours), *theirs} <= uuids
-    engine.assert_sound()
+    await engine.assert_sound()

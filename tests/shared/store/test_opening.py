@@ -40,4 +40,4 @@ async def test_processes_that_start_at_once_make_one_database(engine: Engine, tm
         heard = [await process.hear() for process in processes]
     assert all(list(said) == ["epoch"] for said in heard), heard
     assert len({said["epoch"] for said in heard}) == 1
-    new.assert_sound()
+    await new.assert_sound()

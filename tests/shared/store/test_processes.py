@@ -39,7 +39,7 @@ async def test_both_write_at_once_and_neither_is_refused(engine: Engine, store: 
         log = await owner.log()
         assert [change.seq for change in log] == list(range(1, await owner.seq() + 1))
         assert {change.task_id for change in log} == {task.uuid for task in await owner.tasks()}
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def test_two_stores_on_one_database_see_the_same(engine: Engine, store: Store) -> None:

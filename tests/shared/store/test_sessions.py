@@ -177,11 +177,11 @@ async def test_many_tokens_are_looked_at_together_as_each_by_itself(engine: Engi
         ]
     tokens.append(Token("access", 999_999, "jti", SECONDS, LATER, None))
     for number in range(len(owners)):
-        engine.revoke_session(f"ended {number}")
-    engine.disable_user(owners[1].id)
-    engine.remove_user(owners[2].id)
-    engine.revoke_tokens_until(owners[3].id, SECONDS)
-    engine.remove_sessions(owners[4].id)
+        await engine.revoke_session(f"ended {number}")
+    await engine.disable_user(owners[1].id)
+    await engine.remove_user(owners[2].id)
+    await engine.revoke_tokens_until(owners[3].id, SECONDS)
+    await engine.remove_sessions(owners[4].id)
     ended = []
     for token in tokens:
         status = await store.token_status(token)

@@ -30,26 +30,26 @@ class SqliteEngine(Engine):
     def url_in(folder: Path) -> str:
         return url_of(_path_in(folder))
 
-    def disable_user(self, user_id: int) -> None:
+    async def disable_user(self, user_id: int) -> None:
         self._execute("UPDATE users SET is_active = 0 WHERE id = ?", user_id)
 
-    def remove_user(self, user_id: int) -> None:
+    async def remove_user(self, user_id: int) -> None:
         self._execute("DELETE FROM users WHERE id = ?", user_id)
 
-    def revoke_tokens_until(self, user_id: int, seconds: int) -> None:
+    async def revoke_tokens_until(self, user_id: int, seconds: int) -> None:
         self._execute("UPDATE users SET revoked_until = ? WHERE id = ?", seconds, user_id)
 
-    def revoke_session(self, sid: str) -> None:
+    async def revoke_session(self, sid: str) -> None:
         self._execute("UPDATE sessions SET revoked = 1 WHERE sid = ?", sid)
 
-    def remove_sessions(self, user_id: int) -> None:
+    async def remove_sessions(self, user_id: int) -> None:
         self._execute("DELETE FROM sessions WHERE user_id = ?", user_id)
 
     def _execute(self, statement: str, *values: object) -> None:
         with closing(sqlite3.connect(self.path, timeout=10)) as connection, connection:
             connection.execute(statement, values)
 
-    def kept(self) -> list[str]:
+    async def kept(self) -> list[str]:
         with looking_at(self.path) as connection:
             return [
                 row[0]
@@ -74,7 +74,7 @@ class SqliteEngine(Engine):
     async def assert_idle(self, store: Store) -> None:
         assert not any(await in_transaction(store))
 
-    def assert_sound(self) -> None:
+    async def assert_sound(self) -> None:
         assert_sound(self.path)
 
 

@@ -205,7 +205,7 @@ async def test_write_that_has_no_room_is_begun_in_vain_and_leaves_the_lock_free(
         await asyncio.wait_for(Owner(second, owner.user).create("theirs"), 2)
     await owner.create("ours")
     assert [task.task for task in await owner.tasks()] == ["theirs", "ours"]
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def test_defect_in_a_write_that_was_begun_here_fails_alone(engine: SqliteEngine, owner: Owner) -> None:
@@ -218,4 +218,4 @@ async def test_defect_in_a_write_that_was_begun_here_fails_alone(engine: SqliteE
     )
     assert isinstance(outcomes[1], TypeError)
     assert await owner.tasks() == [outcomes[0], outcomes[2]]
-    engine.assert_sound()
+    await engine.assert_sound()

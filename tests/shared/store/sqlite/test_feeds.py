@@ -26,7 +26,7 @@ async def store(engine: SqliteEngine) -> AsyncIterator[Store]:
     """Checked at its end."""
     async with engine.open() as store:
         yield store
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 def _reads_of_feeds(statements: Statements) -> int:

@@ -106,7 +106,7 @@ async def test_tasks_of_the_first_version_keep_their_order_and_are_found(
             for task in tasks:
                 assert await owner.read(task.uuid) == task
             assert {change.task_id for change in await owner.log()} == {task.uuid for task in tasks}
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def test_tasks_of_the_first_version_are_written_like_any_other(
@@ -122,7 +122,7 @@ async def test_tasks_of_the_first_version_are_written_like_any_other(
         assert await owner.tasks() == [updated, *others[1:], created]
         assert await stranger.tasks() == [*first_version[2], again]
         await store.delete_user(stranger.user, READING)
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def test_fourth_version_keeps_its_log_and_the_order_and_uuids_of_its_tasks(

@@ -46,7 +46,7 @@ async def store(engine: SqliteEngine) -> AsyncIterator[Store]:
     """Checked at its end."""
     async with engine.open() as store:
         yield store
-    engine.assert_sound()
+    await engine.assert_sound()
 
 
 async def test_tasks_of_a_group_are_looked_up_together(owner: Owner) -> None:
