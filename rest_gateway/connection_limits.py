@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from rest_gateway.connection import Connection
+from rest_gateway.dispatch import Dispatcher
 from rest_gateway.errors import Refusal
 from rest_gateway.limited_connection import ConnectionStates, LimitedConnection
 from shared.settings import Settings
@@ -27,10 +28,10 @@ _LEAVING_MAX: Final = 100  # refused connections that may still read why
 class LimitedServer(web.Server):
     """aiohttp's, with a bound on its connections and on every wait of theirs."""
 
-    def __init__(self, server: web.Server, settings: Settings) -> None:
-        """Takes handlers and options of a server that aiohttp has made."""
+    def __init__(self, server: web.Server, dispatcher: Dispatcher, settings: Settings) -> None:
+        """Takes the options of a server that aiohttp has made."""
         super().__init__(
-            server.request_handler,
+            dispatcher,
             request_factory=server.request_factory,
             handler_cancellation=server.handler_cancellation,
             **server._kwargs,

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from rest_gateway.app import make_app
 from rest_gateway.connection_limits import LimitedServer
+from rest_gateway.dispatch import Dispatcher
 from rest_gateway.keys import WAITERS
 from shared.accepting import Acceptor
 from shared.auth.token_watch import watch_tokens
@@ -40,7 +41,8 @@ class GatewayRunner(web.AppRunner):
         self._settings = settings
 
     async def _make_server(self) -> web.Server:
-        return LimitedServer(await super()._make_server(), self._settings)
+        server = await super()._make_server()
+        return LimitedServer(server, Dispatcher(self.app, server.request_handler), self._settings)
 
 
 async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[signal.Signals]) -> None:
