@@ -1,4 +1,4 @@
-"""The database file itself against what clients were told: read-only, beside whatever runs on it."""
+"""Compares the database file with what clients were told. Reads only, also while servers run on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.change_links import assert_change_links
 from tests.support.reconnecting_clients import Json
 from tests.support.task_index import assert_task_index
 
-_HISTORY: Final = 10_000  # changes of a user that are kept at least
+_HISTORY: Final = 10_000  # changes of each user are kept
 
 
 class Change(NamedTuple):
@@ -33,24 +33,26 @@ class Audit:
 
     - SQLite's own integrity check does not pass;
     - a user's seqs are not 1, 2, 3, …, or ``feeds`` has another seq or number of tasks;
-    - the log's chain is broken, or a mark leads astray;
-    - what a task row is found by is not what its JSON says, or a user's tasks are not those of their index;
-    - the task rows are not what the log makes of them: something was half written;
-    - something acknowledged is not there, or is otherwise than it was told;
-    - a batch is there in part, or something is there twice, or nobody ever asked for it.
+    - a link or an anchor of the change log is wrong;
+    - an index of tasks is wrong;
+    - the task rows are not the result of the log: something was written in part;
+    - an acknowledged change is missing, or differs from the answer;
+    - a batch was written in part, a change is there twice, or nobody asked for it.
     """
 
     def __init__(self, database: Path, ledger: Ledger) -> None:
         self._database = database
         self._ledger = ledger
         self._position = 0
-        self._told = 0
+        self._checked = 0  # acknowledged changes
         self.seqs: dict[int, int] = {}  # the last one of each user
         self._tasks: dict[str, Json] = {}
         self.changes: dict[str, Change] = {}
 
     def check(self) -> None:
-        told = self._ledger.told[self._told :]  # before the snapshot: all of it must be there
+        acknowledged = self._ledger.acknowledged[
+            self._checked :
+        ]  # read before the snapshot, which must have all of it
         with closing(open_read_only(self._database)) as connection:
             problems = connection.execute("PRAGMA integrity_check").fetchall()
             assert problems == [("ok",)], f"integrity_check: {problems}"
@@ -65,16 +67,16 @@ class Audit:
             assert_task_index(connection)
             connection.execute("COMMIT")
         self._check_batches(fresh)
-        for user_id, key, seq, task in told:
+        for user_id, key, seq, task in acknowledged:
             change = self.changes.get(key)  # type: ignore[assignment]
             assert change is not None, f"acknowledged and lost: {key} of user {user_id}, seq {seq}"
             assert change.user_id == user_id
             assert seq is None or change.seq == seq, f"{key} was acknowledged as {seq}: {change}"
             assert task is None or change.task == task, f"acknowledged as {task}: {change}"
-        self._told += len(told)
+        self._checked += len(acknowledged)
 
     def check_whole_log(self) -> None:
-        """What was read once has stayed as it was, too."""
+        """Assert that the log has not changed since it was read, and was not pruned too early."""
         with closing(open_read_only(self._database)) as connection:
             changes = list(_changes_after(connection, 0))
         kept = {(change.user_id, change.seq) for change in self.changes.values()}
@@ -97,7 +99,7 @@ class Audit:
         assert change.seq == expected, f"user {change.user_id}: after seq {expected - 1} comes {change}"
         self.seqs[change.user_id] = change.seq
         key, old = self._key(change), self._tasks.get(change.task_id)
-        assert self._ledger.tried.get(key) == change.user_id, f"nobody asked for {change}"
+        assert self._ledger.attempted.get(key) == change.user_id, f"nobody asked for {change}"
         assert key not in self.changes, f"twice in the log: {change}, {self.changes[key]}"
         self.changes[key] = change
         if change.task is None:

@@ -1,4 +1,4 @@
-"""Disks without room: a small file system where one may be mounted, a limit on the size of files anywhere."""
+"""Full disks: a small tmpfs where we may mount one, and a limit on file sizes, which works anywhere."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ import pytest
 
 from tests.support.processes import System, running
 
-_ROOM: Final = 200_000  # bytes that a disk which is about to be full still has
+_LITTLE_ROOM: Final = 200_000  # bytes
 _TMPFS_BYTES: Final = 3 * 1024 * 1024
 
 
 class Disk(Protocol):
-    """Where a system's database is."""
+    """The disk that a system's database is on."""
 
     system: System
 
-    def squeeze(self) -> None:
-        """Leave room for a few writes more."""
+    def leave_little_room(self) -> None:
+        """Leave room for a few more writes."""
         ...
 
     def fill(self) -> None:
-        """Leave no room at all."""
+        """Leave no room."""
         ...
 
     def make_room(self) -> None: ...
 
 
 class Tmpfs:
-    """A real file system, and a file that fills it: ENOSPC."""
+    """A file system that is filled by a file: writes fail with ENOSPC."""
 
     def __init__(self, system: System) -> None:
         self.system = system
         self._filler = system.folder / "filler"
 
-    def squeeze(self) -> None:
+    def leave_little_room(self) -> None:
         state = os.statvfs(self.system.folder)
-        self._grow(state.f_bavail * state.f_frsize - _ROOM)
+        self._grow(state.f_bavail * state.f_frsize - _LITTLE_ROOM)
 
     def fill(self) -> None:
-        with contextlib.suppress(OSError):  # that there is no space left
+        with contextlib.suppress(OSError):  # no space left
             while True:
                 self._grow(4096)
 
@@ -60,13 +60,13 @@ class Tmpfs:
 
 
 class SizeLimit:
-    """No file of the processes may grow: EFBIG, since Python ignores SIGXFSZ. Needs no privilege."""
+    """A limit on the size of the processes' files: writes fail with EFBIG, since Python ignores SIGXFSZ. Needs no privilege."""
 
     def __init__(self, system: System) -> None:
         self.system = system
 
-    def squeeze(self) -> None:
-        self._limit(self._wal_size() + _ROOM)
+    def leave_little_room(self) -> None:
+        self._limit(self._wal_size() + _LITTLE_ROOM)
 
     def fill(self) -> None:
         self._limit(self._wal_size())

@@ -1,4 +1,4 @@
-"""What clients tried to write, and what they were told of it."""
+"""What clients attempted to write, and what the servers answered."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tests.support.reconnecting_clients import Json
 
 
 def key_of(mode: str, task_id: str, task: Json | None) -> str:
-    """A change's name, unique in a test: each write sets a description of its own, each task is deleted once."""
+    """A unique name for a change: each write sets a description of its own, each task is deleted once."""
     if mode == "delete" or task is None:
         return f"delete {task_id}"
     return f"write {task['description']}"
 
 
-class Told(NamedTuple):
-    """An acknowledged change. Over REST there is no seq; of a deleted task there is nothing to see."""
+class Acknowledged(NamedTuple):
+    """An acknowledged change. REST answers no seq; a delete answers no task."""
 
     user_id: int
     key: str
@@ -24,25 +24,25 @@ class Told(NamedTuple):
 
 
 class Ledger:
-    """Written by clients on the event loop, read by the audit on its thread."""
+    """Clients write it on the event loop, the audit reads it on its thread."""
 
     def __init__(self) -> None:
-        self.tried: dict[str, int] = {}  # by key, the user
-        self.batches: dict[str, tuple[str, ...]] = {}  # by key, all keys of the batch that it is of
+        self.attempted: dict[str, int] = {}  # the user by key
+        self.batches: dict[str, tuple[str, ...]] = {}  # all keys of its batch, by key
         self.unknown: set[str] = set()
-        self.told: list[Told] = []
+        self.acknowledged: list[Acknowledged] = []
         self.unavailable = 0
 
-    def trying(self, user_id: int, keys: tuple[str, ...]) -> None:
-        """To be called before anything is sent."""
+    def record_attempt(self, user_id: int, keys: tuple[str, ...]) -> None:
+        """Call it before the request is sent."""
         for key in keys:
-            self.tried[key] = user_id
+            self.attempted[key] = user_id
             if len(keys) > 1:
                 self.batches[key] = keys
 
-    def acknowledged(self, told: list[Told]) -> None:
-        self.told.extend(told)
-        self.unknown.difference_update(item.key for item in told)
+    def record_acknowledged(self, changes: list[Acknowledged]) -> None:
+        self.acknowledged.extend(changes)
+        self.unknown.difference_update(change.key for change in changes)
 
-    def lost(self, keys: tuple[str, ...]) -> None:
+    def record_unknown(self, keys: tuple[str, ...]) -> None:
         self.unknown.update(keys)

@@ -1,4 +1,4 @@
-"""The audit finds what it is there for: each kind of damage, done to a copy of a good database."""
+"""The audit finds each kind of damage, which is done to a copy of a good database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from tests.failures.audit import Audit
-from tests.failures.ledger import Ledger, Told
+from tests.failures.ledger import Acknowledged, Ledger
 from tests.failures.writers import writing
 from tests.support.clients import new_account
 from tests.support.processes import System, running
@@ -30,7 +30,7 @@ DAMAGE: Final = {
         "not what the log says|feeds.seq",
     ),
     "a change is there without its task": (f"DELETE FROM tasks WHERE {_FIRST}", "not what the log says"),
-    "a task is otherwise than its change": (
+    "a task differs from its change": (
         """UPDATE tasks SET json =
            CAST(json_set(CAST(json AS TEXT), '$.description', 'something else') AS BLOB)""",
         "not what the log says",
@@ -95,7 +95,7 @@ DAMAGE: Final = {
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
-    """A database that a user's writers have written to, and their ledger."""
+    """A database that clients have written to, and their ledger."""
     ledger = Ledger()
     with running(tmp_path_factory.mktemp("good")) as system:
         asyncio.run(_write(system, ledger))
@@ -106,7 +106,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
 async def _write(system: System, ledger: Ledger) -> None:
     async with writing(system, [new_account(system)], ledger, seed=1, pause=0):
         await until(
-            lambda: len(ledger.told) > 100 and len(ledger.batches) > 12, _SECONDS, "enough is written"
+            lambda: len(ledger.acknowledged) > 100 and len(ledger.batches) > 12, _SECONDS, "enough is written"
         )
 
 
@@ -124,31 +124,31 @@ def test_damage_is_found(good: tuple[Path, Ledger], tmp_path: Path, name: str) -
         Audit(damaged, ledger).check()
 
 
-def test_loss_is_found(good: tuple[Path, Ledger]) -> None:
+def test_lost_change_is_found(good: tuple[Path, Ledger]) -> None:
     database, ledger = good[0], copy.deepcopy(good[1])
-    ledger.acknowledged([Told(1, "write something else", 1, None)])
+    ledger.record_acknowledged([Acknowledged(1, "write something else", 1, None)])
     with pytest.raises(AssertionError, match="acknowledged and lost"):
         Audit(database, ledger).check()
 
 
-def test_other_task_than_acknowledged_is_found(good: tuple[Path, Ledger]) -> None:
+def test_task_that_differs_from_the_answer_is_found(good: tuple[Path, Ledger]) -> None:
     database, ledger = good[0], copy.deepcopy(good[1])
-    first = ledger.told[0]
-    ledger.told[0] = first._replace(task={**(first.task or {}), "completed": True})
+    first = ledger.acknowledged[0]
+    ledger.acknowledged[0] = first._replace(task={**(first.task or {}), "completed": True})
     with pytest.raises(AssertionError, match="acknowledged as"):
         Audit(database, ledger).check()
 
 
-def test_half_a_batch_is_found(good: tuple[Path, Ledger]) -> None:
+def test_partial_batch_is_found(good: tuple[Path, Ledger]) -> None:
     database, ledger = good[0], copy.deepcopy(good[1])
     key, keys = next(iter(ledger.batches.items()))
-    ledger.batches[key] = (*keys, "write what never came")
+    ledger.batches[key] = (*keys, "write something missing")
     with pytest.raises(AssertionError, match="a batch in part"):
         Audit(database, ledger).check()
 
 
-def test_what_nobody_wrote_is_found(good: tuple[Path, Ledger]) -> None:
+def test_change_that_nobody_asked_for_is_found(good: tuple[Path, Ledger]) -> None:
     database, ledger = good[0], copy.deepcopy(good[1])
-    del ledger.tried[ledger.told[0].key]
+    del ledger.attempted[ledger.acknowledged[0].key]
     with pytest.raises(AssertionError, match="nobody asked for"):
         Audit(database, ledger).check()

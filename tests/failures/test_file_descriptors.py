@@ -1,4 +1,4 @@
-"""More connections than file descriptors: those who are there notice nothing, and who waits comes in later."""
+"""More connections than file descriptors: open connections are served, new ones wait."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.raw_http import ask
 from tests.support.waiting import wait_until
 
 _FILES: Final = 80
-_STRANGERS: Final = 150
+_SILENT_CLIENTS: Final = 150
 _PROBE: Final = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 _UPGRADE: Final = (
     b"GET /ws/tasks/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -30,7 +30,7 @@ _PING: Final = b"\x89\x80\0\0\0\0"
 
 
 class _Client:
-    """One that is there before the strangers come; ``ask`` returns the seconds that an answer takes."""
+    """A client that is connected first. ``ask`` returns the seconds that an answer takes."""
 
     def __init__(self, process: Process) -> None:
         self._asks = _PING if process.module == "ws_server" else _PROBE
@@ -49,19 +49,19 @@ class _Client:
 
 
 @contextmanager
-def _crowded(process: Process) -> Iterator[_Client]:
-    """Silent strangers hold every connection that the process has, and more wait."""
+def _full(process: Process) -> Iterator[_Client]:
+    """Silent clients hold every connection that the process may have, and more wait."""
     with ExitStack() as stack:
         client = _Client(process)
         stack.enter_context(client.socket)
-        for _ in range(_STRANGERS):
+        for _ in range(_SILENT_CLIENTS):
             stack.enter_context(socket.create_connection(("127.0.0.1", process.port), timeout=10))
-        wait_until(lambda: b"accepting pauses" in process.log.read_bytes(), 10, "a line that says so")
+        wait_until(lambda: b"accepting pauses" in process.log.read_bytes(), 10, "the warning is logged")
         yield client
 
 
-def _check_calm(process: Process, client: _Client) -> None:
-    """For a second: the client is answered, the process is idle, the log is quiet."""
+def _assert_responsive(process: Process, client: _Client) -> None:
+    """Assert, for a second, that the client is answered, the process nearly idle, the log nearly quiet."""
     before, size = psutil.Process(process.pid).cpu_times(), process.log.stat().st_size
     waits: list[float] = []
     while len(waits) < 20:
@@ -76,7 +76,7 @@ def _check_calm(process: Process, client: _Client) -> None:
 
 @pytest.fixture(params=["uvloop", "asyncio"])
 def loop_environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Settings of processes that run on one of the two event loops."""
+    """Environment variables for each of the two event loops."""
     if request.param == "uvloop":
         return {}
     return without_uvloop(tmp_path)
@@ -95,20 +95,20 @@ def process(
         process.kill_if_running()
 
 
-def test_connections_are_bounded_below_the_limit(process: Process) -> None:
+def test_connections_stay_below_the_limit_of_descriptors(process: Process) -> None:
     process.files = _FILES
     process.start()
     assert f"not MAX_CONNECTIONS=50000: a process may have {_FILES} files open" in process.log.read_text()
-    with _crowded(process) as client:
+    with _full(process) as client:
         assert len(os.listdir(f"/proc/{process.pid}/fd")) < _FILES
-        _check_calm(process, client)
+        _assert_responsive(process, client)
         if process.module == "ws_server":
-            _Client(process).socket.close()  # the silent do not keep it out for as long as they may be silent
+            _Client(process).socket.close()  # a new client is served before the silent ones time out
     assert ask(process.port, _PROBE.replace(b"x", b"x\r\nConnection: close")).status == 200
 
 
-def test_descriptors_that_are_missing_all_the_same_are_waited_for(process: Process) -> None:
-    """Somebody else has taken what was meant to be left over."""
+def test_accepting_waits_for_descriptors_when_the_spare_ones_are_used_up(process: Process) -> None:
+    """The limit is lowered while the process runs."""
     process.start()
     pid = process.pid
     with ExitStack() as stack:
@@ -117,13 +117,13 @@ def test_descriptors_that_are_missing_all_the_same_are_waited_for(process: Proce
         limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         used = max(int(name) for name in os.listdir(f"/proc/{pid}/fd")) + 1
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, limits[1]))
-        late = [
+        waiting = [
             stack.enter_context(socket.create_connection(("127.0.0.1", process.port), timeout=10))
             for _ in range(50)
         ]
-        wait_until(lambda: b"cannot accept" in process.log.read_bytes(), 10, "a line that says so")
-        _check_calm(process, client)
+        wait_until(lambda: b"cannot accept" in process.log.read_bytes(), 10, "the warning is logged")
+        _assert_responsive(process, client)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
-        for one in late:
+        for one in waiting:
             one.sendall(_PROBE)
-        assert all(b" 200 " in one.recv(4096) for one in late)
+        assert all(b" 200 " in one.recv(4096) for one in waiting)

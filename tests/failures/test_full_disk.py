@@ -1,4 +1,4 @@
-"""A full disk: writes are refused whole and say so, reading goes on, and room is all it takes to go on."""
+"""A full disk: writes are refused entirely, reads go on, and writes work again once there is room."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from tests.failures.audit import Audit
 from tests.failures.disks import Disk, limited_disk, tmpfs_disk
 from tests.failures.ledger import Ledger
-from tests.failures.writers import RestPen, Writer, WsPen
+from tests.failures.writers import RestTransport, WebSocketTransport, Writer
 from tests.support.clients import PASSWORD, Account, new_account
 from tests.support.processes import System
 from tests.support.reconnecting_clients import Json, ReconnectingRest, ReconnectingSocket
 from tests.support.waiting import until
 
-_RECOVERY_SECONDS: Final = 10.0  # without a write but the probes' own
+_RECOVERY_SECONDS: Final = 10.0  # the probes alone write meanwhile
 _FILLING_MAX: Final = 2000  # writes, of each writer
 _NEW: Final[Json] = {"task": "One more", "description": "x" * 9000}
 
@@ -30,29 +30,31 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         yield disk
 
 
-async def test_full_disk(disk: Disk) -> None:
+async def test_full_disk_refuses_writes_until_there_is_room(disk: Disk) -> None:
     system, ledger = disk.system, Ledger()
     account = new_account(system)
     audit = Audit(system.database, ledger)
-    pens = ws, rest = WsPen(system, account), RestPen(system, account)
-    writers = [Writer(pen, account.id, pen.name, ledger, random.Random(7)) for pen in pens]
+    transports = ws, rest = WebSocketTransport(system, account), RestTransport(system, account)
+    writers = [
+        Writer(transport, account.id, transport.name, ledger, random.Random(7)) for transport in transports
+    ]
     task_id = await writers[0].create()
     assert task_id is not None
-    crowd = [ReconnectingSocket(system, account.access) for _ in range(10)]
-    sockets = [await line.open() for line in (ws.client, *crowd)]
+    more = [ReconnectingSocket(system, account.access) for _ in range(10)]
+    sockets = [await client.open() for client in (ws.client, *more)]
 
-    disk.squeeze()
+    disk.leave_little_room()
     await asyncio.gather(*(_write_until_refused(writer, ledger) for writer in writers))
     disk.fill()
-    await _use_up(rest.client, account)
+    await _fill_write_ahead_log(rest.client, account)
     audit.check()
     assert not any(map(audit.took_effect, ledger.unknown)), "answered unavailable, and written"
     before = audit.changes.copy()
 
-    for _ in range(2):  # the first refusal leaves nothing behind that the second trips over
+    for _ in range(2):  # the second refusal must work like the first
         await _assert_ws_refuses(ws.client, task_id)
         await _assert_rest_refuses(rest.client, task_id, account)
-    for answer in await asyncio.gather(*(line.ask({"mode": "create", "data": _NEW}) for line in crowd)):
+    for answer in await asyncio.gather(*(client.ask({"mode": "create", "data": _NEW}) for client in more)):
         assert answer.get("code") == "unavailable", answer
     await _assert_reading_goes_on(ws.client, rest.client, len(before))
     assert await _readiness(system) == [503, 503]
@@ -69,16 +71,16 @@ async def test_full_disk(disk: Disk) -> None:
     assert ledger.unavailable == refused, "refused although there is room"
     audit.check()
     assert len(audit.changes) >= len(before) + 20
-    for line, socket in zip((ws.client, *crowd), sockets, strict=True):
-        assert await line.open() is socket
-        pong = await line.ask({"mode": "ping"})  # would be AnswerLost, had the socket been closed
+    for client, socket in zip((ws.client, *more), sockets, strict=True):
+        assert await client.open() is socket
+        pong = await client.ask({"mode": "ping"})  # raises AnswerLost where the socket was closed
         assert pong["seq"] == audit.seqs[account.id]
-        await line.close()
+        await client.close()
     await rest.close()
 
 
 async def _readiness(system: System) -> list[int]:
-    """What the probes of both processes answer."""
+    """The statuses of both processes' readiness probes."""
     return [await asyncio.to_thread(process.readiness) for process in system.processes]
 
 
@@ -90,16 +92,16 @@ async def _write_until_refused(writer: Writer, ledger: Ledger) -> None:
     raise AssertionError("the disk does not get full")
 
 
-async def _use_up(line: ReconnectingRest, account: Account) -> None:
-    """What was refused has left some room in the write-ahead log: a login is the smallest write of all."""
+async def _fill_write_ahead_log(client: ReconnectingRest, account: Account) -> None:
+    """Refused writes leave some room in the write-ahead log. A login is the smallest write, so logins fill it."""
     login = {"username": account.username, "password": PASSWORD}
     for _ in range(_FILLING_MAX):
-        if (await line.ask("POST", "/login/", login)).status == 503:
+        if (await client.ask("POST", "/login/", login)).status == 503:
             return
     raise AssertionError("the disk does not get full")
 
 
-async def _assert_ws_refuses(line: ReconnectingSocket, task_id: str) -> None:
+async def _assert_ws_refuses(client: ReconnectingSocket, task_id: str) -> None:
     requests: list[Json] = [
         {"mode": "create", "data": _NEW},
         {"mode": "update", "task_id": task_id, "data": _NEW},
@@ -107,12 +109,12 @@ async def _assert_ws_refuses(line: ReconnectingSocket, task_id: str) -> None:
         {"mode": "batch", "ops": [{"mode": "create", "data": _NEW}, {"mode": "delete", "task_id": task_id}]},
     ]
     for request in requests:
-        answer = await line.ask(request)
+        answer = await client.ask(request)
         assert (answer["type"], answer["code"]) == ("error", "unavailable"), answer
         assert answer["retry_after"] > 0
 
 
-async def _assert_rest_refuses(line: ReconnectingRest, task_id: str, account: Account) -> None:
+async def _assert_rest_refuses(client: ReconnectingRest, task_id: str, account: Account) -> None:
     requests: list[tuple[str, str, object]] = [
         ("POST", "/", _NEW),
         ("PATCH", f"/task/{task_id}/", _NEW),
@@ -122,7 +124,7 @@ async def _assert_rest_refuses(line: ReconnectingRest, task_id: str, account: Ac
         ("POST", "/login/", {"username": account.username, "password": PASSWORD}),
     ]
     for request in requests:
-        answer = await line.ask(*request)
+        answer = await client.ask(*request)
         assert answer.status == 503, (request, answer)
         assert list(answer.body) == ["detail"]
         assert int(answer.headers["retry-after"]) > 0

@@ -1,6 +1,6 @@
-"""SIGKILL again and again under writes from both transports: nothing acknowledged is lost, nothing is half done.
+"""SIGKILL again and again during writes: nothing acknowledged is lost, nothing is written in part.
 
-``TASKBEAM_TEST_KILLS=200`` for the long form, ``TASKBEAM_TEST_SEED`` for the same choices once more.
+``TASKBEAM_TEST_KILLS=200``: the long form. ``TASKBEAM_TEST_SEED``: repeat the choices of a run.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from tests.support.waiting import until
 KILLS: Final = int(os.environ.get("TASKBEAM_TEST_KILLS", "12"))
 SEED: Final = int(os.environ.get("TASKBEAM_TEST_SEED", str(secrets.randbelow(10**9))))
 _USERS: Final = 3
-_PAUSE: Final = 0.02  # at most, between two writes of one writer
-_WRITES_BETWEEN: Final = 40  # acknowledged ones, at least, from one restart to the next kill
+_PAUSE: Final = 0.02  # at most, between two writes of a client
+_WRITES_BETWEEN: Final = 40  # acknowledged, at least, between a restart and the next kill
 _PROGRESS_SECONDS: Final = 20.0
 
 
 @pytest.mark.timeout(60 + 6 * KILLS)
-async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+async def test_no_acknowledged_write_is_lost(tmp_path: Path) -> None:
     print(f"TASKBEAM_TEST_SEED={SEED}, {KILLS} kills")
     rng = random.Random(SEED)
     ledger = Ledger()
@@ -43,25 +43,25 @@ async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
         async with writing(system, accounts, ledger, SEED, pause=_PAUSE):
             await _kill_loop(system, rng, ledger, audit)
         await asyncio.to_thread(audit.check)
-    audit.check()  # and once more when all have stopped
+    audit.check()  # once more after all have stopped
     audit.check_whole_log()
     done = sum(map(audit.took_effect, ledger.unknown))
     print(
-        f"{KILLS} kills in {time.monotonic() - started:.1f} s: {len(ledger.told)} acknowledged changes, "
+        f"{KILLS} kills in {time.monotonic() - started:.1f} s: {len(ledger.acknowledged)} acknowledged changes, "
         f"{len(audit.changes)} in the log, {len(ledger.unknown)} of unknown outcome, {done} of them done, "
         f"{ledger.unavailable} answered unavailable"
     )
-    assert len(ledger.told) >= KILLS * _WRITES_BETWEEN
+    assert len(ledger.acknowledged) >= KILLS * _WRITES_BETWEEN
     assert ledger.unavailable == 0  # the kernel drops a killed process's locks at once
 
 
 async def _kill_loop(system: System, rng: random.Random, ledger: Ledger, audit: Audit) -> None:
     kills = 0
     while kills < KILLS:
-        await _progress(ledger)
+        await _wait_for_writes(ledger)
         await asyncio.sleep(rng.uniform(0, 0.05))
         victims = [rng.choice(system.processes)]
-        if rng.random() < 0.15:  # a power cut: whoever comes first has to recover the write-ahead log
+        if rng.random() < 0.15:  # like a power cut: the first to start must recover the write-ahead log
             victims = system.processes
         for victim in victims:
             victim.kill()
@@ -78,6 +78,6 @@ async def _kill_loop(system: System, rng: random.Random, ledger: Ledger, audit: 
             await asyncio.to_thread(wait_listening, victim)
 
 
-async def _progress(ledger: Ledger) -> None:
-    wanted = len(ledger.told) + _WRITES_BETWEEN
-    await until(lambda: len(ledger.told) >= wanted, _PROGRESS_SECONDS, "writes go on")
+async def _wait_for_writes(ledger: Ledger) -> None:
+    wanted = len(ledger.acknowledged) + _WRITES_BETWEEN
+    await until(lambda: len(ledger.acknowledged) >= wanted, _PROGRESS_SECONDS, "writes go on")

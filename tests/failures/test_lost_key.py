@@ -1,4 +1,4 @@
-"""The key file deleted or exchanged: never two keys for one database without a word."""
+"""The key file is deleted or replaced: two keys for one database are never used without a warning."""
 
 from __future__ import annotations
 
@@ -20,33 +20,35 @@ def key_of(system: System) -> Path:
     return system.database.with_name(system.database.name + ".key")
 
 
-def is_let_in(system: System, account: Account) -> bool:
-    """Whether the WebSocket server takes a token of the gateway's."""
+def is_accepted(system: System, account: Account) -> bool:
+    """Whether the WebSocket server accepts a token issued by the gateway."""
     with connect(system.ws_url) as socket:
         socket.send(json.dumps({"type": "auth", "token": account.access}))
         return bool(json.loads(socket.recv(_SECONDS))["type"] == "auth")
 
 
-def ends(process: Process) -> int:
+def exit_status(process: Process) -> int:
     assert process.popen is not None
     return process.popen.wait(_SECONDS)
 
 
-def test_deleted_file_is_put_back_and_who_starts_meanwhile_waits_for_it(tmp_path: Path) -> None:
+def test_deleted_key_file_is_restored_and_a_process_that_starts_meanwhile_waits_for_it(
+    tmp_path: Path,
+) -> None:
     with running(tmp_path, SECRET_KEY="") as system:
         account = new_account(system)
-        assert is_let_in(system, account)
+        assert is_accepted(system, account)
         key = key_of(system).read_text()
         system.ws.stop()
         key_of(system).unlink()
         system.ws.start()
         assert key_of(system).read_text() == key
-        assert is_let_in(system, account)
+        assert is_accepted(system, account)
         assert "was deleted, and is put back" in system.gateway.log.read_text()
         assert _WARNING not in system.logs()
 
 
-def test_new_key_for_a_database_with_users_is_said(tmp_path: Path) -> None:
+def test_new_key_for_a_database_with_users_is_logged(tmp_path: Path) -> None:
     with running(tmp_path, SECRET_KEY="") as system:
         former = new_account(system)
         for process in system.processes:
@@ -54,24 +56,24 @@ def test_new_key_for_a_database_with_users_is_said(tmp_path: Path) -> None:
         key_of(system).unlink()
         system.start()
         assert system.logs().count(_WARNING) >= 1
-        assert not is_let_in(system, former)
-        assert is_let_in(system, new_account(system))
+        assert not is_accepted(system, former)
+        assert is_accepted(system, new_account(system))
 
 
-def test_other_key_in_the_file_ends_those_who_have_the_former(tmp_path: Path) -> None:
+def test_another_key_in_the_file_ends_the_processes(tmp_path: Path) -> None:
     with running(tmp_path, SECRET_KEY="") as system:
         key_of(system).write_text("another key, of more than 32 bytes")
         for process in system.processes:
-            assert ends(process) == 1
-            told = process.log.read_text()
-            assert told.count(" CRITICAL ") == 1
-            assert "holds another key now" in told
-            assert "another key, of" not in told
+            assert exit_status(process) == 1
+            logged = process.log.read_text()
+            assert logged.count(" CRITICAL ") == 1
+            assert "holds another key now" in logged
+            assert "another key, of" not in logged
         system.start()
-        assert is_let_in(system, new_account(system))
+        assert is_accepted(system, new_account(system))
 
 
-def test_two_settings_of_the_key_for_one_database_are_said(tmp_path: Path) -> None:
+def test_two_keys_in_the_settings_of_one_database_are_logged(tmp_path: Path) -> None:
     with running(tmp_path) as system:
         new_account(system)
         assert _WARNING not in system.logs()
@@ -82,7 +84,7 @@ def test_two_settings_of_the_key_for_one_database_are_said(tmp_path: Path) -> No
         assert "TASKBEAM_SECRET_KEY" in system.ws.log.read_text()
 
 
-def test_rotated_key_is_no_surprise(tmp_path: Path) -> None:
+def test_rotated_key_is_accepted_without_a_warning(tmp_path: Path) -> None:
     with running(tmp_path) as system:
         account = new_account(system)
         former = system.environ["TASKBEAM_SECRET_KEY"]
@@ -94,5 +96,5 @@ def test_rotated_key_is_no_surprise(tmp_path: Path) -> None:
                 "TASKBEAM_SECRET_KEYS_OLD": former,
             }
         system.start()
-        assert is_let_in(system, account)
+        assert is_accepted(system, account)
         assert _WARNING not in system.logs()

@@ -1,4 +1,4 @@
-"""SIGTERM under load: what was begun is answered, nothing is done unanswered, and all is over within 12 s."""
+"""SIGTERM under load: requests in progress are answered, no write is done without an answer, within 12 s."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ async def test_stop_under_load(tmp_path: Path, uvloop: bool) -> None:
         busy, quiet = [new_account(system) for _ in range(2)], new_account(system)
         async with writing(system, busy, ledger, seed=1, pause=0) as writers:
             for writer in writers:
-                writer.comes_back = False
-            nuisances = _nuisances(system, busy[0])
+                writer.reconnects = False
+            stalled = _stalled_clients(system, busy[0])
             async with asyncio.TaskGroup() as group:
-                waiting = await _patient_clients(system, quiet, group)
-                told = len(ledger.told)
-                await until(lambda: len(ledger.told) > told + 200, _STOP_SECONDS, "writes go on")
+                waiting = await _waiting_clients(system, quiet, group)
+                count = len(ledger.acknowledged)
+                await until(lambda: len(ledger.acknowledged) > count + 200, _STOP_SECONDS, "writes go on")
                 stops = [group.create_task(_stop(process)) for process in system.processes]
                 await asyncio.wait_for(asyncio.gather(*waiting), _PROMPT_SECONDS)
         took = ", ".join(f"{stop.result():.1f} s" for stop in stops)
-        codes = {writer.lost_by for writer in writers[::2]}
-        for nuisance in nuisances:
-            nuisance.close()
+        codes = {writer.close_code for writer in writers[::2]}
+        for client in stalled:
+            client.close()
     audit.check()
     done = list(filter(audit.took_effect, ledger.unknown))
     print(
-        f"gateway and workers stopped within {took}; {len(ledger.told)} acknowledged, {len(ledger.unknown)} unanswered"
+        f"gateway and workers stopped within {took}; {len(ledger.acknowledged)} acknowledged, {len(ledger.unknown)} unanswered"
     )
     assert codes == {_RESTARTS}
     assert done == [], "written, and not answered"
-    assert len(audit.changes) == len(ledger.told)
+    assert len(audit.changes) == len(ledger.acknowledged)
 
 
 async def _stop(process: Process) -> float:
-    """Seconds that it took."""
+    """The seconds that the stop took."""
     assert process.popen is not None
     started = time.monotonic()
     process.popen.send_signal(signal.SIGTERM)
@@ -69,16 +69,16 @@ async def _stop(process: Process) -> float:
     return time.monotonic() - started
 
 
-async def _patient_clients(
+async def _waiting_clients(
     system: System, account: Account, group: asyncio.TaskGroup
 ) -> list[asyncio.Task[None]]:
-    """Idle sockets, long polls and event streams: all are let go at once."""
+    """Idle sockets, long polls and event streams: a stop ends all of them at once."""
     epoch = account.rest("GET", "/").headers["X-Taskbeam-Epoch"]
     tasks = []
     for _ in range(_WAITERS):
-        line = ReconnectingSocket(system, account.access)
-        await line.open()
-        tasks.append(group.create_task(_idle(line)))
+        client = ReconnectingSocket(system, account.access)
+        await client.open()
+        tasks.append(group.create_task(_idle(client)))
         tasks.append(group.create_task(_long_poll(ReconnectingRest(system, account.access), epoch)))
         reader, writer = await asyncio.open_connection("127.0.0.1", system.gateway.port)
         writer.write(_events_request(account))
@@ -87,16 +87,16 @@ async def _patient_clients(
     return tasks
 
 
-async def _idle(line: ReconnectingSocket) -> None:
-    socket = await line.open()
+async def _idle(client: ReconnectingSocket) -> None:
+    socket = await client.open()
     await socket.wait_closed()
     assert socket.close_code == _RESTARTS
 
 
-async def _long_poll(line: ReconnectingRest, epoch: str) -> None:
-    answer = await line.ask("GET", f"/changes/?epoch={epoch}&since=0&wait=30")
+async def _long_poll(client: ReconnectingRest, epoch: str) -> None:
+    answer = await client.ask("GET", f"/changes/?epoch={epoch}&since=0&wait=30")
     assert (answer.status, answer.body["changes"]) == (200, [])
-    await line.close()
+    await client.close()
 
 
 def _events_request(account: Account) -> bytes:
@@ -111,8 +111,8 @@ async def _event_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     writer.close()
 
 
-def _nuisances(system: System, account: Account) -> list[socket.socket]:
-    """Clients that never read and never answer: they would hold the servers up for as long as they are let."""
+def _stalled_clients(system: System, account: Account) -> list[socket.socket]:
+    """Clients that never read and never answer, and so would delay the stop."""
     slow = RawSocket(system, receive_buffer=4096)
     slow.handshake()
     slow.send_json({"type": "auth", "token": account.access})

@@ -1,4 +1,4 @@
-"""Users who write all the time, over both transports, and keep the ledger."""
+"""Clients that write without pause over both transports, and record it in the ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
-from tests.failures.ledger import Ledger, Told, key_of
+from tests.failures.ledger import Acknowledged, Ledger, key_of
 from tests.support.clients import Account
 from tests.support.processes import System
 from tests.support.reconnecting_clients import AnswerLost, Json, ReconnectingRest, ReconnectingSocket
@@ -20,20 +20,19 @@ _TASKS_MAX: Final = 6  # of one writer
 
 
 class Unavailable(Exception):
-    """The server says that it cannot write now."""
+    """The server answered that it cannot write now."""
 
 
-class Fate(enum.Enum):
-    """What became of a write, as far as its writer knows."""
+class Outcome(enum.Enum):
+    """The outcome of a write, as far as its client knows."""
 
     DONE = enum.auto()
-    LOST = enum.auto()
+    UNKNOWN = enum.auto()
     REFUSED = enum.auto()
 
 
-class Pen(Protocol):
-    """One way to write. Takes a request in the WebSocket's shape; the answer is a list of task frames,
-    over REST without ``seq`` save in a batch."""
+class Transport(Protocol):
+    """Sends a WebSocket request over one transport. Returns task frames; over REST only those of a batch have a ``seq``."""
 
     name: str
 
@@ -41,7 +40,7 @@ class Pen(Protocol):
     async def close(self) -> None: ...
 
 
-class WsPen:
+class WebSocketTransport:
     name = "ws"
 
     def __init__(self, system: System, account: Account) -> None:
@@ -58,7 +57,7 @@ class WsPen:
         await self.client.close()
 
 
-class RestPen:
+class RestTransport:
     name = "rest"
 
     def __init__(self, system: System, account: Account) -> None:
@@ -89,10 +88,12 @@ class RestPen:
 
 
 class Writer:
-    """One client of a user's: tasks of its own, and one that all of the user's writers change."""
+    """One client of a user. It has its own tasks, and one that all of the user's writers change."""
 
-    def __init__(self, pen: Pen, user_id: int, name: str, ledger: Ledger, rng: random.Random) -> None:
-        self._pen = pen
+    def __init__(
+        self, transport: Transport, user_id: int, name: str, ledger: Ledger, rng: random.Random
+    ) -> None:
+        self._transport = transport
         self._user_id = user_id
         self._name = name
         self._ledger = ledger
@@ -101,17 +102,17 @@ class Writer:
         self._own: list[str] = []
         self.shared: str | None = None
         self.stopping = False
-        self.comes_back = True  # after its connection was lost
-        self.lost_by: int | None = None  # the code of the last loss
+        self.reconnects = True  # after a lost connection
+        self.close_code: int | None = None  # of the last connection that was lost
 
     async def work(self, pause: float) -> None:
-        """Until told to stop; the write in hand is brought to its end."""
+        """Write until ``stopping``; the last write is completed."""
         while not self.stopping:
             await self.step()
             await asyncio.sleep(self._rng.uniform(0, pause))
 
     async def step(self) -> None:
-        """One write of any kind, acknowledged or not."""
+        """One random write, acknowledged or not."""
         kind = self._rng.choices(
             ("create", "update", "shared", "delete", "batch"), (4, 4, 2, 2 if self._own else 0, 1)
         )[0]
@@ -119,7 +120,7 @@ class Writer:
             await self._try(self._update(self.shared))
         elif kind == "update" and self._own:
             task_id = self._rng.choice(self._own)
-            if await self._try(self._update(task_id)) is not Fate.DONE:
+            if await self._try(self._update(task_id)) is not Outcome.DONE:
                 self._own.remove(task_id)
         elif kind == "delete" or len(self._own) >= _TASKS_MAX:
             await self._try({"mode": "delete", "task_id": self._own.pop()})
@@ -129,55 +130,57 @@ class Writer:
             self._own.append(created)
 
     async def create(self) -> str | None:
-        """A create has its own uuid, so it is tried until it is known to be done, or refused."""
+        """Repeat a create, which has its own uuid, until it is done or refused. Returns the uuid."""
         request = self._create()
-        while (fate := await self._try(request)) is Fate.LOST and not self.stopping:
+        while (outcome := await self._try(request)) is Outcome.UNKNOWN and not self.stopping:
             pass
-        return request["data"]["uuid"] if fate is Fate.DONE else None
+        return request["data"]["uuid"] if outcome is Outcome.DONE else None
 
     async def _batch(self) -> None:
-        kept, gone = self._create(), self._create()
-        kept_id, gone_id = kept["data"]["uuid"], gone["data"]["uuid"]
-        ops = [kept, self._update(kept_id), gone, {"mode": "delete", "task_id": gone_id}]
-        if await self._try({"mode": "batch", "ops": ops}) is Fate.DONE:
+        kept, deleted = self._create(), self._create()
+        kept_id, deleted_id = kept["data"]["uuid"], deleted["data"]["uuid"]
+        ops = [kept, self._update(kept_id), deleted, {"mode": "delete", "task_id": deleted_id}]
+        if await self._try({"mode": "batch", "ops": ops}) is Outcome.DONE:
             self._own.append(kept_id)
 
     def _create(self) -> Json:
-        # A page of text now and then: a change may take several pages of the database.
+        # Sometimes long: a change may take several pages of the database.
         task = "t" * self._rng.choice((1, 20, 255))
-        data = {"uuid": str(uuid.uuid4()), "task": task, "description": self._mark()}
+        data = {"uuid": str(uuid.uuid4()), "task": task, "description": self._unique_text()}
         return {"mode": "create", "data": data}
 
     def _update(self, task_id: str) -> Json:
-        data = {"description": self._mark(), "completed": self._rng.random() < 0.5}
+        data = {"description": self._unique_text(), "completed": self._rng.random() < 0.5}
         return {"mode": "update", "task_id": task_id, "data": data}
 
-    def _mark(self) -> str:
+    def _unique_text(self) -> str:
         return f"{self._name}/{next(self._numbers)}{'x' * self._rng.choice((0, 0, 100, 6000))}"
 
-    async def _try(self, request: Json) -> Fate:
+    async def _try(self, request: Json) -> Outcome:
         keys = _keys(request)
-        self._ledger.trying(self._user_id, keys)
+        self._ledger.record_attempt(self._user_id, keys)
         try:
-            answers = await self._pen.write(request)
+            answers = await self._transport.write(request)
         except AnswerLost as lost:
-            self._ledger.lost(keys)
-            self.lost_by = lost.code
-            self.stopping = self.stopping or not self.comes_back
-            return Fate.LOST
+            self._ledger.record_unknown(keys)
+            self.close_code = lost.code
+            self.stopping = self.stopping or not self.reconnects
+            return Outcome.UNKNOWN
         except Unavailable:
             self._ledger.unavailable += 1
-            self._ledger.lost(keys)  # the contract leaves open whether it was written
-            return Fate.REFUSED
-        self._ledger.acknowledged([self._told(*item) for item in zip(keys, answers, strict=True)])
-        return Fate.DONE
+            self._ledger.record_unknown(keys)  # the contract leaves open whether it was written
+            return Outcome.REFUSED
+        self._ledger.record_acknowledged(
+            [self._acknowledged(*item) for item in zip(keys, answers, strict=True)]
+        )
+        return Outcome.DONE
 
-    def _told(self, key: str, answer: Json) -> Told:
+    def _acknowledged(self, key: str, answer: Json) -> Acknowledged:
         task = answer["task"] if answer["mode"] != "delete" else None
         assert key_of(answer["mode"], answer["task_id"], task) == key, (
             f"{key:.99} was answered {answer!s:.300}"
         )
-        return Told(self._user_id, key, answer.get("seq"), task)
+        return Acknowledged(self._user_id, key, answer.get("seq"), task)
 
 
 def _keys(request: Json) -> tuple[str, ...]:
@@ -189,22 +192,19 @@ def _keys(request: Json) -> tuple[str, ...]:
 async def writing(
     system: System, accounts: Sequence[Account], ledger: Ledger, seed: int, *, pause: float
 ) -> AsyncIterator[list[Writer]]:
-    """Two writers on each transport for each account, from before the body until after it.
-
-    A writer that fails, fails the body.
-    """
-    pens: list[Pen] = []
+    """Two writers on each transport for each account, which write while the body runs. Their errors end the body."""
+    transports: list[Transport] = []
     writers: list[Writer] = []
     for account in accounts:
-        pens += (
-            WsPen(system, account),
-            RestPen(system, account),
-            WsPen(system, account),
-            RestPen(system, account),
+        transports += (
+            WebSocketTransport(system, account),
+            RestTransport(system, account),
+            WebSocketTransport(system, account),
+            RestTransport(system, account),
         )
-        for number, pen in enumerate(pens[-4:]):
+        for number, transport in enumerate(transports[-4:]):
             name = f"{account.id}.{number}"
-            writers.append(Writer(pen, account.id, name, ledger, random.Random(f"{seed} {name}")))
+            writers.append(Writer(transport, account.id, name, ledger, random.Random(f"{seed} {name}")))
         team = writers[-4:]
         shared = await team[0].create()
         for writer in team:
@@ -215,5 +215,5 @@ async def writing(
         yield writers
         for writer in writers:
             writer.stopping = True
-    for pen in pens:
-        await pen.close()
+    for transport in transports:
+        await transport.close()

@@ -1,1 +1,1 @@
-"""Bytes that a machine makes up, from a seed, at both ports; what was found is kept."""
+"""A fuzzer of both ports: random bytes from a seed. Conversations that failed once are kept."""

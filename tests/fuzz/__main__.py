@@ -1,6 +1,6 @@
-"""``python -m tests.fuzz [--seconds 600] [--seed 7]``: a long run, with a seed that was not used before.
+"""``python -m tests.fuzz [--seconds 600] [--seed 7]``: a long run, with a new seed.
 
-What fails is printed as it belongs into ``findings.py``.
+Failures are printed in the form that ``regressions.py`` takes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz import gateway, websocket_port
-from tests.fuzz.harness import Failure, Watch, hold, made
+from tests.fuzz.harness import Failure, ProcessCheck, generated, run_all
 from tests.support.clients import new_account
 from tests.support.processes import running
 
 
 async def _fuzz(seconds: float, seed: int, folder: Path) -> list[Failure]:
-    """Half of the time for each port."""
+    """Fuzz each port for half of the time."""
     failures: list[Failure] = []
     with running(folder) as system:
         token = new_account(system).access
@@ -27,10 +27,10 @@ async def _fuzz(seconds: float, seed: int, folder: Path) -> list[Failure]:
             (system.ws, websocket_port.conversation),
             (system.gateway, gateway.conversation),
         ):
-            watch = Watch(process, token)
-            failures += await hold(process, made(seed, make), token, seconds / 2)
+            process_check = ProcessCheck(process, token)
+            failures += await run_all(process, generated(seed, make), token, seconds / 2)
             print(*failures, sep="\n")
-            watch.check()
+            process_check.run()
     return failures
 
 

@@ -1,4 +1,4 @@
-"""Whether what came back from a port is well-formed: HTTP answers, and WebSocket frames behind an upgrade."""
+"""Checks that what a port sent is well-formed: HTTP responses, and WebSocket frames after an upgrade."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 
 class Malformed(Exception):
-    """Says where."""
+    """The message says what is wrong."""
 
 
 def check(received: bytes) -> None:
-    """Any number of answers, each whole. Raises Malformed."""
+    """Check any number of complete responses. Raises Malformed."""
     if not received:
         return
     try:
         check(_after_answer("GET", received))
     except Malformed as malformed:
         try:
-            check(_after_answer("HEAD", received))  # it says a length, and has no body
+            check(_after_answer("HEAD", received))  # it has a length, and no body
         except Malformed:
             raise malformed from None
 
@@ -48,7 +48,7 @@ def _after_answer(method: str, received: bytes) -> bytes:
                     assert isinstance(head, h11.Response)
                     _check_answer(head, body, has_body=method != "HEAD")
                     return parser.trailing_data[0]
-                case _:  # no more has come: we may have closed first
+                case _:  # the connection ended here: we may have closed first
                     if _is_stream(head) or isinstance(head, h11.InformationalResponse):
                         return b""
                     raise Malformed(f"an answer that is cut short: {received[:200]!r}")
@@ -80,7 +80,7 @@ def _check_answer(head: h11.Response, body: bytes, *, has_body: bool) -> None:
 def _check_frames(data: bytes) -> None:
     closed = False
     while data:
-        if closed and not data[0] & 0x08:  # control frames may follow it (RFC 6455, 5.5.1)
+        if closed and not data[0] & 0x08:  # control frames may follow (RFC 6455, 5.5.1)
             raise Malformed(f"something behind a close frame: {data[:100]!r}")
         if len(data) < 2 or data[0] & 0x70 or data[1] & 0x80:
             raise Malformed(f"no frame of a server: {data[:100]!r}")

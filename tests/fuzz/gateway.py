@@ -1,4 +1,4 @@
-"""What comes to the gateway: heads, targets, and bodies in every coding and form that it takes, or does not."""
+"""Random input for the gateway: heads, targets, and bodies in all codings and forms, supported or not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 from random import Random
 from typing import Final
 
-from tests.fuzz.mutation import maybe
+from tests.fuzz.mutation import maybe_mutated
 
 _METHODS: Final = (
     b"GET", b"GET", b"GET", b"POST", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE", b"get",
@@ -77,26 +77,26 @@ _BOMB: Final = gzip.compress(b'{"task": "' + b"a" * 20_000_000 + b'"}', mtime=0)
 
 
 def conversation(random: Random) -> bytes:
-    """All that one client sends: a request or some, one behind the other."""
+    """The bytes that one client sends: one to three requests."""
     requests = [_request(random) for _ in range(random.choice((1, 1, 1, 2, 3)))]
-    return maybe(0.2, random, b"".join(requests))
+    return maybe_mutated(0.2, random, b"".join(requests))
 
 
 def _request(random: Random) -> bytes:
     method = random.choice(_METHODS)
     lines = [
-        method + b" " + maybe(0.1, random, random.choice(_TARGETS)) + b" HTTP/1.1",
+        method + b" " + maybe_mutated(0.1, random, random.choice(_TARGETS)) + b" HTTP/1.1",
         b"Host: " + random.choice(_HOSTS),
         *random.sample(_HEADERS, random.randint(0, 5)),
     ]
     if method in (b"GET", b"HEAD", b"OPTIONS") and random.random() < 0.9:
         return b"\r\n".join([*lines, b"", b""])
     content_type, body = _content(random)
-    lines.append(b"Content-Type: " + maybe(0.1, random, content_type))
-    coding, body = _coded(maybe(0.3, random, body), random)
+    lines.append(b"Content-Type: " + maybe_mutated(0.1, random, content_type))
+    coding, body = _coded(maybe_mutated(0.3, random, body), random)
     if coding:
         lines.append(b"Content-Encoding: " + coding)
-        body = maybe(0.3, random, body)
+        body = maybe_mutated(0.3, random, body)
     if random.random() < 0.3:
         return b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", b""]) + _chunked(body, random)
     length = len(body) if random.random() < 0.95 else random.choice((0, len(body) + 1, len(body) // 2))
@@ -104,7 +104,7 @@ def _request(random: Random) -> bytes:
 
 
 def _content(random: Random) -> tuple[bytes, bytes]:
-    """A type and a body, which mostly are of one kind."""
+    """A content type and a body, which mostly match."""
     kind = random.randrange(8)
     if kind < 4:
         body, usual = random.choice(_JSON), _TYPES[0]
@@ -136,7 +136,7 @@ def _chunked(body: bytes, random: Random) -> bytes:
     size = random.choice((1, 7, 1000, 100_000)) if len(body) < 5000 else 10_000
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
     framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return maybe(
+    return maybe_mutated(
         0.2,
         random,
         framed + random.choice((b"0\r\n\r\n", b"0\r\nA: b\r\n\r\n", b"", b"-1\r\n\r\n", b"0;a=b\r\n\r\n")),

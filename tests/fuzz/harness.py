@@ -1,4 +1,4 @@
-"""Conversations with a real process, many at a time, and what must hold after them."""
+"""Runs conversations with a real process, many at a time, and checks the process afterwards."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import Final, NamedTuple
 import psutil
 
 from tests.fuzz.answers import Malformed, check
-from tests.fuzz.mutation import cut
+from tests.fuzz.mutation import split
 from tests.support.processes import Process
 from tests.support.raw_http import ask
 from tests.support.waiting import wait_until
 
 _AT_ONCE: Final = 32
-_QUIET_SECONDS: Final = 0.05  # then our side is closed
-_END_SECONDS: Final = 15.0  # above every deadline of the servers for who says no more
+_QUIET_SECONDS: Final = 0.05  # of silence, then we shut down our side
+_END_SECONDS: Final = 15.0  # longer than any time limit of the servers for a silent client
 _GROWTH_MAX_BYTES: Final = 48 * 2**20
 _READ_MAX_BYTES: Final = 2**24
 
 
 class Conversation(NamedTuple):
-    """What is sent, piece by piece. ``name`` says where it comes from: by seed and number it is made again."""
+    """What is sent, piece by piece. ``name``: the seed and the number that generate it."""
 
     name: str
     pieces: tuple[bytes, ...]
@@ -34,35 +34,35 @@ class Conversation(NamedTuple):
 
 class Failure(NamedTuple):
     conversation: Conversation
-    why: str
+    reason: str
 
     def __str__(self) -> str:
-        return f"{self.why}\n    {self.conversation!r}"
+        return f"{self.reason}\n    {self.conversation!r}"
 
 
-def made(seed: int, make: Callable[[Random], bytes]) -> Iterator[Conversation]:
-    """Endlessly, the same for the same seed."""
+def generated(seed: int, make: Callable[[Random], bytes]) -> Iterator[Conversation]:
+    """Endless; the same conversations for the same seed."""
     number = 0
     while True:
         random = Random(f"{seed}:{number}")
-        yield Conversation(f"{seed}:{number}", cut(make(random), random))
+        yield Conversation(f"{seed}:{number}", split(make(random), random))
         number += 1
 
 
-async def hold(
+async def run_all(
     process: Process, conversations: Iterable[Conversation], token: str, seconds: float
 ) -> list[Failure]:
-    """Hold them all, or as many as there is time for. ``$TOKEN`` in them becomes a good one."""
+    """Run all conversations, or as many as there is time for. ``$TOKEN`` in them is replaced by a valid token."""
     failures: list[Failure] = []
     waiting, deadline = iter(conversations), time.monotonic() + seconds
 
-    async def hold_some() -> None:
+    async def run_some() -> None:
         while time.monotonic() < deadline and (conversation := next(waiting, None)) is not None:
             pieces = [piece.replace(b"$TOKEN", token.encode()) for piece in conversation.pieces]
             try:
-                received, was_cut = await _exchange(process.port, pieces)
+                received, was_reset = await _exchange(process.port, pieces)
                 check(received)
-                if not (received or was_cut) and b"\r\n\r\n" in b"".join(pieces).lstrip(b"\r\n"):
+                if not (received or was_reset) and b"\r\n\r\n" in b"".join(pieces).lstrip(b"\r\n"):
                     raise Malformed("no answer")
                 if token.encode() in received:
                     raise Malformed("the token is repeated")
@@ -71,15 +71,14 @@ async def hold(
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(_AT_ONCE):
-            tasks.create_task(hold_some())
+            tasks.create_task(run_some())
     return failures
 
 
 async def _exchange(port: int, pieces: list[bytes]) -> tuple[bytes, bool]:
-    """What comes back until the server closes, which it has to once we have; and whether we went on sending to one
-    who had closed."""
+    """Returns what the server sends until it closes, and whether it reset the connection. It must close once we have."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    received, was_cut = b"", False
+    received, was_reset = b"", False
     try:
         async with asyncio.timeout(_END_SECONDS):
             for piece in pieces:
@@ -98,19 +97,19 @@ async def _exchange(port: int, pieces: list[bytes]) -> tuple[bytes, bool]:
                         writer.write_eof()
                     continue
                 except ConnectionError:
-                    was_cut = True
+                    was_reset = True
                     break
                 if not data:
                     break
                 received += data
     finally:
         writer.transport.abort()
-    return received, was_cut
+    return received, was_reset
 
 
-class Watch:
-    """What a process is like before; ``check`` raises AssertionError where it is not so afterwards, or the token is in
-    the log."""
+class ProcessCheck:
+    """Records a process's memory and open files. ``run`` asserts that it still works, has not grown, and logged no
+    error and no token."""
 
     def __init__(self, process: Process, token: str) -> None:
         self._process = process
@@ -121,7 +120,7 @@ class Watch:
     def _open_files(self) -> int:
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
 
-    def check(self) -> None:
+    def run(self) -> None:
         probe = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         assert ask(self._process.port, probe).status == 200
         log = self._process.log.read_text(errors="replace")
@@ -131,4 +130,4 @@ class Watch:
             assert level not in log, log[log.index(level) - 500 :][:3000]
         growth = psutil.Process(self._process.pid).memory_info().rss - self._memory
         assert growth < _GROWTH_MAX_BYTES, f"grew by {growth >> 20} MiB"
-        wait_until(lambda: self._open_files() <= self._files + 2, 20, "connections are given back")
+        wait_until(lambda: self._open_files() <= self._files + 2, 20, "connections are closed")

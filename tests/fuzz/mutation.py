@@ -1,4 +1,4 @@
-"""Bytes that are nearly right: how the fuzzer bends what a proper client would send."""
+"""Mutations of valid input."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import itertools
 from random import Random
 from typing import Final
 
-# What parsers trip over: ends of lines, of text, of numbers, of lengths.
-_MORSELS: Final = (
+# Bytes that parsers often handle wrongly: line ends, invalid text, limits of numbers, lengths.
+_FRAGMENTS: Final = (
     b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\0", b" ", b"\t", b":", b";", b",", b'"', b"=", b"%", b"/", b"?", b"#", b"@",
     b"[", b"]", b"{", b"}", b"\\", b"\x7f", b"\x80", b"\xff", b"\xed\xa0\x80", b"\xc3", b"\xe2\x80\xa8", b"\\ud800",
     b"-1", b"0", b"1e999", b"NaN", b"9" * 30, b"99999", b"0x10", b"true", b"null", b"[[[[[[[[", b"HTTP/1.1", b"HTTP/9.9",
@@ -16,43 +16,43 @@ _MORSELS: Final = (
 )  # fmt: skip
 
 
-def bent(data: bytes, random: Random) -> bytes:
-    """The same with one to four changes."""
+def mutated(data: bytes, random: Random) -> bytes:
+    """``data`` with one to four mutations."""
     for _ in range(random.randint(1, 4)):
-        data = _bent_once(data, random)
+        data = _mutated_once(data, random)
     return data
 
 
-def _bent_once(data: bytes, random: Random) -> bytes:
+def _mutated_once(data: bytes, random: Random) -> bytes:
     start = random.randrange(len(data) + 1)
     end = min(len(data), start + random.choice((0, 1, 1, 2, 4, 16, 200)))
     match random.randrange(7):
-        case 0:  # something else in its place
-            return data[:start] + random.choice(_MORSELS) + data[end:]
-        case 1:  # something more
-            return data[:start] + random.choice(_MORSELS) + data[start:]
-        case 2:  # nothing in its place
+        case 0:  # replace
+            return data[:start] + random.choice(_FRAGMENTS) + data[end:]
+        case 1:  # insert
+            return data[:start] + random.choice(_FRAGMENTS) + data[start:]
+        case 2:  # delete
             return data[:start] + data[end:]
-        case 3:  # once more
+        case 3:  # repeat
             return data[:end] + data[start:end] * random.choice((1, 1, 2, 50)) + data[end:]
-        case 4:  # somewhere else
+        case 4:  # copy to another place
             there = random.randrange(len(data) + 1)
             return data[:there] + data[start:end] + data[there:]
-        case 5:  # no more
+        case 5:  # truncate
             return data[:start]
-        case _:  # other bits
+        case _:  # flip bits
             noise = bytes(byte ^ 1 << random.randrange(8) for byte in data[start:end])
             return data[:start] + noise + data[end:]
 
 
-def cut(data: bytes, random: Random) -> tuple[bytes, ...]:
-    """The same in one piece, mostly, or in some."""
+def split(data: bytes, random: Random) -> tuple[bytes, ...]:
+    """``data`` in one piece, mostly, or in two to five."""
     if random.random() < 0.6 or len(data) < 2:
         return (data,)
     cuts = sorted({0, len(data), *(random.randrange(1, len(data)) for _ in range(random.randint(1, 4)))})
     return tuple(data[start:end] for start, end in itertools.pairwise(cuts))
 
 
-def maybe(chance: float, random: Random, data: bytes) -> bytes:
-    """``bent``, in so many of all cases."""
-    return bent(data, random) if random.random() < chance else data
+def maybe_mutated(chance: float, random: Random, data: bytes) -> bytes:
+    """``mutated``, with the given probability."""
+    return mutated(data, random) if random.random() < chance else data

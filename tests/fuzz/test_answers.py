@@ -1,4 +1,4 @@
-"""The fuzzer's judge: it lets pass what is well-formed, and nothing else."""
+"""The fuzzer's check accepts well-formed responses, and nothing else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _text(payload: bytes) -> bytes:
         _UPGRADE + _text(b'{"type": "pong"}') + b"\x88\x02\x03\xe8\x8a\x00",
     ],
 )
-def test_well_formed(received: bytes) -> None:
+def test_well_formed_response_is_accepted(received: bytes) -> None:
     check(received)
 
 
@@ -62,6 +62,6 @@ def test_well_formed(received: bytes) -> None:
         _UPGRADE + b"\xc1\x00",
     ],
 )
-def test_malformed(received: bytes) -> None:
+def test_malformed_response_is_found(received: bytes) -> None:
     with pytest.raises((Malformed, ValueError)):
         check(received)

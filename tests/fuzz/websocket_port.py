@@ -1,4 +1,4 @@
-"""What comes to the WebSocket port: requests, upgrades, and frames behind them."""
+"""Random input for the WebSocket port: requests, upgrades, frames."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from random import Random
 from typing import Final
 
-from tests.fuzz.mutation import maybe
+from tests.fuzz.mutation import maybe_mutated
 
 _TARGETS: Final = (
     b"/ws/tasks/", b"/ws/tasks", b"/ws/tasks/?a=b", b"http://h/ws/tasks/", b"/healthz", b"/readyz", b"/", b"*", b"/login/",
@@ -48,12 +48,12 @@ _MESSAGES: Final = (
 
 
 def conversation(random: Random) -> bytes:
-    """All that one client sends."""
+    """The bytes that one client sends."""
     if random.random() < 0.4:
-        return maybe(0.6, random, _request(random))
+        return maybe_mutated(0.6, random, _request(random))
     frames = [_frame(0x81, _AUTH, random)] if random.random() < 0.7 else []
     frames += [_any_frame(random) for _ in range(random.randint(0, 5))]
-    return maybe(0.1, random, _UPGRADE) + maybe(0.3, random, b"".join(frames))
+    return maybe_mutated(0.1, random, _UPGRADE) + maybe_mutated(0.3, random, b"".join(frames))
 
 
 def _request(random: Random) -> bytes:
@@ -67,13 +67,13 @@ def _any_frame(random: Random) -> bytes:
     match random.randrange(6):
         case 0:
             return _frame(random.choice((0x88, 0x89, 0x8A, 0x82, 0x80, 0x83, 0xC1)), b"\x03\xe8", random)
-        case 1:  # in fragments, perhaps not to the end
+        case 1:  # in fragments, perhaps without the last
             message = random.choice(_MESSAGES)
             middle = len(message) // 2
             last = random.choice((0x80, 0x80, 0x00, 0x81))
             return _frame(0x01, message[:middle], random) + _frame(last, message[middle:], random)
         case _:
-            return _frame(0x81, maybe(0.5, random, random.choice(_MESSAGES)), random)
+            return _frame(0x81, maybe_mutated(0.5, random, random.choice(_MESSAGES)), random)
 
 
 def _frame(first: int, payload: bytes, random: Random) -> bytes:

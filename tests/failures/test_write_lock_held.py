@@ -1,6 +1,6 @@
-"""The write lock is held by somebody who does not let go: others say so in time, and recover by themselves.
+"""Another process does not release the write lock: writes are refused in time, and work again after its release.
 
-``TASKBEAM_TEST_FULL=1``: with several writes waiting one behind the other, which takes 5 s more.
+``TASKBEAM_TEST_FULL=1``: with several writes that wait one after the other, which takes 5 s more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psutil
 
 from tests.failures.audit import Audit
 from tests.failures.ledger import Ledger
-from tests.failures.writers import Pen, RestPen, Writer, WsPen
+from tests.failures.writers import RestTransport, Transport, WebSocketTransport, Writer
 from tests.support.clients import Account, new_account
 from tests.support.processes import Process, System, running
 from tests.support.reconnecting_clients import Json, ReconnectingRest, ReconnectingSocket
@@ -28,7 +28,7 @@ from tests.support.write_lock import WriteLock, write_lock
 
 _FULL: Final = os.environ.get("TASKBEAM_TEST_FULL", "") not in ("", "0")
 _REFUSAL_SECONDS: Final = (
-    12.0  # twice five for the lock, for one that came just after the first try had begun
+    12.0  # two waits of five seconds, for a write that came just after the first had begun
 )
 _PROMPT_SECONDS: Final = 4.0
 _STOPS_MAX: Final = 500
@@ -42,7 +42,7 @@ async def in_time(seconds: float, answer: Awaitable[T]) -> T:
         return await answer
 
 
-async def test_lock_held_by_a_stranger(tmp_path: Path) -> None:
+async def test_lock_held_by_another_program(tmp_path: Path) -> None:
     with running(tmp_path) as system, write_lock(system) as lock:
         account = new_account(system)
         ws, rest = ReconnectingSocket(system, account.access), ReconnectingRest(system, account.access)
@@ -50,7 +50,7 @@ async def test_lock_held_by_a_stranger(tmp_path: Path) -> None:
         socket = await ws.open()
         await until(lock.try_acquire, _PROMPT_SECONDS, "the lock is free")
 
-        each = 3 if _FULL else 1  # those that come while the first one waits, wait for the next try
+        each = 3 if _FULL else 1  # writes that come while the first waits, wait for the next try
         refusals = asyncio.gather(
             *(_ws_refused(system, account) for _ in range(each)),
             *(_rest_refused(system, account) for _ in range(each)),
@@ -64,26 +64,26 @@ async def test_lock_held_by_a_stranger(tmp_path: Path) -> None:
         assert (await in_time(_PROMPT_SECONDS, ws.ask({"mode": "create", "data": _NEW})))["seq"] == 2
         created = await in_time(_PROMPT_SECONDS, rest.ask("POST", "/", _NEW))
         assert created.status == 201
-        assert (await ws.ask({"mode": "ping"}))["seq"] == 3  # and nothing of what was refused
+        assert (await ws.ask({"mode": "ping"}))["seq"] == 3  # nothing refused was written
         assert await ws.open() is socket
         await ws.close()
         await rest.close()
 
 
 async def _ws_refused(system: System, account: Account) -> None:
-    line = ReconnectingSocket(system, account.access)
-    answer = await in_time(_REFUSAL_SECONDS, line.ask({"mode": "create", "data": _NEW}))
+    client = ReconnectingSocket(system, account.access)
+    answer = await in_time(_REFUSAL_SECONDS, client.ask({"mode": "create", "data": _NEW}))
     assert answer.get("code") == "unavailable", answer
-    assert (await line.ask({"mode": "ping"}))["type"] == "pong"  # it is still open
-    await line.close()
+    assert (await client.ask({"mode": "ping"}))["type"] == "pong"  # it is still open
+    await client.close()
 
 
 async def _rest_refused(system: System, account: Account) -> None:
-    line = ReconnectingRest(system, account.access)
-    answer = await in_time(_REFUSAL_SECONDS, line.ask("POST", "/", _NEW))
+    client = ReconnectingRest(system, account.access)
+    answer = await in_time(_REFUSAL_SECONDS, client.ask("POST", "/", _NEW))
     assert answer.status == 503, answer
     assert int(answer.headers["retry-after"]) > 0
-    await line.close()
+    await client.close()
 
 
 async def _assert_reads(ws: ReconnectingSocket, rest: ReconnectingRest, task_id: str) -> None:
@@ -92,25 +92,31 @@ async def _assert_reads(ws: ReconnectingSocket, rest: ReconnectingRest, task_id:
     assert (await in_time(_PROMPT_SECONDS, rest.ask("GET", f"/task/{task_id}/"))).status == 200
 
 
-async def test_worker_stopped_with_the_lock(tmp_path: Path) -> None:
-    """SIGSTOP, as by a debugger or a frozen container: its own clients wait, all others are answered."""
+async def test_worker_stopped_while_it_holds_the_lock(tmp_path: Path) -> None:
+    """SIGSTOP, as by a debugger or a frozen container: its clients wait, all other clients are answered."""
     ledger = Ledger()
     with running(tmp_path, workers=2, MESSAGES_PER_SECOND="0") as system, write_lock(system) as lock:
         account = new_account(system)
         victim, other = system.ws_workers
         wait_listening(victim)
         wait_listening(other)
-        theirs = [await _pen_on(victim, system, account) for _ in range(2)]
-        ours: list[Pen] = [await _pen_on(other, system, account), RestPen(system, account)]
-        pens: list[Pen] = [*theirs, *ours]
-        writers = [
-            Writer(pen, account.id, f"{number}", ledger, random.Random(number))
-            for number, pen in enumerate(pens)
+        victims_transports = [await _transport_on(victim, system, account) for _ in range(2)]
+        other_transports: list[Transport] = [
+            await _transport_on(other, system, account),
+            RestTransport(system, account),
         ]
-        readers: list[Pen] = [await _pen_on(other, system, account), RestPen(system, account)]
+        transports: list[Transport] = [*victims_transports, *other_transports]
+        writers = [
+            Writer(transport, account.id, f"{number}", ledger, random.Random(number))
+            for number, transport in enumerate(transports)
+        ]
+        readers: list[Transport] = [
+            await _transport_on(other, system, account),
+            RestTransport(system, account),
+        ]
         audit = Audit(system.database, ledger)
 
-        with _stopped(victim):  # while it does nothing
+        with _stopped(victim):  # while it writes nothing
             for writer in writers[2:]:
                 assert await in_time(_PROMPT_SECONDS, writer.create()) is not None
 
@@ -119,50 +125,50 @@ async def test_worker_stopped_with_the_lock(tmp_path: Path) -> None:
                 group.create_task(writer.work(pause=0))
             await _stop_with_lock(victim, lock)
             with _continued(victim):
-                told = len(ledger.told)
+                told = len(ledger.acknowledged)
                 refusals = asyncio.gather(*(in_time(_REFUSAL_SECONDS, w.create()) for w in writers[2:]))
                 while not refusals.done():
-                    for pen in readers:
-                        await in_time(_PROMPT_SECONDS, _read(pen))
+                    for transport in readers:
+                        await in_time(_PROMPT_SECONDS, _read(transport))
                     await asyncio.sleep(0.1)
                 assert await refusals == [None, None]
-                assert (ledger.unavailable, len(ledger.told)) == (2, told)
+                assert (ledger.unavailable, len(ledger.acknowledged)) == (2, told)
                 await asyncio.to_thread(audit.check)
             for writer in writers[2:]:
                 assert await in_time(_PROMPT_SECONDS, writer.create()) is not None
-            told = len(ledger.told)
+            told = len(ledger.acknowledged)
             await until(
-                lambda: len(ledger.told) > told + 20, _PROMPT_SECONDS, "writes go on"
-            )  # its own clients, too
+                lambda: len(ledger.acknowledged) > told + 20, _PROMPT_SECONDS, "writes go on"
+            )  # those of the stopped worker, too
             for writer in writers[:2]:
                 writer.stopping = True
 
         audit.check()
         assert ledger.unavailable == 2
         assert not any(map(audit.took_effect, ledger.unknown)), "refused, and written"
-        for pen in (*pens, *readers):
-            assert await in_time(_PROMPT_SECONDS, _read(pen)) == audit.seqs[account.id]
-            await pen.close()
+        for transport in (*transports, *readers):
+            assert await in_time(_PROMPT_SECONDS, _read(transport)) == audit.seqs[account.id]
+            await transport.close()
 
 
-async def _pen_on(process: Process, system: System, account: Account) -> WsPen:
-    """A socket that this worker serves: the kernel spreads them, so a few are tried."""
+async def _transport_on(process: Process, system: System, account: Account) -> WebSocketTransport:
+    """A socket served by this worker: connect until the kernel chooses it."""
     for _ in range(100):
-        pen = WsPen(system, account)
-        await pen.client.open()
-        if is_connected_to(process, pen.client.local_port):
-            return pen
-        await pen.close()
+        transport = WebSocketTransport(system, account)
+        await transport.client.open()
+        if is_connected_to(process, transport.client.local_port):
+            return transport
+        await transport.close()
     raise AssertionError("the kernel gives this worker no connection")
 
 
-async def _read(pen: Pen) -> int:
+async def _read(transport: Transport) -> int:
     """The current seq."""
-    if isinstance(pen, WsPen):
-        seq: int = (await pen.client.ask({"mode": "all"}))["seq"]
+    if isinstance(transport, WebSocketTransport):
+        seq: int = (await transport.client.ask({"mode": "all"}))["seq"]
         return seq
-    assert isinstance(pen, RestPen)
-    return int((await pen.client.ask("GET", "/")).headers["x-taskbeam-seq"])
+    assert isinstance(transport, RestTransport)
+    return int((await transport.client.ask("GET", "/")).headers["x-taskbeam-seq"])
 
 
 @contextmanager
@@ -174,7 +180,7 @@ def _stopped(process: Process) -> Iterator[None]:
 
 @contextmanager
 def _continued(process: Process) -> Iterator[None]:
-    """A process that has been stopped goes on at the end."""
+    """Continue a stopped process at the end."""
     try:
         yield
     finally:
@@ -188,7 +194,7 @@ def _stop(process: Process) -> None:
 
 
 async def _stop_with_lock(process: Process, lock: WriteLock) -> None:
-    """Stop a process that writes all the time until it is within a transaction; nobody else may be writing."""
+    """Stop a writing process while it is within a transaction; nobody else may write."""
     for _ in range(_STOPS_MAX):
         _stop(process)
         if not lock.try_acquire():

@@ -1,4 +1,4 @@
-"""Somebody does something to the database's files while they are served: nothing more is acknowledged, and both processes end."""
+"""The database's files are moved, removed or changed while served: nothing more is acknowledged, and both processes exit."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _BEFORE: Final = 20
 RUBBISH: Final = b"rubbish" * 10_000
 
 
-class Pen:
-    """Writes over REST without a pause, and remembers what was acknowledged, and when it had been sent."""
+class RestWriter:
+    """Writes over REST without pause; remembers what was acknowledged, and when it was sent."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -39,7 +39,7 @@ class Pen:
             sent = time.monotonic()
             try:
                 answer = self._account.rest("POST", "/", {"task": "a", "description": "x" * 500})
-            except (OSError, ValueError):  # it has ended
+            except (OSError, ValueError):  # the process has exited
                 return
             if answer.status == 201:
                 self.acknowledged.append((answer.body["uuid"], sent))
@@ -51,7 +51,7 @@ class Pen:
 
 @contextmanager
 def served(folder: Path) -> Iterator[System]:
-    """A system whose processes may end; those that have not are killed at the end."""
+    """A system whose processes may exit; the others are killed at the end."""
     folder.mkdir()
     system = System(folder)
     try:
@@ -63,7 +63,7 @@ def served(folder: Path) -> Iterator[System]:
 
 
 def tasks_in(database: Path) -> set[str]:
-    """Its tasks' uuids; the file must be sound."""
+    """The uuids of the tasks in the change log. Asserts the file's integrity."""
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         return {uuid for (uuid,) in connection.execute("SELECT task_id FROM changes").fetchall()}
@@ -74,7 +74,7 @@ def beside(database: Path, suffix: str) -> Path:
 
 
 def back_up(database: Path, copy: Path) -> None:
-    """As an operator should."""
+    """A backup like the one that the documentation recommends."""
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 
@@ -127,8 +127,8 @@ def cut_half_of_log(database: Path) -> None:
     os.truncate(log, log.stat().st_size // 2)
 
 
-def write_over_log(database: Path) -> None:
-    """With another log, as `cp` does."""
+def overwrite_log(database: Path) -> None:
+    """Overwrite it in place with other content, like `cp`."""
     log = beside(database, "-wal")
     log.write_bytes(b"rubbish!" * (log.stat().st_size // 8 + 1))
 
@@ -143,84 +143,84 @@ def replace(database: Path) -> None:
     os.replace(beside(database, ".backup"), database)
 
 
-def write_over(database: Path) -> None:
+def overwrite(database: Path) -> None:
     shutil.copyfile(beside(database, ".backup"), database)
 
 
-def write_rubbish_over(database: Path) -> None:
+def overwrite_with_rubbish(database: Path) -> None:
     database.write_bytes(RUBBISH)
 
 
-KEEPING = [rename, rename_folder, remove_log, remove_lock, replace_lock, remove_index]
-LOSING = [remove, cut_log, cut_half_of_log, write_over_log, replace_log]
-RESTORING = [replace, write_over]
-STARTED_AGAIN = [rename, remove_log, cut_log, *RESTORING]
+KEEPS_WRITES = [rename, rename_folder, remove_log, remove_lock, replace_lock, remove_index]
+LOSES_WRITES = [remove, cut_log, cut_half_of_log, overwrite_log, replace_log]
+RESTORES = [replace, overwrite]
+CAN_START_AGAIN = [rename, remove_log, cut_log, *RESTORES]
 
 
-class TakenAway(NamedTuple):
-    """The uuids of what was acknowledged, and of what a backup has; where the first has to be, if anywhere."""
+class Result(NamedTuple):
+    """The uuids that were acknowledged, and those in the backup; the file that must have the first, if any."""
 
     acknowledged: set[str]
     backup: set[str]
     where: Path | None
 
 
-def taken_away(system: System, deed: Callable[[Path], Path | None]) -> TakenAway:
-    """Do it while a client writes, and see both processes end."""
-    pen = Pen(new_account(system))
-    pen.start()
-    wait_until(lambda: len(pen.acknowledged) > _BEFORE, _END_SECONDS, "some writes")
+def change_while_writing(system: System, change: Callable[[Path], Path | None]) -> Result:
+    """Change the files while a client writes; asserts that both processes exit."""
+    writer = RestWriter(new_account(system))
+    writer.start()
+    wait_until(lambda: len(writer.acknowledged) > _BEFORE, _END_SECONDS, "some writes")
     copy = beside(system.database, ".backup")
     back_up(system.database, copy)
     backup = tasks_in(copy)
-    known = len(pen.acknowledged)
-    wait_until(lambda: len(pen.acknowledged) > known + _BEFORE, _END_SECONDS, "some more writes")
+    known = len(writer.acknowledged)
+    wait_until(lambda: len(writer.acknowledged) > known + _BEFORE, _END_SECONDS, "some more writes")
     logs = [process.log.open() for process in system.processes]  # the folder may be renamed
-    where = deed(system.database)
-    done = time.monotonic()
+    where = change(system.database)
+    changed = time.monotonic()
     for process, log in zip(system.processes, logs, strict=True):
         assert process.popen is not None
         assert process.popen.wait(_END_SECONDS) == 1
         with log:
-            told = log.read()
-        assert told.count(" CRITICAL ") == 1, told
-        assert str(system.database) in told
-        assert "Traceback" not in told
-    pen.join()
-    late = [uuid for uuid, sent in pen.acknowledged if sent > done]
-    assert late == [], f"{len(late)} acknowledged after it"
-    return TakenAway({uuid for uuid, _ in pen.acknowledged}, backup, where)
+            logged = log.read()
+        assert logged.count(" CRITICAL ") == 1, logged
+        assert str(system.database) in logged
+        assert "Traceback" not in logged
+    writer.join()
+    late = [uuid for uuid, sent in writer.acknowledged if sent > changed]
+    assert late == [], f"{len(late)} acknowledged after the change"
+    return Result({uuid for uuid, _ in writer.acknowledged}, backup, where)
 
 
-@pytest.mark.parametrize("deed", KEEPING)
-def test_what_was_acknowledged_is_where_the_files_are(tmp_path: Path, deed: Callable[[Path], Path]) -> None:
+@pytest.mark.parametrize("change", KEEPS_WRITES)
+def test_acknowledged_writes_are_in_the_moved_files(tmp_path: Path, change: Callable[[Path], Path]) -> None:
     with served(tmp_path / "served") as system:
-        taken = taken_away(system, deed)
-        assert taken.where is not None
-        assert taken.acknowledged <= tasks_in(taken.where)
-        if deed in STARTED_AGAIN:
+        result = change_while_writing(system, change)
+        assert result.where is not None
+        assert result.acknowledged <= tasks_in(result.where)
+        if change in CAN_START_AGAIN:
             system.start()
             new_account(system)
 
 
-@pytest.mark.parametrize("deed", [*LOSING, *RESTORING])
-def test_nothing_more_is_acknowledged_and_what_is_there_is_served(
-    tmp_path: Path, deed: Callable[[Path], None]
+@pytest.mark.parametrize("change", [*LOSES_WRITES, *RESTORES])
+def test_nothing_more_is_acknowledged_and_the_new_files_are_served(
+    tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     with served(tmp_path / "served") as system:
-        taken = taken_away(system, deed)
-        if deed not in STARTED_AGAIN:
+        result = change_while_writing(system, change)
+        if change not in CAN_START_AGAIN:
             return
         system.start()
         new_account(system)
         there = tasks_in(system.database)
-        if deed in RESTORING:
-            assert there == taken.backup, "nothing of the log before came over it"
+        if change in RESTORES:
+            assert there == result.backup, "no part of the old log was applied to it"
 
 
-def test_rubbish_is_not_served_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_neither_served_nor_changed(tmp_path: Path) -> None:
     with served(tmp_path / "served") as system:
-        taken_away(system, write_rubbish_over)
+        change_while_writing(system, overwrite_with_rubbish)
         for process in system.processes:
             process.start(ready=False)
             assert process.popen is not None
@@ -228,7 +228,7 @@ def test_rubbish_is_not_served_and_stays_as_it_is(tmp_path: Path) -> None:
         assert system.database.read_bytes() == RUBBISH
 
 
-def test_wake_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+def test_deleted_wake_folder_is_made_again(tmp_path: Path) -> None:
     with running(tmp_path) as system:
         folder = beside(system.database, "-wake")
         shutil.rmtree(folder)

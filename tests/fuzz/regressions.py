@@ -1,4 +1,4 @@
-"""Conversations that once failed. They are held again at each run, before the new ones."""
+"""Conversations that failed once. Every run repeats them first."""
 
 from __future__ import annotations
 
