@@ -71,7 +71,7 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
                 asyncio.TaskGroup() as tasks,
             ):
                 feed.subscribe(verified)
-                helpers = [tasks.create_task(renewal.serve())]
+                helpers = [tasks.create_task(renewal.run())]
                 if key_file is not None:
                     helpers.append(tasks.create_task(key_file.watch()))
                 yield Backend(

@@ -1,4 +1,4 @@
-"""Password hashes of another cost or form are made anew after a login, as Django does; the login does not wait for it."""
+"""Password hashes of another cost or form are replaced after a login, as Django does; the login does not wait for it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from shared.models import User
 from shared.store import Store
 
 _WAITING_MAX: Final = 100
-_REQUESTER: Final = Requester("renewal", "")  # one place among the addresses, in the hasher's rotation
+_REQUESTER: Final = Requester("renewal", "")  # waits in the hasher's queue as if it were one address
 
 log = logging.getLogger(__name__)
 
 
 class HashRenewal:
-    """Makes one hash after the other; ``serve`` is to be run as one supervised task."""
+    """Makes one hash after the other. ``run`` is to be one supervised task."""
 
     def __init__(self, store: Store, hasher: PasswordHasher) -> None:
         self._store = store
@@ -28,12 +28,12 @@ class HashRenewal:
         self._wanted = asyncio.Event()
 
     def offer(self, user: User, password: str) -> None:
-        """A user has logged in with this password. When many wait, there will be another login."""
+        """To be called when a user has logged in with this password. Dropped while many wait: there will be another login."""
         if not self._hasher.is_current(user.password) and len(self._waiting) < _WAITING_MAX:
             self._waiting[user.id] = user, password
             self._wanted.set()
 
-    async def serve(self) -> None:
+    async def run(self) -> None:
         """Renew until cancelled."""
         while True:
             await self._wanted.wait()

@@ -1,4 +1,4 @@
-"""The file of the key that signs tokens: made once, and looked at as long as it is in use."""
+"""The file of the key that signs tokens: made once, and checked as long as it is in use."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from typing import Final
 from shared.auth.signing_keys import KEY_RULE, is_usable
 from shared.errors import Unavailable
 
-_LOOK_SECONDS: Final = 1.0
-_PATIENCE_SECONDS: Final = 2.0  # for another process to put a deleted file back
+_CHECK_SECONDS: Final = 1.0
+_WAIT_SECONDS: Final = 2.0  # for another process to put a deleted file back
 
 log = logging.getLogger(__name__)
 
 
 def fingerprint(key: str) -> str:
-    """Tells keys apart, and nothing else about them."""
+    """A hash of a key that tells keys apart and reveals nothing else."""
     return hashlib.sha256(b"taskbeam key\0" + key.encode()).hexdigest()[:32]
 
 
 class KeyFile:
-    """The key of one database's processes.
+    """The key that all processes of one database share.
 
     Attributes:
         key: what was read; empty before ``open``.
@@ -41,36 +41,36 @@ class KeyFile:
         self.was_made = False
 
     async def open(self, expected: bool) -> None:
-        """Read the key; the first process makes it, whichever that is.
+        """Read the key; the first process that comes makes it.
 
         Args:
-            expected: whether there was a key before. A process that runs puts it back where it was deleted, so it is
-                waited for.
+            expected: whether there was a key before. If the file was deleted, wait a moment: a process that runs puts
+                it back.
 
         Raises:
             OSError: the file cannot be read, or the folder not be written.
             ValueError: the file holds no key that can be used.
         """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE_SECONDS if expected else 0):
+            async with asyncio.timeout(_WAIT_SECONDS if expected else 0):
                 while not self.path.exists():  # noqa: ASYNC110 - a file has no event
-                    await asyncio.sleep(_PATIENCE_SECONDS / 20)
+                    await asyncio.sleep(_WAIT_SECONDS / 20)
         if not self.path.exists():
             self.was_made = self._put(secrets.token_urlsafe(48))
         self.key = self._read()
 
     async def watch(self) -> None:
-        """Look every second until cancelled; to be run as one supervised task.
+        """Check every second until cancelled; to be run as one supervised task.
 
         Raises:
             Unavailable: the file holds another key now.
         """
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            self.look()
+            await asyncio.sleep(_CHECK_SECONDS)
+            self.check()
 
-    def look(self) -> None:
-        """Put the file back where it was deleted: a process that starts would make another key.
+    def check(self) -> None:
+        """Put the file back if it was deleted: a process that starts would make another key.
 
         Raises:
             Unavailable: it holds another key now.
@@ -78,7 +78,7 @@ class KeyFile:
         try:
             state = self.path.stat()
         except FileNotFoundError:
-            with contextlib.suppress(OSError):  # no room, or no folder: the next look tries again
+            with contextlib.suppress(OSError):  # no room, or no folder: the next check tries again
                 if self._put(self.key):
                     log.warning("%s was deleted, and is put back: it is the key of all tokens", self.path)
             return
@@ -99,10 +99,10 @@ class KeyFile:
         self._seen = seen
 
     def _put(self, key: str) -> bool:
-        """Whether it was this process that made the file.
+        """Make the file; False: another process did first.
 
-        It appears with its whole content at once (a hard link either succeeds or finds the other process's file), so that
-        processes that start together agree.
+        The file appears with its whole content at once, as a hard link. Of processes that start together one makes it,
+        and the others read that one.
         """
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)  # mode 0600
         try:

@@ -1,4 +1,4 @@
-"""Guesses at passwords, and registrations: how many an account and an address may make in a minute."""
+"""How many wrong passwords and registrations are allowed in a minute, for an account and from an address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Guess:
-    """One password that somebody gives. It counts from ``admit`` on, unless it is forgiven."""
+    """One password to be checked. It counts from ``admit`` on, unless it is forgiven."""
 
     def __init__(self, attempts: LoginAttempts, account: str | None, address: str) -> None:
         self._attempts = attempts
@@ -41,7 +41,7 @@ class Guess:
             self._windows.append((attempts.accounts, attempts.accounts.attempt(self._account)))
 
     def forgive(self) -> None:
-        """It was right, or for our own reasons not tried."""
+        """Do not count it: it was right, or could not be tried."""
         for throttle, window in self._windows:
             throttle.forgive(window)
         self._windows.clear()
@@ -50,12 +50,12 @@ class Guess:
 class LoginAttempts:
     """Counts failed guesses by account and by address, and registrations by address.
 
-    The guesses for an account are those from anywhere but from addresses that have logged in to it before: each of
-    these has a count of its own. So strangers cannot lock the right owner out (OWASP's device cookies, by address).
+    An address that has logged in to an account before has a count of its own for it; the guesses from all other addresses
+    are counted together. So others cannot lock the owner out (OWASP's device cookies, by address).
 
     Args:
-        per_minute: failed guesses for an account; five times as many failed guesses, and as many registrations, from an
-            address. 0 is no limit.
+        per_minute: failed guesses for an account; from an address five times as many, and five times as many
+            registrations. 0 is no limit.
     """
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -68,23 +68,24 @@ class LoginAttempts:
         """A guess at an account's password.
 
         Args:
-            account: its name as it is compared; ``None`` where there can be no such account.
-            trusted_for: what the requester has of an earlier login to this account: its address or its token family.
+            account: the key of its name; ``None`` for a name that no account can have.
+            trusted_for: names the requester's own count, where they logged in to this account before: the address or
+                the token family of that login.
         """
         if account is not None and trusted_for is not None:
             account = f"{account}\0{trusted_for}"
         return Guess(self, account, address)
 
     def register(self, address: str) -> Callable[[], None]:
-        """Count a registration; what is returned takes it back. Raises Throttled.
+        """Count a registration; the result is a function that takes it back. Raises Throttled.
 
-        An address that is locked for its failed guesses cannot register either; registrations do not lock its logins.
+        An address that is locked for failed guesses cannot register either; registrations do not lock its logins.
         """
         self.refuse_address_if_locked(address)
         try:
             window = self._registrations.attempt(address)
         except Throttled:
-            self._tell(address, "registrations")
+            self._warn(address, "registrations")
             raise
         return lambda: self._registrations.forgive(window)
 
@@ -93,10 +94,10 @@ class LoginAttempts:
         try:
             self.addresses.refuse_if_full(address)
         except Throttled:
-            self._tell(address, "failed logins")
+            self._warn(address, "failed logins")
             raise
 
-    def _tell(self, address: str, what: str) -> None:
+    def _warn(self, address: str, what: str) -> None:
         self._warnings.warning(
             f"{what} {address}", "throttled: too many %s from %s within a minute", what, address
         )

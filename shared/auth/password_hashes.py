@@ -1,7 +1,7 @@
-"""Password hashes in Django's encodings, and how much work each is. Pure, and slow on purpose: not for the event loop.
+"""Password hashes in Django's encodings, and the work that each takes. Slow on purpose: not for the event loop.
 
-Ours is ``bcrypt_sha256``: bcrypt over the hex SHA-256 digest, so that a password may be of any length. Those that Django
-or its users may bring, ``bcrypt`` and ``pbkdf2_sha256``, are checked too.
+Ours is ``bcrypt_sha256``: bcrypt over the hex SHA-256 digest, so that a password may be of any length. Imported ones
+may be Django's ``bcrypt`` or ``pbkdf2_sha256``; these are checked too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PBKDF2: Final = re.compile(
 
 
 class HashCosts(NamedTuple):
-    """The greatest costs among stored hashes: bcrypt's cost (a power of two) and PBKDF2's iterations; 0: there is none."""
+    """The greatest costs among the stored hashes: bcrypt's (log2 of its rounds) and PBKDF2's iterations; 0: no such hash."""
 
     bcrypt: int
     pbkdf2: int
@@ -53,13 +53,13 @@ def check_password(password: str, encoded: str) -> bool:
 
 
 def check_password_padded(password: str, encoded: str | None, cost: int) -> tuple[bool, float]:
-    """As ``check_password``, where a mismatch is at least the work of a hash of ``cost``, whatever the form of the hash.
+    """As ``check_password``, but a mismatch takes at least the work of a bcrypt hash of ``cost``, whatever hash is stored.
 
     So the time does not tell whether there is an account (``None``: there is none).
 
     Returns:
-        Whether it matches, and the work that was done. The unit of work is an iteration of bcrypt's key schedule: a hash
-        of cost 12 is 4,096 of them.
+        Whether it matches, and the work that was done, in iterations of bcrypt's key schedule: a hash of cost 12 takes
+        4,096 of them.
     """
     matches, work = _check(password, encoded or "")
     if not matches:
@@ -78,7 +78,7 @@ def _digest(password: str) -> bytes:
 
 
 def _check(password: str, encoded: str) -> tuple[bool, float]:
-    """Whether it matches, and the work that this was."""
+    """Whether it matches, and the work that this took."""
     if found := _BCRYPT.fullmatch(encoded):
         cost = int(found["cost"])
         if _BCRYPT_COST_MIN <= cost <= BCRYPT_COST_MAX:
@@ -105,19 +105,19 @@ def _pbkdf2(password: str, salt: str, iterations: int) -> str:
 
 
 def _work(amount: int) -> None:
-    """Do some work of bcrypt's: a hash for each power of two in the amount."""
+    """Take that much time: a bcrypt hash for each power of two in the amount."""
     for cost in range(_BCRYPT_COST_MIN, amount.bit_length()):
         if amount >> cost & 1:
-            bcrypt.hashpw(b"nobody's", _SALT % cost)
+            bcrypt.hashpw(b"padding", _SALT % cost)
 
 
 def _pbkdf2_work(iterations: int) -> float:
-    return iterations * _work_of_an_iteration() if iterations else 0
+    return iterations * _bcrypt_iterations_per_pbkdf2() if iterations else 0
 
 
 @functools.cache
-def _work_of_an_iteration() -> float:
-    """What an iteration of PBKDF2 is in bcrypt's, measured on this machine in some milliseconds of processor time."""
+def _bcrypt_iterations_per_pbkdf2() -> float:
+    """The work of one iteration of PBKDF2, measured on this machine in a few milliseconds of processor time."""
 
     def seconds_of(iterations: int) -> float:
         started = time.thread_time()

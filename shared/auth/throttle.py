@@ -1,4 +1,4 @@
-"""How often something may happen within a minute, by key; in little memory, and only for that minute."""
+"""How often something may happen within a minute, by key; in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shared.errors import Throttled
 
 WINDOW_SECONDS: Final = 60.0
 _KEYS_MAX: Final = 100_000
-_FORGOTTEN_AT_ONCE: Final = 100
+_DROPPED_AT_ONCE: Final = 100
 _KEY_BYTES: Final = 16
 
 
 class Window:
-    """The attempts of one key within the minute that its first one began."""
+    """The attempts of one key within a minute that began with its first one."""
 
     __slots__ = ("attempts", "began", "key")
 
@@ -28,7 +28,7 @@ class Window:
 
 
 class Throttle:
-    """Counts attempts. A minute begins with a key's first attempt, and what was counted in it is forgotten at its end.
+    """Counts attempts. A key's minute begins with its first attempt; at its end the count is dropped.
 
     Args:
         limit: attempts a minute for one key; 0 is no limit.
@@ -65,9 +65,9 @@ class Throttle:
         return window
 
     def _live_window(self, key: bytes) -> Window | None:
-        """Of this minute, if any. Raises Throttled when it is full."""
+        """The key's window, if its minute is not over. Raises Throttled when it is full."""
         now = self._clock()
-        self._forget_the_old(now)
+        self._drop_expired(now)
         window = self._windows.get(key)
         if window is None:
             return None
@@ -84,9 +84,9 @@ class Throttle:
         if not window.attempts and self._windows.get(window.key) is window:
             del self._windows[window.key]
 
-    def _forget_the_old(self, now: float) -> None:
-        """Some more than an attempt adds, but never so many that the caller waits."""
-        for _ in range(_FORGOTTEN_AT_ONCE):
+    def _drop_expired(self, now: float) -> None:
+        """More than one attempt adds, but so few that the caller never waits."""
+        for _ in range(_DROPPED_AT_ONCE):
             oldest = next(iter(self._windows.values()), None)
             if oldest is None or oldest.began > now - WINDOW_SECONDS:
                 return

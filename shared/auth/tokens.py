@@ -22,7 +22,7 @@ _MAX_LENGTH: Final = 4096  # a longer one is refused unread
 
 
 class _Hmac(HMACAlgorithm):
-    """PyJWT's own, less that it examines the same key for every token: whether it is one of another kind."""
+    """PyJWT's own, but it checks a key once, not for every token, for whether it is a public key."""
 
     @functools.lru_cache(maxsize=16)  # noqa: B019 - there is one instance, for the life of the process
     def prepare_key(self, key: str | bytes) -> bytes:
@@ -69,7 +69,7 @@ class TokenCodec:
         return jwt.encode(claims, self._keys[0], _ALGORITHM), token
 
     def verify(self, encoded: str, token_type: TokenType | None) -> Token:
-        """Check signature, times and type (``None``: any of ours); whether it was revoked is for the accounts to say.
+        """Check signature, times and type (``None``: either); whether it was revoked is for the store to say.
 
         Raises:
             TokenRejected: with simplejwt's text.
@@ -105,10 +105,8 @@ class TokenCodec:
                 claims = decode(_jws.decode(encoded, key, [_ALGORITHM]))
             except jwt.InvalidSignatureError:
                 continue
-            except (
-                jwt.PyJWTError,
-                ValueError,
-            ):  # MalformedJSON among them: a lone surrogate cannot be stored  # PyJWT reads the header with Python's json
+            # ValueError: of Python's json, with which PyJWT reads the header; and MalformedJSON
+            except (jwt.PyJWTError, ValueError):
                 break
             if isinstance(claims, dict):
                 return claims

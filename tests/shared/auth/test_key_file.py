@@ -130,9 +130,9 @@ def test_file_that_was_deleted_is_put_back(tmp_path: Path, caplog: pytest.LogCap
     path = tmp_path / "key"
     file = opened(path)
     for _ in range(2):
-        file.look()
+        file.check()
         path.unlink()
-        file.look()
+        file.check()
         assert path.read_text() == file.key
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert caplog.text.count("was deleted, and is put back") == 2
@@ -143,15 +143,15 @@ def test_file_that_was_deleted_is_put_back(tmp_path: Path, caplog: pytest.LogCap
 def test_another_key_in_the_file_ends_the_process(tmp_path: Path) -> None:
     path = tmp_path / "key"
     file = opened(path)
-    file.look()
+    file.check()
     path.unlink()
     other = opened(path)
     assert other.key != file.key
     with pytest.raises(Unavailable) as ended:
-        file.look()
+        file.check()
     assert str(path) in ended.value.reason
     assert other.key not in ended.value.reason
-    other.look()
+    other.check()
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 50])
@@ -162,7 +162,7 @@ def test_damaged_file_is_said_once_and_left_alone(
     file = opened(path)
     path.write_bytes(content)
     for _ in range(3):
-        file.look()
+        file.check()
     assert caplog.text.count("cannot be read any more") == 1
     assert path.read_bytes() == content
 
@@ -175,7 +175,7 @@ def test_touched_and_rewritten_file_with_the_same_key_is_nothing(
     for content in (file.key, file.key + "\n"):
         path.unlink()
         path.write_text(content)
-        file.look()
+        file.check()
     assert caplog.text == ""
 
 
@@ -185,26 +185,26 @@ def test_folder_that_is_gone_ends_nothing(tmp_path: Path) -> None:
     file = opened(path)
     path.unlink()
     path.parent.rmdir()
-    file.look()
+    file.check()
 
 
 async def test_who_expects_a_key_waits_for_whoever_puts_it_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_file, "_PATIENCE_SECONDS", 10)
+    monkeypatch.setattr(key_file, "_WAIT_SECONDS", 10)
     running = KeyFile(tmp_path / "key")
     await running.open(expected=False)
     running.path.unlink()
     starting = KeyFile(running.path)
     opening = asyncio.create_task(starting.open(expected=True))
     await asyncio.sleep(0)
-    running.look()
+    running.check()
     await opening
     assert (starting.key, starting.was_made) == (running.key, False)
 
 
 async def test_who_waits_in_vain_makes_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_file, "_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(key_file, "_WAIT_SECONDS", 0.05)
     file = KeyFile(tmp_path / "key")
     await file.open(expected=True)
     assert file.was_made
