@@ -26,19 +26,23 @@ _PURE: Final = (
     *("msgspec", "operator", "re", "typing", "unicodedata", "uuid"),
 )
 """Modules that know no time, no files, no network and no other task."""
-_PURE_PACKAGES: Final = {
-    "shared.decisions": (
-        "shared.models",
-        "shared.errors",
-        "shared.clock.timestamp",
-        "shared.clock.ClockReading",
-    ),
+_PURE_MODULES: Final = {
+    "shared.errors": (),
+    "shared.models": ("shared.errors",),
     "shared.rules": ("shared.models", "shared.errors"),
+    "shared.decisions": (
+        *("shared.models", "shared.errors", "shared.clock.timestamp", "shared.clock.ClockReading"),
+    ),
+    "shared.strict_json": ("json", "array"),
+    "shared.wire": ("shared.models",),
+    "ws_server.close_codes": ("websockets.frames.CloseCode",),
+    "ws_server.protocol": (
+        *("shared.models", "shared.errors", "shared.rules", "shared.strict_json", "shared.wire"),
+        *("shared.clock.timestamp", "ws_server.close_codes"),
+    ),
+    "ws_server.rate_limit": (),
 }
-"""What each may import beside what is pure and itself; a dotted name is allowed with all that is in it."""
-_OUTSIDE: Final = frozenset(
-    {"asyncio", "websockets", "socket", "threading", "logging", "time", "os", "random"}
-)
+"""Modules and packages, with what they may import beside `_PURE` and themselves: a module, or one name of it."""
 
 
 def _imports_other_process(module: Module) -> object:
@@ -98,13 +102,9 @@ def _is_impure(module: Module) -> object:
             any(is_within(name, allowed) for allowed in (*_PURE, package, *others))
             for name in module.imported_names
         )
-        for package, others in _PURE_PACKAGES.items()
+        for package, others in _PURE_MODULES.items()
         if module.is_in(package)
     )
-
-
-def _protocol_is_impure(module: Module) -> object:
-    return module.name == "ws_server.protocol" and module.top_level_imports & _OUTSIDE
 
 
 def _opens_store(module: Module) -> object:
@@ -156,8 +156,7 @@ RULES: Final[dict[str, Callable[[Module], object]]] = {
     "only an engine knows its driver": _imports_foreign_driver,
     "only an engine knows SQL": _says_sql_outside,
     "only what opens a store knows an engine": _imports_engine,
-    "decisions and rules are pure": _is_impure,
-    "the protocol is pure": _protocol_is_impure,
+    "what is pure imports only what is pure": _is_impure,
     "only the composition opens a store": _opens_store,
     "only __main__ and taskbeam read the environment": _reads_environment,
     "only the table says close codes": _says_close_code,
