@@ -1,85 +1,78 @@
-"""What each request does: a table of handlers, from the protocol's requests to the task service."""
+"""What each request does: a table of handlers, from the protocol's requests to the task service and the stream."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from shared.models import Written
-from ws_server import protocol
-from ws_server.protocol import All, Batch, Command, Create, Delete, Ping, Read, Sync, Update
+from shared.tasks import TaskService
+from ws_server.protocol import (
+    All,
+    Batch,
+    Command,
+    Create,
+    Delete,
+    Ping,
+    Read,
+    Sync,
+    Update,
+    all_frame,
+    batch_frame,
+    pong_frame,
+    read_frame,
+    sync_frame,
+)
 from ws_server.stream import Stream
 
-Handler = Callable[[Stream, int, Any], Awaitable[bytes | None]]
-"""Returns the answer's frame, or ``None`` where the answer takes its place in the stream of changes."""
+Handler = Callable[[Stream, TaskService, int, Any], Awaitable[None]]
+"""Carries out a request of a user, and answers it on the stream."""
 
 
-async def _all(stream: Stream, user_id: int, request: All) -> None:
-    await stream.at_snapshot(
-        request,
-        lambda: stream.context.tasks.find(user_id, request.query),
-        lambda page: page.seq,
-        lambda page: protocol.all_frame(page, request.paged),
+async def _create(stream: Stream, tasks: TaskService, user_id: int, request: Create) -> None:
+    written = await tasks.create(user_id, request.data, write_id=stream.expect_write())
+    await stream.answer_write(written)
+
+
+async def _update(stream: Stream, tasks: TaskService, user_id: int, request: Update) -> None:
+    written = await tasks.update(
+        user_id, request.task_id, request.data, rev=request.rev, write_id=stream.expect_write()
     )
+    await stream.answer_write(written)
 
 
-def _create(stream: Stream, user_id: int, request: Create) -> Awaitable[bytes | None]:
-    tasks = stream.context.tasks
-    return stream.write(request, lambda write_id: tasks.create(user_id, request.data, write_id=write_id))
+async def _delete(stream: Stream, tasks: TaskService, user_id: int, request: Delete) -> None:
+    written = await tasks.delete(user_id, request.task_id, rev=request.rev, write_id=stream.expect_write())
+    await stream.answer_write(written)
 
 
-async def _read(stream: Stream, user_id: int, request: Read) -> bytes:
-    return protocol.read_frame(await stream.context.tasks.read(user_id, request.task_id))
+async def _batch(stream: Stream, tasks: TaskService, user_id: int, request: Batch) -> None:
+    stream.start_buffering()
+    written = await tasks.batch(user_id, request.operations)
+    seqs = [result.change.seq for result in written if result.change is not None] or [0]
+    await stream.answer_from_snapshot(batch_frame(written), max(seqs), contains_from=min(seqs))
 
 
-def _update(stream: Stream, user_id: int, request: Update) -> Awaitable[bytes | None]:
-    tasks = stream.context.tasks
-    return stream.write(
-        request,
-        lambda write_id: tasks.update(
-            user_id, request.task_id, request.data, rev=request.rev, write_id=write_id
-        ),
-    )
+async def _read(stream: Stream, tasks: TaskService, user_id: int, request: Read) -> None:
+    stream.answer(read_frame(await tasks.read(user_id, request.task_id)))
 
 
-def _delete(stream: Stream, user_id: int, request: Delete) -> Awaitable[bytes | None]:
-    tasks = stream.context.tasks
-    return stream.write(
-        request, lambda write_id: tasks.delete(user_id, request.task_id, rev=request.rev, write_id=write_id)
-    )
+async def _all(stream: Stream, tasks: TaskService, user_id: int, request: All) -> None:
+    stream.start_buffering()
+    page = await tasks.find(user_id, request.query)
+    await stream.answer_from_snapshot(all_frame(page, request.paged), page.seq)
 
 
-async def _batch(stream: Stream, user_id: int, request: Batch) -> None:
-    def seqs(written: list[Written]) -> list[int]:
-        return [result.change.seq for result in written if result.change is not None]
-
-    await stream.at_snapshot(
-        request,
-        lambda: stream.context.tasks.batch(user_id, request.operations),
-        lambda written: max(seqs(written), default=0),
-        protocol.batch_frame,
-        covered_from=lambda written: min(seqs(written), default=1),
-    )
+async def _sync(stream: Stream, tasks: TaskService, user_id: int, request: Sync) -> None:
+    stream.start_buffering()
+    page = await tasks.changes(user_id, request.epoch, request.since)
+    seq = page.seq if page.reason is None else 0
+    await stream.answer_from_snapshot(sync_frame(page, tasks.epoch), seq, contains_from=0)
 
 
-async def _sync(stream: Stream, user_id: int, request: Sync) -> None:
-    tasks = stream.context.tasks
-    await stream.at_snapshot(
-        request,
-        lambda: tasks.changes(user_id, request.epoch, request.since),
-        lambda page: page.seq if page.reason is None else 0,
-        lambda page: protocol.sync_frame(page, tasks.epoch),
-        covered_from=lambda _: 0,
-    )
-
-
-async def _ping(stream: Stream, user_id: int, request: Ping) -> None:
-    await stream.at_snapshot(
-        request,
-        lambda: stream.context.tasks.seq(user_id),
-        lambda seq: seq,
-        protocol.pong_frame,
-    )
+async def _ping(stream: Stream, tasks: TaskService, user_id: int, request: Ping) -> None:
+    stream.start_buffering()
+    seq = await tasks.seq(user_id)
+    await stream.answer_from_snapshot(pong_frame(seq), seq)
 
 
 COMMANDS: Final[dict[type[Command], Handler]] = {

@@ -10,6 +10,7 @@ from shared.settings import Settings
 from shared.tasks import TaskService
 from ws_server.deadlines import Deadlines
 from ws_server.hub import Hub
+from ws_server.stream import StreamContext
 
 
 class Context(NamedTuple):
@@ -21,3 +22,4 @@ class Context(NamedTuple):
     feed: ChangeFeed
     tasks: TaskService
     authenticator: Authenticator
+    streams: StreamContext

@@ -1,7 +1,7 @@
 """The HTTP/1.1 of the WebSocket port, on the Sans-I/O core of h11: one request a connection.
 
 Every connection begins here. An upgrade that is granted hands the transport, and what came behind the head,
-on to a ``Socket``. Any other request is answered once its body has been read; then the connection ends.
+on. Any other request is answered once its body has been read; then the connection ends.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from websockets.http11 import Request, Response
 
 from ws_server.deadlines import Deadline
 from ws_server.http_answers import refusal
-from ws_server.listener import Listener
-from ws_server.transport import Socket
+from ws_server.open_sockets import OpenSockets
 
 _HEAD_MAX_BYTES: Final = 16384
 _REQUEST_LINE_MAX_BYTES: Final = 8192
@@ -35,6 +34,10 @@ _EVENTS_AT_ONCE: Final = 64  # chunks of a body, before it is another connection
 Answer = Callable[[Request], Response | Awaitable[Response]]
 """Answers a request. Status 101 grants an upgrade."""
 
+OpenSocket = Callable[[asyncio.Transport, float, bytes], None]
+"""Takes over the transport of an upgraded connection, with the ``loop.time()`` of its beginning, and what came behind
+the head."""
+
 log = logging.getLogger(__name__)
 
 
@@ -45,9 +48,12 @@ class HttpPort:
         open_seconds: from the TCP connection to the end of the request.
     """
 
-    def __init__(self, listener: Listener, answer: Answer, open_seconds: float) -> None:
-        self.listener = listener
+    def __init__(
+        self, sockets: OpenSockets, answer: Answer, open_socket: OpenSocket, open_seconds: float
+    ) -> None:
+        self.sockets = sockets
         self.answer = answer
+        self.open_socket = open_socket
         self.open_seconds = open_seconds
         self.connections: dict[HttpConnection, None] = {}  # the oldest first
         self.is_serving = True
@@ -56,14 +62,14 @@ class HttpPort:
         return HttpConnection(self)
 
     def make_room(self) -> None:
-        """Cut those who have been asking for longest, so that silent strangers do not keep all others out."""
-        late = self.listener.loop.time() - _HEAD_SECONDS
+        """Cut those who have been asking for longest, so that silent connections do not keep all others out."""
+        late = self.sockets.loop.time() - _HEAD_SECONDS
         for connection in itertools.islice(self.connections, _CUT_AT_ONCE):
             if connection.opened < late:
                 connection.abort()
 
     def stop(self) -> None:
-        """Open no more sockets; cut who has not been answered yet."""
+        """Open no more sockets; cut connections that have not been answered yet."""
         self.is_serving = False
         for connection in list(self.connections):
             connection.abort()
@@ -106,9 +112,9 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        listener = self._port.listener
-        self.opened = listener.loop.time()
-        self._deadline = listener.deadlines.set(self.opened + self._port.open_seconds, self._on_late)
+        sockets = self._port.sockets
+        self.opened = sockets.loop.time()
+        self._deadline = sockets.deadlines.set(self.opened + self._port.open_seconds, self._on_late)
         self._port.connections[self] = None
         if not self._port.is_serving:
             self.abort()
@@ -128,7 +134,7 @@ class HttpConnection(asyncio.Protocol):
         return self._answering is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._leave()
+        self._remove()
         if self._answering is not None:
             self._answering.cancel()
 
@@ -139,9 +145,9 @@ class HttpConnection(asyncio.Protocol):
         else:
             self.abort()
 
-    def _leave(self) -> None:
+    def _remove(self) -> None:
         self._port.connections.pop(self, None)
-        self._port.listener.deadlines.cancel(self._deadline)
+        self._port.sockets.deadlines.cancel(self._deadline)
 
     # The request
 
@@ -196,7 +202,7 @@ class HttpConnection(asyncio.Protocol):
                     self._transport.resume_reading()
                 return
         self._transport.pause_reading()
-        self._port.listener.loop.call_soon(self._read_body)
+        self._port.sockets.loop.call_soon(self._read_body)
 
     # The answer
 
@@ -214,7 +220,7 @@ class HttpConnection(asyncio.Protocol):
             self._respond(answer, rest)
         else:
             self._transport.pause_reading()
-            self._answering = self._port.listener.loop.create_task(self._respond_later(answer))
+            self._answering = self._port.sockets.loop.create_task(self._respond_later(answer))
 
     async def _respond_later(self, answer: Awaitable[Response]) -> None:
         try:
@@ -243,9 +249,9 @@ class HttpConnection(asyncio.Protocol):
             return
         # To close while the peer still sends would reset the connection, and the answer with it.
         self._transport.resume_reading()
-        deadlines = self._port.listener.deadlines
+        deadlines = self._port.sockets.deadlines
         deadlines.cancel(self._deadline)
-        self._deadline = deadlines.after(self._port.listener.periods.close, self.abort)
+        self._deadline = deadlines.after(self._port.sockets.timeouts.close, self.abort)
 
     def _drop(self, count: int) -> None:
         self._dropped += count
@@ -253,11 +259,9 @@ class HttpConnection(asyncio.Protocol):
             self.abort()
 
     def _upgrade(self, response: Response, rest: bytes) -> None:
-        self._leave()
+        self._remove()
         self._transport.write(response.serialize())
-        socket = Socket(self._port.listener, self._transport, self.opened)
-        self._transport.set_protocol(socket)
-        socket.begin(rest)
+        self._port.open_socket(self._transport, self.opened, rest)
 
 
 def _free(error: h11.RemoteProtocolError) -> None:

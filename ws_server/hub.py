@@ -1,54 +1,42 @@
-"""The live sockets by user: hands each change to all sockets of its user, in the order of the log.
-
-A write's answer *is* its change's frame. So that a requester gets it at its place in the order,
-whoever else is writing, the write carries a ``write_id`` into the log, and the requester's socket
-knows its own change by it when the feed brings it by.
-"""
+"""The open connections, and the sessions by user: each change goes to all sockets of its user, in the order of the log."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import secrets
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-import msgspec
-
-from shared.models import Change, Token
+from shared.auth.token_watch import TokenHolder
+from shared.models import Change
 from shared.store import Revocation
 from shared.wire import change_frame
 from ws_server.close_codes import Disconnect
-from ws_server.frames import text_on_the_wire
+from ws_server.push import Push
 
 log = logging.getLogger(__name__)
 
 
-class Push(msgspec.Struct):
-    """A change on its way to the sockets of its user, and its frame."""
-
-    change: Change
-    frame: bytes
-    _on_the_wire: bytes | None = None
-
-    @property
-    def on_the_wire(self) -> bytes:
-        """Made once for all sockets, and not at all for the requester, whose frame has its id."""
-        if self._on_the_wire is None:
-            self._on_the_wire = text_on_the_wire(self.frame)
-        return self._on_the_wire
-
-
-class Subscriber(Protocol):
-    """What the hub knows of a connection. ``token`` is that of one that is authenticated, or about to be."""
-
-    @property
-    def token(self) -> Token | None: ...
+class ChangeListener(Protocol):
+    """What the hub knows of a stream."""
 
     def on_change(self, push: Push) -> None: ...
-    def on_revocation(self, sid: str | None) -> None: ...
-    def start_leaving(self, disconnect: Disconnect) -> None: ...
+
+
+class Subscriber(TokenHolder, Protocol):
+    """What the hub knows of a session."""
+
+    @property
+    def stream(self) -> ChangeListener: ...
+
+
+class OpenConnection(Protocol):
+    """What the hub knows of a connection."""
+
+    @property
+    def session(self) -> TokenHolder: ...
+
+    def drain(self, disconnect: Disconnect) -> None: ...
 
 
 class Hub:
@@ -56,25 +44,30 @@ class Hub:
 
     def __init__(self) -> None:
         self._by_user: dict[int, set[Subscriber]] = {}
-        self._all: set[Subscriber] = set()
-        self._chores: set[asyncio.Task[None]] = set()
-        # Unlike that of any other process, living or dead, with the same log.
-        self._write_ids = itertools.count(secrets.randbits(30) << 32)
+        self._connections: set[OpenConnection] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        return len(self._all)
+        """How many connections are open."""
+        return len(self._connections)
 
-    def next_write_id(self) -> int:
-        return next(self._write_ids)
+    def add(self, connection: OpenConnection) -> None:
+        self._connections.add(connection)
 
-    def enter(self, subscriber: Subscriber) -> None:
-        self._all.add(subscriber)
+    def remove(self, connection: OpenConnection) -> None:
+        self._connections.discard(connection)
 
-    def leave(self, subscriber: Subscriber) -> None:
-        self._all.discard(subscriber)
+    def token_holders(self) -> list[TokenHolder]:
+        """The sessions of all connections, as of now."""
+        return [connection.session for connection in self._connections]
+
+    def drain(self, disconnect: Disconnect) -> None:
+        """Close every connection as soon as its request in progress is answered."""
+        for connection in list(self._connections):
+            connection.drain(disconnect)
 
     def subscribe(self, user_id: int, subscriber: Subscriber) -> None:
-        """From now on the subscriber hears of every change of the user."""
+        """From now on the subscriber gets every change and revocation of the user."""
         self._by_user.setdefault(user_id, set()).add(subscriber)
 
     def unsubscribe(self, user_id: int, subscriber: Subscriber) -> None:
@@ -86,10 +79,6 @@ class Hub:
     def connections_of(self, user_id: int) -> int:
         return len(self._by_user.get(user_id, ()))
 
-    def subscribers(self) -> list[Subscriber]:
-        """All, as of now."""
-        return list(self._all)
-
     def wants_changes(self) -> bool:
         return bool(self._by_user)
 
@@ -98,25 +87,20 @@ class Hub:
             if subscribers := self._by_user.get(change.user_id):
                 push = Push(change, change_frame(change))
                 for subscriber in subscribers:
-                    subscriber.on_change(push)
+                    subscriber.stream.on_change(push)
 
     def on_revocations(self, revocations: list[Revocation]) -> None:
         for revocation in revocations:
             for subscriber in self._by_user.get(revocation.user_id, ()):
                 subscriber.on_revocation(revocation.sid)
 
-    def spawn(self, chore: Coroutine[Any, Any, None]) -> None:
-        """Run something short beside the connections; bounded by what it waits for, and its failure is logged."""
-        task = asyncio.get_running_loop().create_task(chore)
-        self._chores.add(task)
-        task.add_done_callback(self._chore_done)
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something short in the background; a failure is logged."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._on_background_done)
 
-    def _chore_done(self, task: asyncio.Task[None]) -> None:
-        self._chores.discard(task)
+    def _on_background_done(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a connection's chore failed", exc_info=error)
-
-    def close_all(self, disconnect: Disconnect) -> None:
-        """Close every connection as soon as its request in progress is answered."""
-        for subscriber in list(self._all):
-            subscriber.start_leaving(disconnect)
+            log.error("a connection's background task failed", exc_info=error)

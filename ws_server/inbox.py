@@ -35,39 +35,47 @@ class Handler(Protocol):
         """A ping, a pong, or a fragment too short to be of use came: it counts as a message does."""
         ...
 
-    def on_gone(self) -> None:
+    def on_disconnected(self) -> None:
         """The peer hears no more. Messages that it sent before may still come."""
         ...
 
-    def on_lost(self) -> None:
+    def on_closed(self) -> None:
         """The end: no message comes any more."""
         ...
 
 
-class Inbox:
-    """Base of a socket: it puts messages in, and defines what happens when there is room, or nothing left, again."""
+class InboxOwner(Protocol):
+    """The socket, which puts the messages in."""
 
-    __slots__ = ("_handler", "_held", "_waiting", "_work")
-
-    def __init__(self) -> None:
-        self._handler: Handler | None = None
-        self._waiting: deque[str] | None = (
-            None  # for the message in hand, for the reader, or for others' turn
-        )
-        self._work: Work | asyncio.Task[None] | None = None  # of the message in hand
-        self._held = False  # no message is taken up now
+    def on_full(self) -> None:
+        """So many messages wait that no more should be put in."""
+        ...
 
     def on_room(self) -> None:
         """So few messages wait that more may be put in."""
-        raise NotImplementedError
+        ...
 
     def on_idle(self) -> None:
         """The last message was carried out."""
-        raise NotImplementedError
+        ...
 
     def on_defect(self) -> None:
         """The handler has raised; the log has it."""
-        raise NotImplementedError
+        ...
+
+
+class Inbox:
+    """``handler`` is ``None`` before the socket has one, and after its end."""
+
+    __slots__ = ("_owner", "_waiting", "_work", "handler", "is_paused")
+
+    def __init__(self, owner: InboxOwner) -> None:
+        self.handler: Handler | None = None
+        self._owner = owner
+        # Messages that wait for the one in progress, for the reader of its answer, or for other sockets' turn.
+        self._waiting: deque[str] | None = None
+        self._work: Work | asyncio.Task[None] | None = None  # of the message in progress
+        self.is_paused = False
 
     @property
     def is_idle(self) -> bool:
@@ -77,32 +85,41 @@ class Inbox:
     def is_full(self) -> bool:
         return self._waiting is not None and len(self._waiting) >= INBOX_HIGH
 
-    def put(self, handler: Handler, message: str, at_once: bool) -> None:
+    @property
+    def has_room(self) -> bool:
+        return self._waiting is None or len(self._waiting) <= INBOX_LOW
+
+    def put(self, message: str, at_once: bool) -> None:
         """Carry out a message behind those that wait; ``at_once``: now, if there are none."""
         if self._waiting is not None:
             self._waiting.append(message)
-        elif self._work is None and at_once and not self._held:
-            self._take_up(handler, message)
+            if len(self._waiting) == INBOX_HIGH:
+                self._owner.on_full()
+        elif self._work is None and at_once and not self.is_paused:
+            self._start(message)
         else:
             self._waiting = deque((message,))
             if not at_once:
                 asyncio.get_running_loop().call_soon(self._work_off)
 
-    def hold(self) -> None:
-        """Take up no message until released."""
-        self._held = True
+    def pause(self) -> None:
+        """Start no message until resumed."""
+        self.is_paused = True
 
-    def release(self) -> None:
-        self._held = False
+    def resume(self) -> None:
+        self.is_paused = False
         if self._waiting is not None:
             asyncio.get_running_loop().call_soon(self._work_off)
 
     def drop_waiting(self) -> None:
-        """What waits is not carried out. The message in hand is."""
+        """What waits is not carried out. The message in progress is."""
         self._waiting = None
 
-    def _take_up(self, handler: Handler, message: str) -> None:
+    def _start(self, message: str) -> None:
         """Do the message's work up to where it waits, if it does."""
+        handler = self.handler
+        if handler is None:
+            return
         try:
             work = handler.on_message(message)
             if work is None:
@@ -115,20 +132,20 @@ class Inbox:
             return
         if isinstance(awaited, asyncio.Future):
             self._work = work
-            awaited.add_done_callback(self._go_on)
+            awaited.add_done_callback(self._step)
         else:
             self._work = asyncio.get_running_loop().create_task(self._end_as_task(_rest_of(work, awaited)))
 
-    def _go_on(self, awaited: asyncio.Future[Any]) -> None:
+    def _step(self, awaited: asyncio.Future[Any]) -> None:
         """What the work waited for is there."""
         work = cast(Work, self._work)
         try:
             next_awaited = work.send(None)
         except StopIteration:
-            self._work_done()
+            self._on_work_done()
         except (Exception, asyncio.CancelledError):  # noqa: BLE001 - as above
             self._failed()
-            self._work_done()
+            self._on_work_done()
         else:
             rest = self._end_as_task(_rest_of(work, next_awaited))
             self._work = asyncio.get_running_loop().create_task(rest)
@@ -139,39 +156,39 @@ class Inbox:
         except Exception:  # noqa: BLE001 - the log has it
             self._failed()
         finally:
-            self._work_done()
+            self._on_work_done()
 
-    def _work_done(self) -> None:
+    def _on_work_done(self) -> None:
         self._work = None
         if self._waiting is not None:
             self._work_off()
         else:
-            self.on_idle()
+            self._owner.on_idle()
 
     def _work_off(self) -> None:
-        """Take up one message after the other until one waits, or the reader is too slow, or none is left."""
+        """Start one message after the other until one waits, or the reader is too slow, or none is left."""
         for _ in range(AT_ONCE):
-            if self._work is not None or self._held or self._waiting is None or self._handler is None:
+            if self._work is not None or self.is_paused or self._waiting is None or self.handler is None:
                 return
             if not self._waiting:
                 self._waiting = None
-                self.on_room()
-                self.on_idle()
+                self._owner.on_room()
+                self._owner.on_idle()
                 return
             message = self._waiting.popleft()
             if len(self._waiting) == INBOX_LOW:
-                self.on_room()
-            self._take_up(self._handler, message)
+                self._owner.on_room()
+            self._start(message)
         asyncio.get_running_loop().call_soon(self._work_off)  # now it is the other sockets' turn
 
     def _failed(self) -> None:
         log.exception("a connection's handler failed")
-        self.on_defect()
+        self._owner.on_defect()
 
 
 @types.coroutine
 def _rest_of(work: Work, awaited: object) -> Generator[Any, Any, None]:
-    """What is left of work that was begun by hand and has come to wait for something."""
+    """The rest of work that was started by hand and waits for something."""
     while True:
         error: BaseException | None = None
         try:

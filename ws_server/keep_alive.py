@@ -1,6 +1,6 @@
 """Whether a peer is still there: the rules of the keep-alive, without any I/O of their own.
 
-A ping goes out at each look, unless the last one is still unanswered. It may wait behind an answer that takes its time
+A ping goes out at each check, unless the last one is still unanswered. It may wait behind an answer that takes its time
 to arrive, so its clock runs only once it has left; before that, bytes that leave are the sign of life.
 """
 
@@ -12,11 +12,11 @@ import sys
 import termios
 from typing import Final
 
-_STALLED_LOOKS: Final = 2  # without a byte leaving, and the peer is given up
-_BYTES_PER_LOOK: Final = (
+_STALLED_CHECKS: Final = 2  # without a byte leaving, and the peer is given up
+_BYTES_PER_CHECK: Final = (
     1 << 20
 )  # that networks and proxies may hold back: so much longer the answer may take
-_LOOKS_MAX: Final = 6
+_CHECKS_MAX: Final = 6
 
 
 def unsent(transport: asyncio.Transport) -> int:
@@ -37,29 +37,29 @@ class Ping:
 
     Args:
         sent: with the ping, its end.
-        taken: of these, what the peer's host has confirmed.
+        confirmed: of these, what the peer's host has confirmed.
         answered: ``sent`` of the ping that the peer answered last, or 0.
     """
 
-    __slots__ = ("_end", "_looks", "_patience", "_taken")
+    __slots__ = ("_checks", "_confirmed", "_end", "_patience")
 
-    def __init__(self, sent: int, taken: int, answered: int) -> None:
+    def __init__(self, sent: int, confirmed: int, answered: int) -> None:
         self._end = sent
-        self._taken = taken
-        self._looks = 0
-        self._patience = min(1 + (sent - answered) // _BYTES_PER_LOOK, _LOOKS_MAX)
+        self._confirmed = confirmed
+        self._checks = 0
+        self._patience = min(1 + (sent - answered) // _BYTES_PER_CHECK, _CHECKS_MAX)
 
     @property
     def end(self) -> int:
         return self._end
 
-    def look(self, taken: int) -> bool:
-        """Look again, a period later: whether the peer may still be there."""
-        waits = self._taken < self._end
-        progress = waits and taken > self._taken
-        self._taken = max(taken, self._taken)
+    def check(self, confirmed: int) -> bool:
+        """A period later: whether the peer may still be there."""
+        waits = self._confirmed < self._end
+        progress = waits and confirmed > self._confirmed
+        self._confirmed = max(confirmed, self._confirmed)
         if progress:
-            self._looks = 0
+            self._checks = 0
             return True
-        self._looks += 1
-        return self._looks < (_STALLED_LOOKS if waits else self._patience)
+        self._checks += 1
+        return self._checks < (_STALLED_CHECKS if waits else self._patience)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import logging
 import signal
 from typing import Final
@@ -19,13 +20,16 @@ from shared.port_locks import PortLocks
 from shared.process import Backend
 from shared.settings import Settings
 from ws_server.close_codes import Disconnect
-from ws_server.connection import AUTH_MAX_BYTES, Connection
+from ws_server.connection import Connection
 from ws_server.context import Context
 from ws_server.deadlines import Deadlines
+from ws_server.feed_wait import FeedWait
 from ws_server.http_port import HttpPort
 from ws_server.hub import Hub
-from ws_server.listener import Listener, Rules
+from ws_server.open_sockets import OpenSockets
 from ws_server.routes import Routes
+from ws_server.session import AUTH_MAX_BYTES
+from ws_server.stream import StreamContext, new_write_ids
 from ws_server.transport import Socket
 
 PROCESS: Final = "ws_server"
@@ -44,30 +48,34 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     listening = await listen(settings.ws_address, PortLocks(backend.store.beside("-ports")))
     limits = connection_limits(settings.max_connections)
     settings = dataclasses.replace(settings, max_connections=limits.kept)
-    context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.authenticator)
-
-    def handler(socket: Socket) -> Connection:
-        connection = Connection(socket, context)
-        connection.begin()
-        return connection
-
+    streams = StreamContext(
+        settings.max_buffer_bytes, new_write_ids(), functools.partial(FeedWait, backend.feed, deadlines)
+    )
+    context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.authenticator, streams)
+    sockets = OpenSockets(deadlines)
     # No compression: it would cost 64 KiB for each connection, and most of the CPU.
     message_max = max(settings.max_message_bytes, AUTH_MAX_BYTES)
-    rules = Rules(lambda: Parser(SERVER, max_size=message_max, logger=_protocol_log), handler)
-    listener = Listener(rules, deadlines)
-    port = HttpPort(listener, Routes(settings, backend), settings.auth_timeout_seconds)
+
+    def open_socket(transport: asyncio.Transport, opened: float, data: bytes) -> None:
+        parser = Parser(SERVER, max_size=message_max, logger=_protocol_log)
+        socket = Socket(sockets, transport, parser)
+        connection = Connection(socket, context)
+        connection.start(opened)
+        socket.start(connection, data)
+
+    port = HttpPort(sockets, Routes(settings, backend), open_socket, settings.auth_timeout_seconds)
     acceptor = Acceptor(
         listening,
         port,
         max_connections=limits.accepted,
-        count=lambda: len(port.connections) + len(listener.sockets),
+        count=lambda: len(port.connections) + len(sockets.sockets),
         make_room=port.make_room,
     )
     log.info("listening on %s", listening)
     async with asyncio.TaskGroup() as tasks:
         watchers = [
-            tasks.create_task(listener.keep_alive()),
-            tasks.create_task(watch_tokens(hub.subscribers, backend.authenticator)),
+            tasks.create_task(sockets.keep_alive()),
+            tasks.create_task(watch_tokens(hub.token_holders, backend.authenticator)),
         ]
         number = await stop
         disconnect = Disconnect.INTERRUPTED if number in _FROM_THE_KEYBOARD else Disconnect.STOPPING
@@ -80,6 +88,6 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
 async def _drain(acceptor: Acceptor, port: HttpPort, hub: Hub, disconnect: Disconnect) -> None:
     acceptor.close()
     port.stop()
-    hub.close_all(disconnect)
-    if cut := await port.listener.drain(_DRAIN_TIMEOUT):
+    hub.drain(disconnect)
+    if cut := await port.sockets.drain(_DRAIN_TIMEOUT):
         log.warning("cut %d connections that did not close in time", cut)

@@ -1,209 +1,270 @@
-"""What one socket is sent, in order: the answers to its requests, and its user's changes.
+"""What one socket is sent, in order: the answers to its requests, and the changes of its user.
 
-``on_change`` is called by the hub for every change of the user; ``_cursor`` is the last one that the socket has had.
-While an answer is made from a snapshot (``all``, ``sync``, ``ping``, a batch), changes are held, so that the answer gets
-its exact place among them.
+The cursor is the seq of the last change that the socket has had, and only moves forward. An answer that is made from a
+snapshot (``auth``, ``all``, ``sync``, ``ping``, a batch) has one exact place among the changes. So changes are buffered
+while the snapshot is read; then those up to its seq are sent, or dropped where the answer contains them; then the answer;
+then the rest.
+
+The answer to a write is the frame of its change, which the feed brings like any other. The write carries a ``write_id``
+into the log, by which the stream of the requester knows its own change.
+
+There is no loop, no socket and no store in here: ``Outlet`` and ``Wait`` say what is needed of them.
 """
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 import logging
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, Protocol
 
-import msgspec
-
-from shared.errors import Unavailable
 from shared.models import Written
 from shared.wire import replayed_frame
-from ws_server import protocol
 from ws_server.close_codes import CloseCode, Disconnect
-from ws_server.context import Context
-from ws_server.hub import Push
-from ws_server.protocol import Request
-from ws_server.transport import Socket
+from ws_server.protocol import with_id
+from ws_server.push import Push
 
-_STREAM_TIMEOUT: Final = 10.0  # for the feed to bring by what is already committed
+_NO_WRITE: Final = -1
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class _Expected(msgspec.Struct, frozen=True):
-    """The write in progress: by its ``write_id`` its change is known as the answer."""
+class Outlet(Protocol):
+    """The socket that the frames go to."""
 
-    write_id: int
-    request_id: bytes
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be sent."""
+        ...
+
+    def send(self, text: bytes) -> None: ...
+
+    def send_on_the_wire(self, data: bytes) -> None:
+        """Send what ``text_on_the_wire`` made."""
+        ...
+
+    def close(self, code: int, reason: str, *, patient: bool = True) -> None: ...
+
+
+class Wait(Awaitable[None], Protocol):
+    """For the change of a ``seq``: until ``wake`` is called. Raises Unavailable when that takes too long."""
+
+    @property
+    def seq(self) -> int: ...
+
+    def wake(self) -> None: ...
+
+
+class StreamContext(NamedTuple):
+    """What all streams of a process share.
+
+    ``next_write_id`` returns a number that no other write has, of whichever process. ``start_wait`` is given
+    the seq, and makes the change feed look at the log now.
+    """
+
+    max_buffer_bytes: int
+    next_write_id: Callable[[], int]
+    start_wait: Callable[[int], Wait]
+
+
+def new_write_ids() -> Callable[[], int]:
+    """Counts from where no other process is likely to count, living or dead, with the same log."""
+    return itertools.count(secrets.randbits(30) << 32).__next__
 
 
 class Stream:
-    """Base of a connection, which says who hears it."""
+    """Carries out one request at a time, between ``start_request`` and ``end_request``."""
 
     __slots__ = (
         "_answer_bytes",
-        "_authenticated",
-        "_closing",
+        "_buffer",
+        "_buffer_bytes",
+        "_context",
         "_cursor",
-        "_expected",
-        "_gone",
-        "_held",
-        "_held_bytes",
+        "_outlet",
         "_push",
-        "_socket",
-        "_waiter",
-        "context",
+        "_request_id",
+        "_wait",
+        "_write_id",
+        "is_closing",
+        "is_disconnected",
     )
 
-    def __init__(self, socket: Socket, context: Context) -> None:
-        self.context = context
-        self._socket = socket
-        self._authenticated = False
-        self._push = True
+    def __init__(self, outlet: Outlet, context: StreamContext) -> None:
+        self._outlet = outlet
+        self._context = context
+        self._push: bool | None = None  # others' changes are sent; ``None`` before the start
         self._cursor = 0
-        self._held: deque[Push] | None = None
-        self._held_bytes = 0
-        self._expected: _Expected | None = None
-        self._waiter: tuple[int, asyncio.Future[None]] | None = None
-        self._answer_bytes = 0  # of the answers that are still on their way
-        self._closing = False
-        self._gone = False  # the client hears nothing any more; what it sent before is carried out
+        self._buffer: deque[Push] | None = None  # while an answer is made from a snapshot
+        self._buffer_bytes = 0
+        self._request_id = b""
+        self._write_id = _NO_WRITE  # of the write in progress
+        self._wait: Wait | None = None
+        self._answer_bytes = 0  # of the latest answers, which were asked for and may wait to be sent
+        self.is_closing = False  # nothing more is sent
+        self.is_disconnected = False  # nobody hears what is sent; requests from before are carried out
 
-    # Answers
+    # The request in progress
 
-    async def write(self, request: Request, write: Callable[[int], Awaitable[Written]]) -> bytes | None:
-        """Have one operation done, given its ``write_id``. The answer comes by on the feed; what is returned, if
-        anything, is the answer of an operation that made no change."""
-        write_id = self.context.hub.next_write_id()
-        self._expected = _Expected(write_id, request.envelope.id)
-        try:
-            written = await write(write_id)
-            if written.change is None:
-                return replayed_frame(written.task)
-            if self._cursor < written.change.seq:
-                await self._stream_reaches(written.change.seq)
-        finally:
-            self._expected = None
-        return None
+    def start_request(self, request_id: bytes) -> None:
+        """``request_id`` is JSON, empty where there is none."""
+        self._request_id = request_id
+        self._answer_bytes = 0
 
-    async def at_snapshot(
-        self,
-        request: Request,
-        read: Callable[[], Awaitable[T]],
-        seq_of: Callable[[T], int],
-        frame_of: Callable[[T], bytes],
-        covered_from: Callable[[T], int] | None = None,
-    ) -> None:
-        """Send an answer at its place in the stream: after the changes up to its seq, before any later one.
+    def end_request(self) -> None:
+        """Whether it was answered or failed: changes are sent as they come again."""
+        self._write_id = _NO_WRITE
+        if self._buffer is not None:
+            buffer, self._buffer = self._buffer, None
+            if self._push is not None:
+                for push in buffer:
+                    self._deliver(push)
+
+    def answer(self, frame: bytes) -> None:
+        """Send the answer to the request in progress, now."""
+        self.send(with_id(frame, self._request_id))
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame now. What waits is bounded: no request is read before the socket's buffer has drained."""
+        if not self.is_closing and not self.is_disconnected:
+            self._answer_bytes += len(frame)
+            self._outlet.send(frame)
+
+    # A write
+
+    def expect_write(self) -> int:
+        """The ``write_id`` for the request in progress: the change that brings it back is the answer."""
+        self._write_id = self._context.next_write_id()
+        return self._write_id
+
+    async def answer_write(self, written: Written) -> None:
+        """Wait until the change was sent; answer here where the write changed nothing. Raises Unavailable."""
+        if written.change is None:
+            self.answer(replayed_frame(written.task))
+        elif self._cursor < written.change.seq:
+            await self._reach(written.change.seq)
+
+    # An answer from a snapshot
+
+    def start_buffering(self) -> None:
+        """Before the snapshot is read: buffer the changes until the request ends."""
+        self._buffer, self._buffer_bytes = deque(), 0
+
+    async def answer_from_snapshot(self, frame: bytes, seq: int, contains_from: int | None = None) -> None:
+        """Answer at the place of the snapshot: after the changes up to ``seq``, before any later one.
 
         Args:
-            covered_from: the changes from this seq up to the answer's are in the answer, and not sent.
+            contains_from: the answer contains the changes from this seq up to ``seq``; they are not sent.
+
+        Raises:
+            Unavailable: the feed does not bring the changes up to ``seq``.
         """
-        self._held, self._held_bytes = deque(), 0
-        try:
-            snapshot = await read()
-            seq = seq_of(snapshot)
-            covered = seq + 1 if covered_from is None else covered_from(snapshot)
-            if covered > 0:
-                await self._stream_reaches(seq)
-            held = self._held
-            while held and held[0].change.seq <= seq:
-                push = held.popleft()
-                if push.change.seq < covered:
-                    self._deliver(push)
-                else:
-                    self._cursor = max(self._cursor, push.change.seq)
-            self.send(protocol.with_id(frame_of(snapshot), request.envelope.id))
-            self._cursor = max(self._cursor, seq)
-        finally:
-            held, self._held = self._held, None
-            if self._authenticated:
-                for push in held:
-                    self._deliver(push)
+        if contains_from is None:
+            await self.catch_up(seq)
+        else:
+            if contains_from > 0:
+                await self._reach(seq)
+                self._send_buffered(contains_from - 1)
+            self.skip(seq)
+        self.answer(frame)
 
-    async def _stream_reaches(self, seq: int) -> None:
-        """Wait until the feed has brought by a change that is known to be committed."""
-        if self._gone or self._closing or (self._held[-1].change.seq if self._held else self._cursor) >= seq:
+    async def catch_up(self, seq: int) -> None:
+        """Wait for the changes up to ``seq``, and send them. Raises Unavailable."""
+        await self._reach(seq)
+        self._send_buffered(seq)
+        self._cursor = max(self._cursor, seq)
+
+    def skip(self, seq: int) -> None:
+        """The client knows of the changes up to ``seq``; they are not sent."""
+        while self._buffer and self._buffer[0].change.seq <= seq:
+            self._buffer.popleft()
+        self._cursor = max(self._cursor, seq)
+
+    def start(self, *, push: bool) -> None:
+        """Send changes from here on; only the client's own unless ``push``."""
+        self._push = push
+
+    def _send_buffered(self, seq: int) -> None:
+        while self._buffer and self._buffer[0].change.seq <= seq:
+            self._deliver(self._buffer.popleft())
+
+    async def _reach(self, seq: int) -> None:
+        """Wait until the feed has brought a change that is known to be committed. Raises Unavailable."""
+        if self.is_closing or self.is_disconnected:
             return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def give_up() -> None:
-            if not waiter.done():
-                waiter.set_exception(Unavailable("the change feed does not move"))
-
-        self._waiter = (seq, waiter)
-        self.context.feed.look()
-        deadline = self.context.deadlines.after(_STREAM_TIMEOUT, give_up)
+        if (self._buffer[-1].change.seq if self._buffer else self._cursor) >= seq:
+            return
+        self._wait = self._context.start_wait(seq)
         try:
-            await waiter
+            await self._wait
         finally:
-            self.context.deadlines.cancel(deadline)
-            self._waiter = None
+            self._wait = None
 
     # Changes
 
     def on_change(self, push: Push) -> None:
         """Called by the hub with every change of the user, in order."""
-        if self._closing or self._gone or push.change.seq <= self._cursor:
+        seq = push.change.seq
+        if seq <= self._cursor or self.is_closing or self.is_disconnected:
             return
-        if self._held is None:
+        if self._buffer is None:
             self._deliver(push)
         else:
-            self._held.append(push)
-            self._held_bytes += len(push.frame)
-            # A newcomer may hear much that is older than its snapshot; it has the time of the authentication only.
-            if self._authenticated and self._held_bytes > self.context.settings.max_buffer_bytes:
-                self.start_closing(Disconnect.BUFFER_FULL)
-        if self._waiter is not None and push.change.seq >= self._waiter[0] and not self._waiter[1].done():
-            self._waiter[1].set_result(None)
+            self._buffer.append(push)
+            self._buffer_bytes += len(push.frame)
+            # Before the start there may be much that is older than the snapshot; the time-out of the authentication
+            # bounds that.
+            if self._push is not None and self._buffer_bytes > self._context.max_buffer_bytes:
+                self.close(Disconnect.BUFFER_FULL)
+        if self._wait is not None and seq >= self._wait.seq:
+            self._wait.wake()
 
     def _deliver(self, push: Push) -> None:
         change = push.change
         if change.seq <= self._cursor:
             return
         if change.seq != self._cursor + 1:
-            # Cannot be; but if it is, a client that resumes loses nothing.
+            # This would be a defect. The client resumes with sync and loses nothing.
             log.error("gap before change %d of user %d", change.seq, change.user_id)
-            self.start_closing(Disconnect.CHANGES_MISSED)
+            self.close(Disconnect.CHANGES_MISSED)
             return
         self._cursor = change.seq
-        if self._expected is not None and change.write_id == self._expected.write_id:
-            self.send(protocol.with_id(push.frame, self._expected.request_id))
+        if change.write_id == self._write_id:
+            self.answer(push.frame)
         elif self._push:
-            # As _buffer_limit, in place: this is done for every push to every socket.
-            if self._socket.buffered > self.context.settings.max_buffer_bytes + self._answer_bytes:
-                self.start_closing(Disconnect.SLOW_READER)
-            elif not self._closing:
-                self._socket.send_on_the_wire(push.on_the_wire)
+            # As is_too_slow, in place: this is done for every push to every socket.
+            if self._outlet.buffered > self._context.max_buffer_bytes + self._answer_bytes:
+                self.close(Disconnect.SLOW_READER)
+            elif not self.is_closing:
+                self._outlet.send_on_the_wire(push.on_the_wire)
 
     @property
-    def _buffer_limit(self) -> int:
-        """Bytes that may wait to be sent, beside the last answer, which was asked for."""
-        return self.context.settings.max_buffer_bytes + self._answer_bytes
-
-    def send(self, frame: bytes) -> None:
-        """Send an answer now. What waits is bounded: no request is read before the buffer has drained."""
-        if not self._closing and not self._gone:
-            self._answer_bytes += len(frame)
-            self._socket.send(frame)
+    def is_too_slow(self) -> bool:
+        """Whether more waits to be sent than may, beside the latest answers."""
+        return self._outlet.buffered > self._context.max_buffer_bytes + self._answer_bytes
 
     # The end
 
-    def on_gone(self) -> None:
+    def on_disconnected(self) -> None:
         """Nobody hears what is sent from now on."""
-        self._gone = True
-        self._wait_no_longer()
+        self.is_disconnected = True
+        self._stop_waiting()
 
-    def start_closing(self, disconnect: Disconnect) -> None:
-        """Send no more, and close. A peer that takes what waits, however slowly, gets it; one that is too slow has 10 s."""
-        if not self._closing:
-            self._closing = True
-            self._wait_no_longer()
+    def on_closed(self) -> None:
+        """There is no socket any more."""
+        self.is_closing = True
+
+    def close(self, disconnect: Disconnect) -> None:
+        """Send no more, and close. A peer that takes what waits, however slowly, gets it; a slow reader has 10 s."""
+        if not self.is_closing:
+            self.is_closing = True
+            self._stop_waiting()
             patient = disconnect.code is not CloseCode.SLOW_READER
-            self._socket.close(disconnect.code, disconnect.reason, patient=patient)
+            self._outlet.close(disconnect.code, disconnect.reason, patient=patient)
 
-    def _wait_no_longer(self) -> None:
-        """The request in hand waits for its place in the stream; now its answer is not sent."""
-        if self._waiter is not None and not self._waiter[1].done():
-            self._waiter[1].set_result(None)
+    def _stop_waiting(self) -> None:
+        """The answer of the request in progress is not sent, so its place in the stream does not matter."""
+        if self._wait is not None:
+            self._wait.wake()

@@ -24,7 +24,7 @@ from shared.store.opening import open_store
 _CONNECTIONS: Final = 10_000
 _FEW_USERS: Final = 100
 _SETTLE_SECONDS: Final = 2.0
-_KEEP_ALIVE_SECONDS: Final = 25.0  # above ws_server.listener.Periods.ping
+_KEEP_ALIVE_SECONDS: Final = 25.0  # above ws_server.open_sockets.Timeouts.ping
 PER_PROCESS: Final = 17_000  # a process may open 20,000 files on many machines
 _OPEN_SECONDS: Final = 180.0
 

@@ -15,7 +15,7 @@ from websockets.server import ServerProtocol
 from tests.support.waiting import until
 from ws_server.deadlines import Deadlines
 from ws_server.http_port import HttpPort
-from ws_server.listener import Listener, Periods, Rules
+from ws_server.open_sockets import OpenSockets, Timeouts
 from ws_server.transport import Socket
 
 HANDSHAKE: Final = (
@@ -44,33 +44,34 @@ class Scripted:
     def on_control(self) -> None:
         self.told.append("control")
 
-    def on_gone(self) -> None:
+    def on_disconnected(self) -> None:
         self.told.append("gone")
 
-    def on_lost(self) -> None:
+    def on_closed(self) -> None:
         self.told.append("lost")
 
 
-class Served(Listener):
+class Served(OpenSockets):
     """``handlers``: of all sockets that there were."""
 
-    def __init__(self, on_message: OnMessage, periods: Periods | None) -> None:
+    def __init__(self, on_message: OnMessage, timeouts: Timeouts | None) -> None:
         self.handlers: list[Scripted] = []
-        super().__init__(Rules(lambda: Protocol(SERVER), self._handler), Deadlines(), periods)
+        super().__init__(Deadlines(), timeouts)
         self._script = on_message
         self.port = 0
 
-    def _handler(self, socket: Socket) -> Scripted:
+    def open_socket(self, transport: asyncio.Transport, opened: float, data: bytes) -> None:
+        socket = Socket(self, transport, Protocol(SERVER))
         handler = Scripted(socket, self._script)
         self.handlers.append(handler)
-        return handler
+        socket.start(handler, data)
 
 
 @asynccontextmanager
-async def served(on_message: OnMessage, periods: Periods | None = None) -> AsyncIterator[Served]:
+async def served(on_message: OnMessage, timeouts: Timeouts | None = None) -> AsyncIterator[Served]:
     """A listener on a free port; its keep-alive is not running."""
-    listener = Served(on_message, periods)
-    port = HttpPort(listener, ServerProtocol().accept, 5.0)
+    listener = Served(on_message, timeouts)
+    port = HttpPort(listener, ServerProtocol().accept, listener.open_socket, 5.0)
     server = await asyncio.get_running_loop().create_server(port, "127.0.0.1", 0)
     listener.port = server.sockets[0].getsockname()[1]
     try:

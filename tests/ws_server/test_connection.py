@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any, cast
 
 import msgspec
@@ -19,7 +20,9 @@ from ws_server.close_codes import Disconnect
 from ws_server.connection import Connection
 from ws_server.context import Context
 from ws_server.deadlines import Deadlines
+from ws_server.feed_wait import FeedWait
 from ws_server.hub import Hub
+from ws_server.stream import StreamContext, new_write_ids
 
 USER = 1
 MAX_BUFFER = 65536
@@ -36,7 +39,6 @@ class Backend:
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
-        self.opened = asyncio.get_running_loop().time()
         self.closed_with: list[int] = []
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
@@ -85,8 +87,13 @@ class Client:
         self.hub = Hub()
         settings = load_settings({"TASKBEAM_MAX_BUFFER_BYTES": str(MAX_BUFFER)})
         part = cast("Any", self.backend)
-        self.connection = Connection(part, Context(settings, Deadlines(), self.hub, part, part, part))
-        self.connection.begin()
+        self.deadlines = Deadlines()
+        streams = StreamContext(
+            MAX_BUFFER, new_write_ids(), functools.partial(FeedWait, part, self.deadlines)
+        )
+        context = Context(settings, self.deadlines, self.hub, part, part, part, streams)
+        self.connection = Connection(part, context)
+        self.connection.start(asyncio.get_running_loop().time())
 
     def asks(self, message: str) -> asyncio.Task[None]:
         work = self.connection.on_message(message)
@@ -127,12 +134,12 @@ async def test_newcomer_may_hear_much_that_is_older_than_what_it_begins_with(cli
 async def test_client_that_goes_while_it_is_let_in_leaves_nothing_behind(client: Client) -> None:
     auth = client.asks('{"type":"auth","token":"t"}')
     await asyncio.sleep(0)
-    client.connection.on_lost()
+    client.connection.on_closed()
     client.backend.answer.set_result(1)
     await auth
     assert client.backend.frames == []
     assert client.hub.connections_of(USER) == 0
-    deadlines = client.connection.context.deadlines
+    deadlines = client.deadlines
     assert all(deadline.call is None for deadline in deadlines._heap)
 
 
@@ -167,7 +174,7 @@ async def test_request_in_hand_does_not_outlive_its_socket(client: Client) -> No
     await asyncio.sleep(0)
     client.backend.answer.set_result(1)  # a change that the feed has not brought yet
     await asyncio.sleep(0)
-    client.connection.start_closing(Disconnect.TOKEN_REVOKED)
+    client.connection.stream.close(Disconnect.TOKEN_REVOKED)
     async with asyncio.timeout(5):
         await listing
     assert client.seqs == [0], "nothing after the close"
@@ -199,16 +206,16 @@ async def test_write_of_a_client_that_has_gone_does_not_wait_for_its_place_in_th
 ) -> None:
     await client.authenticate(0)
     for goes_before in (False, True):
-        client.connection._gone = False
+        client.connection.stream.is_disconnected = False
         writing = client.asks(CREATE)
         await asyncio.sleep(0)
         if goes_before:
-            client.connection.on_gone()
+            client.connection.on_disconnected()
         client.backend.answer.set_result(1)
         await asyncio.sleep(0)
         if not goes_before:
             assert not writing.done()
-            client.connection.on_gone()
+            client.connection.on_disconnected()
         await asyncio.wait_for(writing, 1)
     assert client.backend.writes == 2
     assert len(client.backend.frames) == 1, "nothing is sent to one who has gone"
@@ -216,7 +223,7 @@ async def test_write_of_a_client_that_has_gone_does_not_wait_for_its_place_in_th
 
 async def test_requests_that_change_nothing_are_not_carried_out_for_who_has_gone(client: Client) -> None:
     await client.authenticate(1)
-    client.connection.on_gone()
+    client.connection.on_disconnected()
     for mode in ("all", "ping", "read", "sync"):
         await client.asks(f'{{"mode":"{mode}","task_id":"x","epoch":"e","since":0}}')
     assert len(client.backend.frames) == 1
@@ -224,7 +231,7 @@ async def test_requests_that_change_nothing_are_not_carried_out_for_who_has_gone
 
 async def test_revocation_ends_the_work_of_a_client_that_has_gone(client: Client) -> None:
     await client.authenticate(1)
-    client.connection.on_gone()
+    client.connection.on_disconnected()
     client.backend.is_revoked = True
     client.hub.on_revocations([Revocation(USER, None)])
     await until(lambda: client.backend.closed_with == [4403], 5, "the session ends")
@@ -234,7 +241,7 @@ async def test_revocation_ends_the_work_of_a_client_that_has_gone(client: Client
 async def test_store_that_is_away_ends_the_work_of_a_client_that_has_gone(client: Client) -> None:
     """Each of its writes would wait as long as the first one did."""
     await client.authenticate(1)
-    client.connection.on_gone()
+    client.connection.on_disconnected()
     client.backend.unavailable = True
     await client.asks(CREATE)
     assert client.connection.on_message(CREATE) is None
@@ -243,8 +250,8 @@ async def test_store_that_is_away_ends_the_work_of_a_client_that_has_gone(client
 
 async def test_who_has_gone_hears_no_changes(client: Client) -> None:
     await client.authenticate(1)
-    client.connection.on_gone()
+    client.connection.on_disconnected()
     client.hears(2, 3)
     assert client.seqs == [1]
-    client.connection.on_lost()
+    client.connection.on_closed()
     assert client.hub.connections_of(USER) == len(client.hub) == 0

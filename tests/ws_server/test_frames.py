@@ -17,7 +17,7 @@ from ws_server import intake
 from ws_server.deadlines import Deadlines
 from ws_server.frames import size_on_the_wire, sole_text, text_on_the_wire
 from ws_server.http_port import HttpPort
-from ws_server.listener import Listener, Rules
+from ws_server.open_sockets import OpenSockets
 from ws_server.transport import Socket
 
 SIZES = [0, 1, 125, 126, 127, 65_535, 65_536, 65_537]
@@ -94,10 +94,10 @@ class Heard:
     def on_control(self) -> None:
         pass
 
-    def on_gone(self) -> None:
+    def on_disconnected(self) -> None:
         pass
 
-    def on_lost(self) -> None:
+    def on_closed(self) -> None:
         pass
 
 
@@ -135,8 +135,13 @@ class Wire:
 
 def _open_socket(handshake: bytes = HANDSHAKE) -> tuple[Socket, Wire, Heard]:
     heard, wire = Heard(), Wire()
-    rules = Rules(lambda: Protocol(SERVER, max_size=300), lambda socket: cast("Any", heard))
-    connection = HttpPort(Listener(rules, Deadlines()), ServerProtocol().accept, 5.0)()
+    sockets = OpenSockets(Deadlines())
+
+    def open_socket(transport: asyncio.Transport, opened: float, data: bytes) -> None:
+        socket = Socket(sockets, transport, Protocol(SERVER, max_size=300))
+        socket.start(cast("Any", heard), data)
+
+    connection = HttpPort(sockets, ServerProtocol().accept, open_socket, 5.0)()
     wire.protocol = connection
     connection.connection_made(cast("Any", wire))
     connection.data_received(handshake)

@@ -12,14 +12,12 @@ import h11
 import pytest
 import uvloop
 from websockets.http11 import Request, Response
-from websockets.protocol import SERVER, Protocol
 
 from tests.support.waiting import until
 from ws_server.deadlines import Deadlines
 from ws_server.http_answers import answer
 from ws_server.http_port import HttpConnection, HttpPort
-from ws_server.listener import Listener, Rules
-from ws_server.transport import Socket
+from ws_server.open_sockets import OpenSockets
 
 REQUESTS = [
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -32,7 +30,7 @@ REQUESTS = [
 ]
 
 
-def _no_socket(socket: Socket) -> NoReturn:
+def _no_socket(transport: asyncio.Transport, opened: float, data: bytes) -> NoReturn:
     raise AssertionError("no request here is an upgrade")
 
 
@@ -60,8 +58,7 @@ async def _talk(port: int) -> None:
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 def test_what_has_been_answered_is_freed(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
     async def test() -> None:
-        rules = Rules(lambda: Protocol(SERVER), _no_socket)
-        port = HttpPort(Listener(rules, Deadlines()), _answer, 5.0)
+        port = HttpPort(OpenSockets(Deadlines()), _answer, _no_socket, 5.0)
         server = await asyncio.get_running_loop().create_server(port, "127.0.0.1", 0)
         gc.collect()
         gc.disable()

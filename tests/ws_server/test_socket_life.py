@@ -20,7 +20,7 @@ from websockets.frames import Opcode
 from tests.support.raw_websocket import CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame
 from tests.support.waiting import until
 from tests.ws_server.open_sockets import HANDSHAKE, Served, Work, client_of, served, streams_of
-from ws_server.listener import Periods
+from ws_server.open_sockets import Timeouts
 from ws_server.transport import Socket
 
 MIB = 1 << 20
@@ -68,13 +68,13 @@ def test_a_slow_reader_gets_its_answer_whole(run: Run, ends: bool) -> None:
             socket.close(4401, "token expired")
 
     async def test() -> None:
-        periods = Periods(ping=0.15, close=0.15)
-        async with served(on_message, periods) as listener, streams_of(listener, 65536) as (reader, writer):
+        timeouts = Timeouts(ping=0.15, close=0.15)
+        async with served(on_message, timeouts) as listener, streams_of(listener, 65536) as (reader, writer):
             keep_alive = asyncio.create_task(listener.keep_alive())
             writer.write(ASK)
             started = time.monotonic()
             assert await _read(reader, ANSWER, 0.015) >= ANSWER
-            assert time.monotonic() - started > 10 * periods.ping
+            assert time.monotonic() - started > 10 * timeouts.ping
             assert not keep_alive.done()
             keep_alive.cancel()
 
@@ -85,8 +85,8 @@ def test_one_who_takes_nothing_is_given_up_with_a_line_in_the_log(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test() -> None:
-        periods = Periods(ping=0.1, close=0.1)
-        async with served(answers_much, periods) as listener, streams_of(listener, 4096) as (_, writer):
+        timeouts = Timeouts(ping=0.1, close=0.1)
+        async with served(answers_much, timeouts) as listener, streams_of(listener, 4096) as (_, writer):
             keep_alive = asyncio.create_task(listener.keep_alive())
             writer.write(ASK)
             await until(lambda: not listener.sockets, 5, "it is cut")
@@ -101,8 +101,8 @@ def test_one_who_takes_nothing_is_given_up_with_a_line_in_the_log(
 
 def test_one_who_does_not_answer_is_given_up(run: Run) -> None:
     async def test() -> None:
-        periods = Periods(ping=0.1, close=0.1)
-        async with served(answers, periods) as listener, streams_of(listener) as (reader, _):
+        timeouts = Timeouts(ping=0.1, close=0.1)
+        async with served(answers, timeouts) as listener, streams_of(listener) as (reader, _):
             keep_alive = asyncio.create_task(listener.keep_alive())
             async with asyncio.timeout(5):
                 heard = await reader.read()
@@ -114,7 +114,7 @@ def test_one_who_does_not_answer_is_given_up(run: Run) -> None:
 
 def test_whoever_answers_stays(run: Run) -> None:
     async def test() -> None:
-        async with served(answers, Periods(ping=0.03)) as listener, client_of(listener) as client:
+        async with served(answers, Timeouts(ping=0.03)) as listener, client_of(listener) as client:
             keep_alive = asyncio.create_task(listener.keep_alive())
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(client.recv(), 0.5)
@@ -128,7 +128,7 @@ def test_whoever_answers_stays(run: Run) -> None:
 def test_one_that_has_closed_its_side_and_reads_nothing_is_cut(run: Run) -> None:
     async def test() -> None:
         async with (
-            served(answers_much, Periods(close=0.2)) as listener,
+            served(answers_much, Timeouts(close=0.2)) as listener,
             streams_of(listener, 4096) as (_, writer),
         ):
             writer.write(ASK)
@@ -152,7 +152,7 @@ def test_an_answer_that_takes_its_time_is_waited_for(run: Run) -> None:
 
     async def test() -> None:
         async with (
-            served(on_message, Periods(close=0.1)) as listener,
+            served(on_message, Timeouts(close=0.1)) as listener,
             streams_of(listener) as (reader, writer),
         ):
             writer.write(ASK)
@@ -174,7 +174,7 @@ def test_what_a_lost_client_had_sent_has_its_time_and_no_more(run: Run) -> None:
         return work()
 
     async def test() -> None:
-        async with served(on_message, Periods(work=0.35)) as listener:
+        async with served(on_message, Timeouts(work=0.35)) as listener:
             async with streams_of(listener) as (_, writer):
                 writer.write(b"".join(client_frame(TEXT, b"%d" % number) for number in range(15)))
                 await until(lambda: listener.handlers, 5, "it is open")
@@ -298,16 +298,16 @@ def test_what_has_ended_is_freed_without_the_collector(run: Run) -> None:
 
 def test_a_stop_gives_two_seconds_to_those_who_have_had_all_their_frames(run: Run) -> None:
     async def test() -> None:
-        periods = Periods(stop=0.3)
+        timeouts = Timeouts(stop=0.3)
         async with (
-            served(answers_much, periods) as listener,
+            served(answers_much, timeouts) as listener,
             streams_of(listener, 65536) as (reader, writer),
             streams_of(listener) as (silent, _),
         ):
             writer.write(ASK)
             await reader.readexactly(10)
-            for open_socket in listener.sockets:
-                open_socket.close(1012, "")
+            for handler in listener.handlers:
+                handler.socket.close(1012, "")
             loop = asyncio.get_running_loop()
             started = loop.time()
             draining = asyncio.create_task(listener.drain(20))
@@ -328,8 +328,8 @@ def test_a_stop_is_bounded(run: Run) -> None:
         ):
             writer.write(ASK)
             await reader.readexactly(10)
-            for open_socket in listener.sockets:
-                open_socket.close(1012, "")
+            for handler in listener.handlers:
+                handler.socket.close(1012, "")
             assert await asyncio.wait_for(listener.drain(0.5), 5) == 1
             await until(lambda: not listener.sockets, 5, "it is cut")
 

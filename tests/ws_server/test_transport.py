@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.ws_server.open_sockets import Work, client_of, served, streams_of
 from ws_server.frames import text_on_the_wire
-from ws_server.listener import Periods
+from ws_server.open_sockets import Timeouts
 from ws_server.transport import Socket
 
 
@@ -154,12 +154,12 @@ async def test_a_silent_socket_keeps_nothing_of_what_its_client_sent() -> None:
     ):
         await client.send(secret)
         await client.recv()
-        (socket,) = listener.sockets
-        kept = _texts_kept_by(socket._protocol)
+        socket = listener.handlers[0].socket
+        kept = _texts_kept_by(socket._parser)
         assert not any(secret in text for text in kept)
         socket.data_received(b"\x01\x80\0\0\0\0")  # the first fragment of a message
         socket.data_received(b"\x80\x9c\0\0\0\0" + secret.encode()[:27])
-        kept = _texts_kept_by(socket._protocol)
+        kept = _texts_kept_by(socket._parser)
         assert any(secret[:27] in text for text in kept), "the search finds what is still to be parsed"
 
 
@@ -185,8 +185,8 @@ async def test_who_goes_on_sending_after_the_close_frame_is_cut() -> None:
     def on_message(socket: Socket, message: str) -> None:
         socket.close(4000, "enough")
 
-    periods = Periods(close=0.3)
-    async with served(on_message, periods) as listener, streams_of(listener) as (reader, writer):
+    timeouts = Timeouts(close=0.3)
+    async with served(on_message, timeouts) as listener, streams_of(listener) as (reader, writer):
         writer.write(b"\x81\x81\0\0\0\0x")
         assert (await reader.read(100))[0] == 0x88
         async with asyncio.timeout(3):
@@ -198,8 +198,8 @@ async def test_who_goes_on_sending_after_the_close_frame_is_cut() -> None:
 async def test_a_text_is_the_same_for_every_socket_on_the_wire() -> None:
     def on_message(socket: Socket, message: str) -> None:
         data = text_on_the_wire(message.encode() * 100_000)
-        for other in listener.sockets:
-            other.send_on_the_wire(data)
+        for handler in listener.handlers:
+            handler.socket.send_on_the_wire(data)
         socket.close(4000, "")
         socket.send_on_the_wire(data)  # nothing follows a close frame
 
