@@ -85,7 +85,7 @@ class SessionService:
         sid = secrets.token_hex(16)
         refresh, token = self._issue_refresh(user.id, sid)
         access, _ = self._issue_access(user.id, sid)
-        await self._store.add_session(
+        await self._store.begin_family(
             sid, user, self._family_end(token.exp), address, self._now(), self._patience
         )
         return TokenPair(access, refresh)
@@ -134,7 +134,7 @@ class SessionService:
 
     async def _extend_family(self, sid: str, expires: int) -> None:
         """Raises TokenRejected where it was revoked meanwhile."""
-        if not await self._store.extend_session(sid, expires):
+        if not await self._store.extend_family(sid, expires):
             raise TokenRejected(BLACKLISTED)
 
     def _issue_refresh(self, user_id: int, sid: str) -> tuple[str, Token]:

@@ -135,14 +135,14 @@ class Store(Protocol):
     async def renew_hash(self, user: User, password: str) -> None: ...  # of the same password
     async def delete_user(self, user: User, at: ClockReading) -> bool: ...  # and all that is theirs
 
-    # Token families. Expiry in Unix seconds; ``grace`` and ``patience`` (see ``store.aging``) in seconds.
-    async def add_session(
+    # Token families. Expiry in Unix seconds; ``grace`` and ``patience`` (see ``shared.decisions.aging``) in seconds.
+    async def begin_family(
         self, sid: str, user: User, expires: int, address: str, at: ClockReading, patience: int
     ) -> None:
         """Raises UserGone, also when the account is no longer as ``user`` has it: its password changed, say."""
         ...
 
-    async def extend_session(self, sid: str, expires: int) -> bool: ...  # False: it is gone or revoked
+    async def extend_family(self, sid: str, expires: int) -> bool: ...  # False: it is gone or revoked
 
     async def exchange_token(
         self, token: Token, new_sid: str, expires: int, at: ClockReading, grace: int, patience: int

@@ -1,4 +1,4 @@
-"""Whoever no longer stands is told nothing more, by long poll or stream, whatever brought that about."""
+"""A long poll or stream whose token has ended is told nothing more, whatever ended it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever no longer stands is closed (4403) within a second, by whatever revocation that came about."""
+"""A socket whose token has ended is closed (4403) within a second, whatever ended it."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def find_ended_tokens(connection: sqlite3.Connection, tokens: Sequence[Token]) -
     return [tokens[key] for (key,) in rows]
 
 
-def add_session(
+def begin_family(
     connection: sqlite3.Connection,
     sid: str,
     user: User,
@@ -85,18 +85,18 @@ def add_session(
     at: ClockReading,
     patience: int,
 ) -> None:
-    """As `Store.add_session`. Raises UserGone."""
+    """As `Store.begin_family`. Raises UserGone."""
     if not connection.execute(
         "SELECT 1 FROM users WHERE id = ? AND password = ? AND is_active = 1", (user.id, user.password)
     ).fetchall():
         raise UserGone
     age_out(connection, at, patience)
-    _insert_session(connection, sid, user.id, expires)
+    _insert_family(connection, sid, user.id, expires)
     accounts_sql.add_login_address(connection, user.id, address)
 
 
-def extend_session(connection: sqlite3.Connection, sid: str, expires: int) -> bool:
-    """Move the end of a family's life. False: it is gone or revoked."""
+def extend_family(connection: sqlite3.Connection, sid: str, expires: int) -> bool:
+    """As `Store.extend_family`: the end moves on, never back. False: the family is gone or revoked."""
     return bool(
         connection.execute(
             "UPDATE sessions SET expires = max(expires, ?) WHERE sid = ? AND revoked = 0 RETURNING 1",
@@ -123,15 +123,15 @@ def exchange_token(
         case ExchangeOutcome.REFUSED:
             return None
         case ExchangeOutcome.REUSED:
-            revoke_session(connection, sid, at)
+            revoke_family(connection, sid, at)
             return None
         case ExchangeOutcome.BEGINS_FAMILY:
-            _begin_family(connection, token, sid, expires, at)
+            _begin_family_with(connection, token, sid, expires, at)
         case ExchangeOutcome.FIRST:
             _insert_exchange(connection, token, sid, at, _next_turn(connection, sid, at, grace))
-            extend_session(connection, sid, expires)
+            extend_family(connection, sid, expires)
         case ExchangeOutcome.REPEATED:
-            extend_session(connection, sid, expires)
+            extend_family(connection, sid, expires)
     return sid
 
 
@@ -140,12 +140,12 @@ def end_family(connection: sqlite3.Connection, token: Token, new_sid: str, at: C
     sid = family_id(token, _read_exchange(connection, token))
     if sid is None:  # one of simplejwt's: it ends as the only one of a family
         sid = new_sid
-        _begin_family(connection, token, sid, token.exp, at)
-    revoke_session(connection, sid, at)
+        _begin_family_with(connection, token, sid, token.exp, at)
+    revoke_family(connection, sid, at)
 
 
-def revoke_session(connection: sqlite3.Connection, sid: str, at: ClockReading) -> None:
-    """End a family, and write that into the log; nothing where it has ended already."""
+def revoke_family(connection: sqlite3.Connection, sid: str, at: ClockReading) -> None:
+    """Revoke a family and log that; nothing where it is revoked already."""
     rows = connection.execute(
         "UPDATE sessions SET revoked = 1 WHERE sid = ? AND revoked = 0 RETURNING user_id", (sid,)
     ).fetchall()
@@ -153,17 +153,17 @@ def revoke_session(connection: sqlite3.Connection, sid: str, at: ClockReading) -
         append_revocation(connection, rows[0][0], sid, at)
 
 
-def _insert_session(connection: sqlite3.Connection, sid: str, user_id: int, expires: int) -> None:
+def _insert_family(connection: sqlite3.Connection, sid: str, user_id: int, expires: int) -> None:
     connection.execute(
         "INSERT INTO sessions (sid, user_id, expires) VALUES (?, ?, ?)", (sid, user_id, expires)
     )
 
 
-def _begin_family(
+def _begin_family_with(
     connection: sqlite3.Connection, token: Token, sid: str, expires: int, at: ClockReading
 ) -> None:
     """A family that begins with the exchange, or the end, of a token that named none."""
-    _insert_session(connection, sid, token.user_id, expires)
+    _insert_family(connection, sid, token.user_id, expires)
     _insert_exchange(connection, token, sid, at, None)
 
 

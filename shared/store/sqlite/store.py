@@ -181,15 +181,17 @@ class SqliteStore:
     async def delete_user(self, user: User, at: ClockReading) -> bool:
         return await self._transact(lambda connection: accounts_sql.delete_user(connection, user, at))
 
-    async def add_session(
+    async def begin_family(
         self, sid: str, user: User, expires: int, address: str, at: ClockReading, patience: int
     ) -> None:
         await self._transact(
-            lambda connection: sessions_sql.add_session(connection, sid, user, expires, address, at, patience)
+            lambda connection: sessions_sql.begin_family(
+                connection, sid, user, expires, address, at, patience
+            )
         )
 
-    async def extend_session(self, sid: str, expires: int) -> bool:
-        return await self._transact(lambda connection: sessions_sql.extend_session(connection, sid, expires))
+    async def extend_family(self, sid: str, expires: int) -> bool:
+        return await self._transact(lambda connection: sessions_sql.extend_family(connection, sid, expires))
 
     async def exchange_token(
         self, token: Token, new_sid: str, expires: int, at: ClockReading, grace: int, patience: int

@@ -81,12 +81,12 @@ class Owner:
 
     async def begin(self, sid: str, expires: int = LATER, at: ClockReading = READING) -> None:
         """Log in."""
-        await self.store.add_session(sid, self.user, expires, "192.0.2.1", at, PATIENCE)
+        await self.store.begin_family(sid, self.user, expires, "192.0.2.1", at, PATIENCE)
 
     async def begin_as(self, password: str, sid: str) -> None:
         """Log in when the stored hash is another than it was."""
         user = msgspec.structs.replace(self.user, password=password)
-        await self.store.add_session(sid, user, LATER, "192.0.2.1", READING, PATIENCE)
+        await self.store.begin_family(sid, user, LATER, "192.0.2.1", READING, PATIENCE)
 
     async def end(self, sid: str) -> None:
         """Log out."""

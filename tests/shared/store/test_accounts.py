@@ -140,7 +140,7 @@ async def test_addresses_of_logins_are_known_for_their_user_alone(owner: Owner, 
 
 async def test_of_many_addresses_those_of_the_latest_logins_are_known(owner: Owner) -> None:
     async def log_in(number: int) -> None:
-        await owner.store.add_session(
+        await owner.store.begin_family(
             f"{number}", owner.user, LATER, f"192.0.2.{number % 100}", READING, PATIENCE
         )
 

@@ -59,11 +59,11 @@ async def test_rotation_never_shortens_a_family(owner: Owner) -> None:
 async def test_an_active_family_can_be_made_to_live_longer(owner: Owner) -> None:
     await owner.begin("one", expires=SECONDS + 100)
     for expires, then in ((SECONDS + 200, SECONDS + 200), (SECONDS + 150, SECONDS + 200)):
-        assert await owner.store.extend_session("one", expires)
+        assert await owner.store.extend_family("one", expires)
         assert (await owner.status("one")).expires == then
     await owner.end("one")
     for sid in ("one", "unknown"):
-        assert not await owner.store.extend_session(sid, LATER)
+        assert not await owner.store.extend_family(sid, LATER)
 
 
 @pytest.mark.parametrize("seconds", [0, 1, GRACE])
@@ -168,7 +168,7 @@ async def test_many_tokens_are_looked_at_together_as_each_by_itself(engine: Engi
     tokens = []
     for number, other in enumerate(owners):
         for sid in (f"kept {number}", f"ended {number}"):
-            await store.add_session(sid, other.user, LATER, HERE, READING, PATIENCE)
+            await store.begin_family(sid, other.user, LATER, HERE, READING, PATIENCE)
         foreign = owners[0].access_token(f"kept {number}")
         tokens += [
             *[other.access_token(sid) for sid in (f"kept {number}", f"ended {number}", "unknown", None)],
@@ -177,7 +177,7 @@ async def test_many_tokens_are_looked_at_together_as_each_by_itself(engine: Engi
         ]
     tokens.append(Token("access", 999_999, "jti", SECONDS, LATER, None))
     for number in range(len(owners)):
-        await engine.revoke_session(f"ended {number}")
+        await engine.revoke_family(f"ended {number}")
     await engine.disable_user(owners[1].id)
     await engine.remove_user(owners[2].id)
     await engine.revoke_tokens_until(owners[3].id, SECONDS)

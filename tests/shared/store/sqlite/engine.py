@@ -39,7 +39,7 @@ class SqliteEngine(Engine):
     async def revoke_tokens_until(self, user_id: int, seconds: int) -> None:
         self._execute("UPDATE users SET revoked_until = ? WHERE id = ?", seconds, user_id)
 
-    async def revoke_session(self, sid: str) -> None:
+    async def revoke_family(self, sid: str) -> None:
         self._execute("UPDATE sessions SET revoked = 1 WHERE sid = ?", sid)
 
     async def remove_sessions(self, user_id: int) -> None:
