@@ -7,9 +7,9 @@ from aiohttp import web
 from rest_gateway import accounts, changes, events, ops, tasks
 from rest_gateway.errors import HttpError
 from rest_gateway.forwarded import Forwarded
-from rest_gateway.heads import answer_expectation
 from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, SESSIONS, STORE, TASKS, WAITERS
 from rest_gateway.middleware import answered, common_headers
+from rest_gateway.request_headers import answer_expectation
 from rest_gateway.waiting import Waiters
 from shared.origins import OriginPolicy
 from shared.process import Backend
@@ -17,7 +17,7 @@ from shared.settings import Settings
 
 
 def make_app(settings: Settings, backend: Backend) -> web.Application:
-    """Wire the endpoints; paths answer alike with and without the trailing slash."""
+    """Put the parts together. A path answers alike with and without a slash at its end."""
     app = web.Application(client_max_size=settings.max_message_bytes)
     app.on_response_prepare.append(common_headers(OriginPolicy(settings.allowed_origins)))
     app[STORE] = backend.store
@@ -28,11 +28,11 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
     app[FORWARDED] = Forwarded(settings.trusted_proxies)
     app[WAITERS] = waiters = Waiters(backend.feed, backend.authenticator, settings.max_connections_per_user)
 
-    async def let_waiters_go(_: web.Application) -> None:
+    async def end_waiters(_: web.Application) -> None:
         waiters.stop()
         backend.accounts.stop()
 
-    app.on_shutdown.append(let_waiters_go)
+    app.on_shutdown.append(end_waiters)
     for path, endpoint in {
         **accounts.ENDPOINTS,
         **tasks.ENDPOINTS,
@@ -43,14 +43,14 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
         app.router.add_route("*", f"{path}/", answered(endpoint), expect_handler=answer_expectation)
         if path:
             app.router.add_route("*", path, answered(endpoint), expect_handler=answer_expectation)
-    nowhere = _Nowhere("/")
-    nowhere.add_route("*", answered(_not_found), expect_handler=answer_expectation)
-    app.router.register_resource(nowhere)
+    catch_all = _CatchAll("/")
+    catch_all.add_route("*", answered(_not_found), expect_handler=answer_expectation)
+    app.router.register_resource(catch_all)
     return app
 
 
-class _Nowhere(web.PlainResource):
-    """Registered last, it takes the requests that no other resource has taken, ``OPTIONS *`` too."""
+class _CatchAll(web.PlainResource):
+    """Registered last, it takes every request that no other resource has taken, ``OPTIONS *`` too."""
 
     async def resolve(self, request: web.Request) -> tuple[web.UrlMappingMatchInfo, set[str]]:
         (route,) = self

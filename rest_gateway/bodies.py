@@ -69,7 +69,7 @@ async def _read(request: web.Request) -> bytes:
 
 
 def is_too_large(request: web.Request) -> bool:
-    """The head says so."""
+    """Whether its Content-Length is above the limit."""
     length = request.content_length
     return length is not None and length > request.client_max_size
 
@@ -89,13 +89,13 @@ def _parsed(body: bytes, content_type: str) -> dict[str, object]:
 
 @lru_cache(maxsize=256)
 def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
-    """In small letters, with its parameters, whose names are in small letters too."""
+    """In lower case, with its parameters, whose names are in lower case too."""
     media_type, parameters = parse_options_header(content_type.replace("\t", " "))  # type: ignore[no-untyped-call]
     return media_type, parameters
 
 
 def _utf8(body: bytes, charset: str | None) -> bytes:
-    """DRF's rule: a charset that nobody knows is taken for UTF-8."""
+    """DRF's rule: an unknown charset is taken for UTF-8."""
     codec = known_codec(charset)
     if codec is None or codec == UTF_8:
         return body

@@ -1,6 +1,6 @@
 """The character sets that bodies may be in, by the names that clients declare.
 
-A name of a stranger's never reaches `codecs.lookup`, which keeps every name that it has heard.
+A name that a client sends never reaches `codecs.lookup`, which keeps every name in memory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UTF_8: Final = "utf_8"
 
 
 def known_codec(charset: str | None) -> str | None:
-    """Python's codec for a charset; ``None`` where nobody knows it.
+    """Python's codec for a charset; ``None`` for an unknown one.
 
     Raises:
         HttpError: 400, it is no encoding of text.

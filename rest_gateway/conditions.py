@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from rest_gateway.errors import HttpError
+from rest_gateway.keys import TASKS, TOKEN
 from shared.errors import Conflict
 from shared.models import StoredTask
 
@@ -63,17 +64,16 @@ def is_known(request: web.Request, task: StoredTask) -> bool:
 
 
 async def write_conditionally(
-    request: web.Request,
-    read: Callable[[], Awaitable[StoredTask]],
-    write: Callable[[int | None], Awaitable[T]],
+    request: web.Request, task_id: str, write: Callable[[int | None], Awaitable[T]]
 ) -> T:
     """Write where If-Match and If-None-Match hold.
 
     Args:
-        read: the current task; raises NotFound, which comes before any condition.
+        task_id: of the task that is written.
         write: gets the revision that the task must have, or ``None`` where any will do.
 
     Raises:
+        NotFound: it comes before any condition.
         HttpError: 412, a condition does not hold, or is malformed: what was meant is not known, so nothing is written.
         Conflict: 412, others have written all the time meanwhile.
     """
@@ -82,12 +82,12 @@ async def write_conditionally(
     if if_match is None and if_none_match is None:
         return await write(None)
     for tries_left in reversed(range(_TRIES)):
-        task = await read()
+        task = await request.app[TASKS].read(request[TOKEN].user_id, task_id)
         _check(hdrs.IF_MATCH, if_match, task, expected=True)
         _check(hdrs.IF_NONE_MATCH, if_none_match, task, expected=False)
         try:
             return await write(task.rev)
-        except Conflict:  # between the two; the conditions may hold of the new one as well
+        except Conflict:  # another write came between; the conditions may hold of its task as well
             if not tries_left:
                 raise
     raise AssertionError("unreachable")

@@ -9,8 +9,8 @@ from aiohttp import hdrs, web
 
 from rest_gateway.bodies import PARSED
 from rest_gateway.errors import HttpError, access_refused, json_response
-from rest_gateway.heads import bearer_token, require_json_accepted
 from rest_gateway.keys import AUTHENTICATOR, FORWARDED, TOKEN
+from rest_gateway.request_headers import bearer_token, require_json_accepted
 from shared.errors import TokenRejected
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from aiohttp import hdrs, web
 
 from rest_gateway.endpoint import Endpoint
-from rest_gateway.heads import accepts, require_json_accepted
 from rest_gateway.keys import TASKS, TOKEN, WAITERS
 from rest_gateway.parameters import parameter
+from rest_gateway.request_headers import accepts, require_json_accepted
 from rest_gateway.waiting import Waiter
 from shared.errors import TokenRejected, Unavailable
 from shared.models import ChangePage
@@ -23,7 +23,7 @@ from shared.tasks import TaskService
 from shared.wire import change_json, sync_json
 
 COMMENT_SECONDS: Final = 15.0
-_PIECE: Final = 65_536  # bytes: what waits in the connection's buffer beside the page that they are of
+_PIECE_BYTES: Final = 65_536  # this much waits in the connection's buffer beside the page that it is of
 # A line of its own, but no blank line after it: @microsoft/fetch-event-source 2.0 makes an empty event of that.
 _COMMENT: Final = b": keep-alive\n"
 _HEADERS: Final = {
@@ -114,8 +114,8 @@ class EventStream:
 
     async def _send(self, data: bytes) -> None:
         """A client that takes nothing is cut after a while: see ``rest_gateway.connection_limits``."""
-        for start in range(0, len(data), _PIECE):
-            await self._response.write(data[start : start + _PIECE])
+        for start in range(0, len(data), _PIECE_BYTES):
+            await self._response.write(data[start : start + _PIECE_BYTES])
 
 
 async def _events(request: web.Request) -> web.StreamResponse:
@@ -130,7 +130,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
         with suppress(ConnectionError, TokenRejected, Unavailable):  # the client comes back with its last id
             await stream.begin(last)
             while not waiter.is_over:
-                if await waiter.news(COMMENT_SECONDS):
+                if await waiter.wait(COMMENT_SECONDS):
                     await stream.send_new()
                 elif not waiter.is_over:
                     await stream.send_comment()

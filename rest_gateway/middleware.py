@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -11,6 +10,8 @@ from typing import Final
 from aiohttp import hdrs, web
 from multidict import istr
 
+from rest_gateway.cors import add_cors_headers, is_preflight, preflight_response
+from rest_gateway.endpoint import Handler
 from rest_gateway.errors import HttpError, error_response, json_response
 from rest_gateway.heads import check_host
 from rest_gateway.keys import REQUEST_ID
@@ -19,14 +20,8 @@ from shared.errors import TaskbeamError, Unavailable
 from shared.log_limits import LimitedLogger
 from shared.origins import OriginPolicy
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 _X_REQUEST_ID: Final = istr("X-Request-ID")
 _NOSNIFF: Final = istr("X-Content-Type-Options")
-_NAMES: Final = re.compile(r"[\w!#$%&'*+.^`|~, -]{1,4096}", re.ASCII)
-_EXPOSED: Final = "ETag, Retry-After, X-Request-ID, X-Taskbeam-Seq, X-Taskbeam-Epoch"
-_METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
-_PREFLIGHT_SECONDS: Final = "600"
 
 log = logging.getLogger(__name__)
 _unavailable: Final = LimitedLogger(log)  # a stranger can fill the queue for the hashing pool
@@ -48,8 +43,8 @@ def answered(handler: Handler) -> Handler:
         request[REQUEST_ID] = choose_request_id(request.headers.get(_X_REQUEST_ID))
         try:
             check_host(request)
-            if request.method == hdrs.METH_OPTIONS and _is_preflight(request):
-                return _preflight(request)
+            if is_preflight(request):
+                return preflight_response(request)
             return await handler(request)
         except HttpError as error:
             response = json_response(error.body, error.status, error.headers)
@@ -85,37 +80,6 @@ def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamRes
             headers[hdrs.CACHE_CONTROL] = (
                 "private, no-cache" if hdrs.AUTHORIZATION in request.headers else "no-store"
             )
-        if policy.any:
-            headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"
-        else:
-            headers[hdrs.VARY] = "Origin"
-            origin = request.headers.get(hdrs.ORIGIN)
-            if origin is None:
-                return
-            if not policy.allows(origin):
-                if origin.partition("://")[2] != request.headers.get(
-                    hdrs.HOST
-                ):  # pages of our own need no leave
-                    policy.log_refused(origin)
-                return
-            headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-            headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
-        headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
+        add_cors_headers(policy, request, headers)
 
     return add
-
-
-def _is_preflight(request: web.Request) -> bool:
-    return hdrs.ORIGIN in request.headers and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
-
-
-def _preflight(request: web.Request) -> web.Response:
-    """The allowed headers are those asked for: none of them gives a page more than its token does."""
-    headers = {
-        hdrs.ACCESS_CONTROL_ALLOW_METHODS: _METHODS,
-        hdrs.ACCESS_CONTROL_MAX_AGE: _PREFLIGHT_SECONDS,
-    }
-    asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
-    if asked and _NAMES.fullmatch(asked):
-        headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = asked
-    return web.Response(status=204, headers=headers)

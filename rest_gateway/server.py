@@ -61,7 +61,7 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
         log.info("listening on %s", listening)
         try:
             async with asyncio.TaskGroup() as tasks:
-                watcher = tasks.create_task(watch_tokens(app[WAITERS].everybody, backend.authenticator))
+                watcher = tasks.create_task(watch_tokens(app[WAITERS].all, backend.authenticator))
                 await stop
                 watcher.cancel()
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
 import msgspec
@@ -18,7 +18,7 @@ from rest_gateway.keys import TASKS, TOKEN
 from rest_gateway.pagination import LAST, LimitOffset, invalid_page, page_number, paginated
 from rest_gateway.parameters import parameters
 from shared.errors import TaskbeamError, Unavailable, UserGone, ValidationFailed
-from shared.models import StoredTask
+from shared.models import StoredTask, Written
 from shared.rules.fields import canonical_uuid
 from shared.rules.queries import clean_query
 from shared.rules.requests import clean_operations
@@ -94,21 +94,21 @@ async def _update(request: web.Request) -> web.Response:
     except (HttpError, ValidationFailed):
         await tasks.read(user_id, task_id)  # a task that is not there comes first, as in DRF
         raise
-    written = await write_conditionally(
-        request,
-        lambda: tasks.read(user_id, task_id),
-        lambda rev: tasks.update(user_id, task_id, data, rev=rev),
-    )
+
+    def update(rev: int | None) -> Awaitable[Written]:
+        return tasks.update(user_id, task_id, data, rev=rev)
+
+    written = await write_conditionally(request, task_id, update)
     return _task_response(written.task)
 
 
 async def _delete(request: web.Request) -> web.Response:
     user_id, task_id, tasks = request[TOKEN].user_id, _task_id(request), request.app[TASKS]
-    await write_conditionally(
-        request,
-        lambda: tasks.read(user_id, task_id),
-        lambda rev: tasks.delete(user_id, task_id, rev=rev),
-    )
+
+    def delete(rev: int | None) -> Awaitable[Written]:
+        return tasks.delete(user_id, task_id, rev=rev)
+
+    await write_conditionally(request, task_id, delete)
     return web.Response(status=204)
 
 

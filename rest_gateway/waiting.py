@@ -62,8 +62,8 @@ class Waiter:
     def _seconds_left(self) -> float:
         return self._token.exp - time.time()
 
-    async def news(self, seconds: float) -> bool:
-        """Wait for that there may be something new.
+    async def wait(self, seconds: float) -> bool:
+        """Wait until there may be something new.
 
         Returns:
             ``False`` where there was nothing for ``seconds``, or the waiter is over.
@@ -113,8 +113,8 @@ class Waiters:
         for user_id in {revocation.user_id for revocation in revocations}:
             self._wake(user_id)
 
-    def everybody(self) -> list[Waiter]:
-        """All, as of now."""
+    def all(self) -> list[Waiter]:
+        """Those of all users, as of now."""
         return [waiter for waiters in self._by_user.values() for waiter in waiters]
 
     def of_user(self, user_id: int) -> Collection[Waiter]:
@@ -126,7 +126,7 @@ class Waiters:
             waiter.wake()
 
     def stop(self) -> None:
-        """Let everybody go."""
+        """End all waiters, and those that still come."""
         self._is_stopping = True
         for waiters in self._by_user.values():
             for waiter in waiters:
