@@ -79,6 +79,16 @@ async def test_cancelled_reads_do_not_block_later_ones(engine: Engine, owner: Ow
     await engine.assert_idle(owner.store)
 
 
+async def test_cancelled_read_leaves_the_others_of_its_turn_alone(owner: Owner) -> None:
+    task = await owner.create()
+    reads = [asyncio.create_task(owner.read(task.uuid)) for _ in range(3)]
+    await asyncio.sleep(0)
+    reads[1].cancel()
+    outcomes = await asyncio.gather(*reads, return_exceptions=True)
+    assert (outcomes[0], outcomes[2]) == (task, task)
+    assert isinstance(outcomes[1], asyncio.CancelledError)
+
+
 async def test_closing_does_what_waits_and_answers_it(engine: Engine) -> None:
     async with engine.open() as store:
         owner = await new_owner(store)

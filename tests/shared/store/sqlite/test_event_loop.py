@@ -88,16 +88,6 @@ async def test_read_that_would_have_to_wait_waits_on_a_thread(owner: Owner) -> N
     assert refused == 1
 
 
-async def test_cancelled_read_leaves_the_others_of_its_turn_alone(owner: Owner) -> None:
-    task = await owner.create()
-    reads = [asyncio.create_task(owner.read(task.uuid)) for _ in range(3)]
-    await asyncio.sleep(0)
-    reads[1].cancel()
-    outcomes = await asyncio.gather(*reads, return_exceptions=True)
-    assert (outcomes[0], outcomes[2]) == (task, task)
-    assert isinstance(outcomes[1], asyncio.CancelledError)
-
-
 async def test_reads_that_wait_while_the_reader_closes_are_answered_and_nothing_fails_after_it(
     store: Store,
 ) -> None:
