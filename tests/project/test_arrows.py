@@ -90,6 +90,9 @@ VIOLATIONS = {
         ("ws_server.protocol", "from websockets.asyncio.server import x"),
         ("ws_server.protocol", "from ws_server.transport import Socket"),
         ("ws_server.close_codes", "from websockets.frames import Frame"),
+        ("ws_server.stream", "import asyncio"),
+        ("ws_server.stream", "from ws_server.transport import Socket"),
+        ("ws_server.stream", "from shared.tasks import TaskService"),
     ],
     "only the composition opens a store": [
         ("rest_gateway.app", "from shared.store.opening import open_store")
