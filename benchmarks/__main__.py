@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure the shipped processes beside raw baselines, and write the page of performance."""
+"""``python -m benchmarks``: measure the shipped processes beside raw baselines, and write the performance page."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from benchmarks import page, report, results
 from benchmarks.cases import Case, Effort
 from benchmarks.catalogue import CASES
 from benchmarks.closed_loop import UnexpectedAnswer
-from benchmarks.machine import Foreign, Unfit, in_words, on_cores, prepare
+from benchmarks.machine import OtherLoad, UnsuitableMachine, describe, on_cores, prepare
 from benchmarks.results import Results
 from benchmarks.servers import ServerFailed
 
 
-async def _measure(cases: list[Case], effort: Effort, into: Results, machine: str) -> None:
-    """Run the cases one after the other; SIGTERM ends them as Ctrl-C does, with every process that they started."""
+async def _measure(cases: list[Case], effort: Effort, latest: Results, machine: str) -> None:
+    """Run the cases in turn. SIGTERM ends them like Ctrl-C, with every process that they started."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     for case in cases:
-        started, foreign = time.monotonic(), Foreign()
+        started, other_load = time.monotonic(), OtherLoad()
         print(f"{case.name} ...", file=sys.stderr, flush=True)
         gc.collect()
         findings = await case.measure(effort)
         findings.taken = datetime.now(UTC).date().isoformat()
         findings.machine = machine
-        findings.foreign = foreign.share(case.hashes)
-        into.take(case.name, findings)
+        findings.other_load = other_load.share(case.hashes)
+        latest.take(case.name, findings)
         print(report.summary(case.name, findings), flush=True)
-        if effort.whole:  # at once: what was measured stays measured if a later case fails
-            results.save(into)
-            page.write(into)
+        if effort.whole:  # at once, so that it is kept if a later case fails
+            results.save(latest)
+            page.write(latest)
         print(f"{case.name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
 
@@ -69,12 +69,12 @@ def main() -> int:
     try:
         cores = prepare()
         with on_cores(cores.both):
-            machine = in_words(Path(tempfile.gettempdir()))
+            machine = describe(Path(tempfile.gettempdir()))
         effort = Effort(cores, 3, 0.7, False) if arguments.quick else Effort(cores, 7, 1.0, True)
         found = results.load()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_measure(_chosen(arguments), effort, found, machine))
-    except (ServerFailed, UnexpectedAnswer, Unfit, OSError) as error:
+    except (ServerFailed, UnexpectedAnswer, UnsuitableMachine, OSError) as error:
         print(f"taskbeam: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

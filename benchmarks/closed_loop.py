@@ -1,4 +1,4 @@
-"""A closed loop: each connection has one request in flight, and sends the next one when its answer is there."""
+"""A closed loop: each connection has one request in flight, and sends the next when the answer arrives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.figures import percentile
 from benchmarks.machine import cpu_seconds
 
 _DRAIN_SECONDS: Final = 30.0
-_SETTLE_SECONDS: Final = 0.2  # what is sent at once at the start comes back at once
+_SETTLE_SECONDS: Final = 0.2  # the first requests are all sent at once
 _BUSY: Final = 0.95
 
 
@@ -31,7 +31,7 @@ Requests = Callable[[P, bytes], bytes | None]
 
 
 class Window(NamedTuple):
-    """What was measured in one window. Latencies in milliseconds, CPU in cores."""
+    """One measurement. Latencies in milliseconds, CPU in cores."""
 
     rate: float
     p50: float
@@ -43,21 +43,21 @@ class Window(NamedTuple):
 
     @property
     def load_bound(self) -> bool:
-        """Whether the load generator was the limit, so that the server may do better than this."""
+        """Whether the load generator was the limit, so that the server could do more."""
         return self.client_cpu > _BUSY and self.server_cpu < _BUSY
 
 
 class UnexpectedAnswer(Exception):
-    """A measurement of wrong answers is none."""
+    """An answer was wrong, so the measurement is invalid."""
 
 
 class ClosedLoop(Generic[P]):
-    """Drives connections for a while.
+    """Sends requests on all connections, window by window.
 
     Args:
-        peers: the connections; nobody else uses them while a window runs.
+        peers: the connections; nothing else uses them while a window runs.
         requests: makes the requests.
-        expected: what every answer has near its beginning.
+        expected: bytes that every answer has near its start.
         pids: the server's processes, whose CPU time counts.
     """
 
@@ -70,7 +70,7 @@ class ClosedLoop(Generic[P]):
         self._pids = list(pids)
 
     async def run(self, seconds: float) -> Window:
-        """One window; no request is in flight any more when it ends. Raises UnexpectedAnswer, TimeoutError."""
+        """Run one window; at its end no request is in flight. Raises UnexpectedAnswer, TimeoutError."""
         self._latencies: list[float] = []
         self._running = True
         self._waiting = len(self._peers)
@@ -92,7 +92,7 @@ class ClosedLoop(Generic[P]):
         if self._unexpected is not None:
             raise UnexpectedAnswer(self._unexpected[:300])
         if not measured:
-            raise UnexpectedAnswer(b"nothing came in the whole window")
+            raise UnexpectedAnswer(b"no answer in the whole window")
         return Window(
             rate=len(measured) / spent,
             p50=percentile(measured, 0.5) * 1e3,
@@ -135,15 +135,15 @@ class ClosedLoop(Generic[P]):
 
 
 async def alternate(rounds: int, seconds: float, loops: Sequence[ClosedLoop[Any]]) -> list[list[Window]]:
-    """Windows of all loops in turn, so that the machine's noise hits all alike; one list for each loop.
+    """Run windows of all loops in turn, so that the machine's noise affects all of them. One list for each loop.
 
-    A first round warms up and does not count; every other round goes backwards.
+    The first round is a warm-up and not counted. Every second round runs in reverse order.
     """
     windows: list[list[Window]] = [[] for _ in loops]
-    for turn in range(rounds + 1):
-        order = range(len(loops)) if turn % 2 else reversed(range(len(loops)))
-        for place in order:
-            window = await loops[place].run(seconds if turn else min(seconds, 0.5))
-            if turn:
-                windows[place].append(window)
+    for number in range(rounds + 1):
+        order = range(len(loops)) if number % 2 else reversed(range(len(loops)))
+        for index in order:
+            window = await loops[index].run(seconds if number else min(seconds, 0.5))
+            if number:
+                windows[index].append(window)
     return windows

@@ -1,4 +1,4 @@
-"""Figures out of measurements: percentiles, spreads over rounds, and ratios of rounds that belong together."""
+"""Statistics: percentiles, spreads over rounds, and ratios within a round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """The median over the rounds, and the least and the greatest of them."""
+    """Median, minimum and maximum over the rounds."""
 
     median: float
     low: float
@@ -26,5 +26,5 @@ def percentile(ordered: Sequence[float], part: float) -> float:
 
 
 def ratios(values: Sequence[float], baselines: Sequence[float]) -> Spread:
-    """Of each round's value to the same round's baseline."""
+    """The ratio of each round's value to the same round's baseline."""
     return Spread.of([value / base for value, base in zip(values, baselines, strict=True)])

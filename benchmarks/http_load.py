@@ -1,4 +1,4 @@
-"""HTTP connections for the load: keep-alive, one request in flight, answers with a known length only."""
+"""HTTP connections of the load generator: keep-alive, one request in flight, only answers with a length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOST: Final = b"the connection was lost"
 
 
 class HttpClient(asyncio.Protocol):
-    """A connection; whoever uses it sets ``on_answer``, which gets every whole answer, head and body."""
+    """A connection. Its user sets ``on_answer``, which gets every complete answer, head and body."""
 
     transport: asyncio.Transport
     on_answer: Callable[[Any, bytes], None]
@@ -24,7 +24,7 @@ class HttpClient(asyncio.Protocol):
         self.on_answer = _ignore
         self.sent = 0.0
         self._buffer = b""
-        self._whole = 0  # length of the answer that is coming in; 0 until its head is there
+        self._whole = 0  # length of the current answer; 0 until its head is complete
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
@@ -63,7 +63,7 @@ class HttpClient(asyncio.Protocol):
 
 
 def _ignore(_: HttpClient, __: bytes) -> None:
-    """An answer that nobody waits for."""
+    """Ignore the answer."""
 
 
 async def connect(port: int, count: int) -> list[HttpClient]:
@@ -74,7 +74,7 @@ async def connect(port: int, count: int) -> list[HttpClient]:
 def request(
     method: str, path: str, token: str | None = None, body: bytes = b"", scheme: str = "Bearer "
 ) -> bytes:
-    """One request's bytes; ``token`` goes into the Authorization header after ``scheme``."""
+    """The bytes of a request; ``token`` follows ``scheme`` in the Authorization header."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     if token is not None:
         lines.append(f"Authorization: {scheme}{token}")
@@ -84,7 +84,7 @@ def request(
 
 
 def answer_length(answer: bytes) -> int:
-    """Of head and body; 0 while the head is not there yet. Raises ValueError where the answer has no length."""
+    """Length of head and body; 0 until the head is complete. Raises ValueError for an answer without a length."""
     end = answer.find(b"\r\n\r\n")
     if end < 0:
         return 0

@@ -1,14 +1,14 @@
-"""Many authenticated connections held by a process of their own, since one process may open only so many files.
+"""Holds many authenticated connections in a separate process, since one process may open a limited number of files.
 
-``python -m benchmarks.idle_clients URL SOURCE``: the tokens come on standard input, one a line, then an empty line. Then
-each line there is a command, and each is answered by one line: how many sockets that made.
+``python -m benchmarks.idle_clients URL SOURCE``: reads tokens from standard input, one a line, up to an empty line.
+Then each line is a command, answered by one line with a number of sockets:
 
 ========= ==============================================================
-``count`` sockets that have got a push since the last ``count``
-``probe`` sockets that have answered a ping, and are still open
+``count`` sockets that got a push since the last ``count``
+``probe`` sockets that answer a ping, and are open
 ========= ==============================================================
 
-It ends with standard input.
+It exits at the end of standard input.
 """
 
 from __future__ import annotations

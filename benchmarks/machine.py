@@ -1,4 +1,4 @@
-"""The machine: which cores serve and which load, what it is in words, and how much of it others took meanwhile."""
+"""The machine: the cores for servers and load, a description, CPU and memory, and the load of other processes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Final, NamedTuple
 
 import psutil
 
-_FILES_NEEDED: Final = 18_000  # sockets of one process of ours, with some room
+_FILES_NEEDED: Final = 18_000  # the most sockets of one of our processes, and some more
 
 
-class Unfit(Exception):
-    """This machine cannot be measured on; the text says what is missing."""
+class UnsuitableMachine(Exception):
+    """Benchmarks cannot run on this machine; the message says why."""
 
 
 class Cores(NamedTuple):
-    """Servers and load never share a core, except where a case says so."""
+    """The cores of the servers and of the load generator. Only some cases use both for both."""
 
     servers: int
     load: int
@@ -33,19 +33,21 @@ class Cores(NamedTuple):
 
 
 def raise_file_limit() -> None:
-    """As many sockets as the hard limit allows. Raises Unfit."""
+    """As many sockets as the hard limit allows. Raises UnsuitableMachine."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard != resource.RLIM_INFINITY and hard < _FILES_NEEDED:
-        raise Unfit(f"a process may open {hard} files here, {_FILES_NEEDED} are needed (ulimit -Hn)")
+        raise UnsuitableMachine(
+            f"a process may open {hard} files here, {_FILES_NEEDED} are needed (ulimit -Hn)"
+        )
 
 
 def prepare() -> Cores:
-    """Make this process, which makes the load, ready for it, on a core of its own. Raises Unfit."""
+    """Prepare this process, the load generator, and put it on its core. Raises UnsuitableMachine."""
     raise_file_limit()
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
-        raise Unfit("two cores are needed, one for the servers and one for the load")
+        raise UnsuitableMachine("two cores are needed, one for the servers and one for the load")
     cores = Cores(usable[0], usable[1])
     os.sched_setaffinity(0, {cores.load})
     return cores
@@ -53,7 +55,7 @@ def prepare() -> Cores:
 
 @contextmanager
 def on_cores(cores: set[int]) -> Iterator[None]:
-    """This process, and what it starts meanwhile, on those cores."""
+    """Run this process, and those that it starts, on these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -62,8 +64,8 @@ def on_cores(cores: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def in_words(folder: Path) -> str:
-    """The machine's kind, with the file system of ``folder``; nothing that names the machine itself."""
+def describe(folder: Path) -> str:
+    """Describe the kind of machine and the file system of ``folder``, without naming the machine."""
     python = ".".join(str(part) for part in sys.version_info[:3])
     return (
         f"{len(os.sched_getaffinity(0))} cores, {platform.system()}, Python {python}, "
@@ -82,28 +84,28 @@ def _file_system(folder: Path) -> str:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """What those processes have used of the processors so far."""
+    """CPU time that the processes have used so far."""
     return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
 
 
 def memory_bytes(pids: Iterable[int]) -> int:
-    """Their proportional set size: shared pages count for each process's part."""
+    """Proportional set size of the processes: a shared page counts in parts."""
     return sum(psutil.Process(pid).memory_full_info().pss for pid in pids)
 
 
-class Foreign:
-    """The share of the machine that stolen time and niced work took since this was made.
+class OtherLoad:
+    """Measures the share of the machine that other processes took: stolen and niced CPU time, from creation on.
 
-    Our own processes are not niced, except the threads that hash passwords: where those work, only stolen time tells.
+    Our own processes are not niced, except the threads that hash passwords: with those, only stolen time counts.
     """
 
     def __init__(self) -> None:
         self._before = psutil.cpu_times()
 
-    def share(self, niced_is_ours: bool = False) -> float:
+    def share(self, ignore_niced: bool = False) -> float:
         spent = [now - then for now, then in zip(psutil.cpu_times(), self._before, strict=True)]
         taken = dict(zip(self._before._fields, spent, strict=True))
         # guest time is part of user time already
         whole = sum(taken[name] for name in taken if not name.startswith("guest"))
-        others = taken.get("steal", 0.0) + (0.0 if niced_is_ours else taken.get("nice", 0.0))
+        others = taken.get("steal", 0.0) + (0.0 if ignore_niced else taken.get("nice", 0.0))
         return others / whole if whole else 0.0

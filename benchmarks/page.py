@@ -1,4 +1,4 @@
-"""``python -m benchmarks.page``: write the page and its plots anew from the results that are kept."""
+"""``python -m benchmarks.page``: write the page and its plots again from the stored results."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.results import Plot, Results
 
-# Text as text, and the same names inside the file each time: the same results make the same file.
+# Text as text, and fixed ids: the same results make the same file.
 _STYLE: Final = {"svg.fonttype": "none", "svg.hashsalt": "taskbeam", "font.size": 9}
 
 

@@ -1,4 +1,4 @@
-"""The page, out of the results: one table for what is to be reached, then each case with how it was measured."""
+"""Makes the page from the results: a table of all targets, then each case and how it was measured."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 from benchmarks.cases import Case
 from benchmarks.closed_loop import Window
 from benchmarks.figures import Spread
-from benchmarks.results import Findings, Reach, Results, Table
+from benchmarks.results import Findings, Results, Table, Target
 
 _NOISY: Final = 0.10
 
 
 def rate_table(windows: Mapping[str, Sequence[Window]], title: str = "Absolute figures") -> Table:
-    """Medians over the windows. They differ from machine to machine and from hour to hour; the ratios hold."""
+    """A table of medians over the windows. They depend on the machine; the ratios do not."""
     rows = []
     for name, of in windows.items():
         rows.append(
@@ -31,7 +31,7 @@ def rate_table(windows: Mapping[str, Sequence[Window]], title: str = "Absolute f
 
 
 def number(value: float) -> str:
-    """Three digits that count, thousands apart."""
+    """Three significant digits, with thousands separators."""
     rounded = float(f"{value:.3g}")
     return f"{rounded:,.0f}" if abs(rounded) >= 1000 else f"{rounded:g}"
 
@@ -55,7 +55,7 @@ def page(results: Results, cases: Sequence[Case]) -> str:
     ]
     for case, findings in measured:
         lines.append(f"| **{case.title}** | | | | |")
-        lines += [_row(reach) for reach in findings.reach]
+        lines += [_row(target) for target in findings.targets]
     for case, findings in measured:
         lines += ["", f"## {case.title}", "", " ".join(case.how.split()), "", _taken(findings)]
         for table in findings.tables:
@@ -67,25 +67,27 @@ def page(results: Results, cases: Sequence[Case]) -> str:
 
 def summary(name: str, findings: Findings) -> str:
     """A case's lines for the terminal."""
-    lines = [f"{name}: {reach.what}: {_measured(reach)} ({_verdict(reach)})" for reach in findings.reach]
+    lines = [
+        f"{name}: {target.what}: {_measured(target)} ({_verdict(target)})" for target in findings.targets
+    ]
     for table in findings.tables:
         lines += [f"  {row}" for row in _markdown(table)]
-    if findings.foreign > _NOISY:
+    if findings.other_load > _NOISY:
         lines.append(f"  {_noise(findings)}")
     return "\n".join(lines)
 
 
-def _row(reach: Reach) -> str:
-    return f"| {reach.what} | {_target(reach)} | {_measured(reach)} | {_verdict(reach)} | {_change(reach)} |"
+def _row(target: Target) -> str:
+    return f"| {target.what} | {_target(target)} | {_measured(target)} | {_verdict(target)} | {_change(target)} |"
 
 
-def _target(reach: Reach) -> str:
-    return f"{'≤' if reach.at_most else '≥'} {_with_unit(reach.bound, reach.unit)}"
+def _target(target: Target) -> str:
+    return f"{'≤' if target.at_most else '≥'} {_with_unit(target.bound, target.unit)}"
 
 
-def _measured(reach: Reach) -> str:
-    spread = reach.measured
-    text = _with_unit(spread.median, reach.unit)
+def _measured(target: Target) -> str:
+    spread = target.measured
+    text = _with_unit(spread.median, target.unit)
     if spread.low != spread.high:
         text += f" [{number(spread.low)} to {number(spread.high)}]"
     return text
@@ -95,31 +97,31 @@ def _with_unit(value: float, unit: str) -> str:
     return f"{number(value)} {unit}"
 
 
-def _verdict(reach: Reach) -> str:
-    words = ["met" if reach.met else "**not met**"]
-    if reach.load_bound:
+def _verdict(target: Target) -> str:
+    words = ["met" if target.met else "**not met**"]
+    if target.load_bound:
         words.append("load-bound: the load generator was the limit")
     return "; ".join(words)
 
 
-def _change(reach: Reach) -> str:
-    if reach.before is None:
+def _change(target: Target) -> str:
+    if target.before is None:
         return "–"
-    text = number(reach.before.median)
-    if reach.before.median:
-        text += f" ({(reach.measured.median / reach.before.median - 1) * 100:+.0f} %)"
-    return f"{text} **worse**" if reach.dropped else text
+    text = number(target.before.median)
+    if target.before.median:
+        text += f" ({(target.measured.median / target.before.median - 1) * 100:+.0f} %)"
+    return f"{text} **worse**" if target.dropped else text
 
 
 def _taken(findings: Findings) -> str:
     text = f"Taken {findings.taken} on {findings.machine}."
-    if findings.foreign > _NOISY:
+    if findings.other_load > _NOISY:
         text += f" {_noise(findings)}"
     return text
 
 
 def _noise(findings: Findings) -> str:
-    return f"Others took {percent(findings.foreign)} of the machine meanwhile: repeat it."
+    return f"Others took {percent(findings.other_load)} of the machine meanwhile: repeat it."
 
 
 def _markdown(table: Table) -> list[str]:

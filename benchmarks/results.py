@@ -1,4 +1,4 @@
-"""What the cases found, as it is kept in ``results/latest.json``; the page is made from nothing else."""
+"""The results of all cases, stored in ``results/latest.json``. The page is made from them alone."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from benchmarks.closed_loop import Window
 from benchmarks.figures import Spread
 
 LATEST: Final = Path(__file__).parent / "results" / "latest.json"
-_NOTABLE: Final = 1.10  # less than this is no news, even where the rounds of both runs lie apart
+_NOTABLE: Final = 1.10  # a smaller change is not reported
 
 
-class Reach(msgspec.Struct):
-    """One line of what is to be reached. ``before`` is the last run's measurement."""
+class Target(msgspec.Struct):
+    """One target and its measurement. ``before``: the measurement of the last run."""
 
     what: str
     bound: float
@@ -32,7 +32,7 @@ class Reach(msgspec.Struct):
 
     @property
     def dropped(self) -> bool:
-        """Worse than the last time beyond the noise: by more than a tenth, and no round of both runs alike."""
+        """Worse than the last run by more than a tenth, without overlapping rounds."""
         if self.before is None:
             return False
         if self.at_most:
@@ -43,7 +43,7 @@ class Reach(msgspec.Struct):
 
 
 class Table(msgspec.Struct):
-    """Figures beside the reach, as text."""
+    """Further figures, as text."""
 
     title: str
     columns: list[str]
@@ -57,7 +57,7 @@ class Curve(msgspec.Struct):
 
 
 class Plot(msgspec.Struct):
-    """Curves over a logarithmic axis; ``name`` is the file's, without its ending."""
+    """Curves over a logarithmic axis; ``name``: the file name without its suffix."""
 
     name: str
     x_label: str
@@ -66,37 +66,37 @@ class Plot(msgspec.Struct):
 
 
 class Findings(msgspec.Struct):
-    """What one case found. ``foreign`` is the share of the machine that others took meanwhile."""
+    """The results of one case. ``other_load``: the share of the machine that other processes took meanwhile."""
 
-    reach: list[Reach] = []
+    targets: list[Target] = []
     tables: list[Table] = []
     plots: list[Plot] = []
     taken: str = ""
     machine: str = ""
-    foreign: float = 0.0
+    other_load: float = 0.0
 
     def at_least(
         self, what: str, bound: float, measured: Spread, *windows: list[Window], unit: str = "×"
     ) -> None:
-        """A ratio or a count that is to be reached; ``windows`` are those of either side."""
+        """Add a minimum for a ratio or a count; ``windows``: those of both sides of the ratio."""
         load_bound = any(2 * sum(window.load_bound for window in side) > len(side) for side in windows)
-        self.reach.append(Reach(what, bound, False, unit, measured, load_bound))
+        self.targets.append(Target(what, bound, False, unit, measured, load_bound))
 
     def at_most(self, what: str, bound: float, unit: str, measured: Spread) -> None:
-        self.reach.append(Reach(what, bound, True, unit, measured))
+        self.targets.append(Target(what, bound, True, unit, measured))
 
 
 class Results(msgspec.Struct):
-    """The newest findings of every case, by its name."""
+    """The latest findings by the name of the case."""
 
     cases: dict[str, Findings] = {}
 
     def take(self, name: str, findings: Findings) -> None:
-        """Put a case's findings in the place of its last ones, and remember what those were."""
+        """Replace a case's findings; its targets keep the last measurements in ``before``."""
         last = self.cases.get(name, Findings())
-        before = {reach.what: reach.measured for reach in last.reach}
-        for reach in findings.reach:
-            reach.before = before.get(reach.what)
+        before = {target.what: target.measured for target in last.targets}
+        for target in findings.targets:
+            target.before = before.get(target.what)
         self.cases[name] = findings
 
 

@@ -1,7 +1,7 @@
-"""Make users and tasks to measure with: ``python -m benchmarks.seed --users 300 --tasks 50``.
+"""Makes users and tasks for measurements: ``python -m benchmarks.seed --users 300 --tasks 50``.
 
-User number 1 is ``bench`` with ``bench-password``. Writes to the database of the environment's settings, which should
-be a new one.
+User number 1 is ``bench`` with ``bench-password``. It writes to the database in the environment's settings, which
+should be new.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from shared.store.opening import open_store
 
 USER: Final = "bench"
 PASSWORD: Final = "bench-password"
-PASSWORD_ROUNDS: Final = 12  # what is shipped
+PASSWORD_ROUNDS: Final = 12  # the default
 DESCRIPTION: Final = "Semi-skimmed, two litres; and the dark rye from the corner shop"
-_AT_ONCE: Final = 256  # what the store takes into one transaction
+_AT_ONCE: Final = 256  # the store's group size
 _TASKS_AT_ONCE: Final = 10
 _NO_LIMIT: Final = 10_000_000
 
@@ -36,12 +36,12 @@ async def add_users(store: Store, count: int, rounds: int = PASSWORD_ROUNDS) -> 
         name = USER if number == 1 else f"{USER}{number}"
         await store.add_user(name, name, password, system_clock())
 
-    await add(1)  # first, since users are numbered in their order
+    await add(1)  # first: ids follow the order of creation
     await _for_each(range(2, count + 1), add)
 
 
 async def add_tasks(store: Store, users: range, each: int) -> None:
-    """Give each of the users so many tasks, a few at a time, so that users' rows lie among each other's as in life."""
+    """Give each user ``each`` tasks, a few at a time, so that the rows of different users mix like in practice."""
     for first in range(0, each, _TASKS_AT_ONCE):
         numbers = range(first, min(first + _TASKS_AT_ONCE, each))
         tasks = [CreateTask(None, f"Task seq={number};", DESCRIPTION) for number in numbers]
@@ -53,7 +53,7 @@ async def add_tasks(store: Store, users: range, each: int) -> None:
 
 
 async def _for_each(numbers: range, act: Callable[[int], Awaitable[None]]) -> None:
-    """A bounded number of them at once."""
+    """Call ``act`` for each number, a bounded number of calls at a time."""
     for first in range(0, len(numbers), _AT_ONCE):
         await asyncio.gather(*[act(number) for number in numbers[first : first + _AT_ONCE]])
 

@@ -1,4 +1,4 @@
-"""The processes that are measured: started on their cores with a database of their own, and always ended."""
+"""The measured processes: started on their cores with their own database, and always stopped."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STOP_SECONDS: Final = 20.0
 
 
 class ServerFailed(Exception):
-    """A process did not start, or ended; the text has the end of its log."""
+    """A process did not start, or exited; the message has the end of its log."""
 
 
 def free_port() -> int:
@@ -61,13 +61,13 @@ def process(
     cwd: Path = ROOT,
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[int]:
-    """A process on those cores, from when its log says ``ready`` to the end of the body; yields its pid.
+    """A process on these cores, ready once its log contains ``ready``; yields its pid. It is stopped at the end.
 
     Raises:
         ServerFailed: it is not ready in time, or ended by itself.
     """
     with log.open("wb") as output, on_cores(cores):
-        # A group of its own: Ctrl-C comes to us alone, and we end it.
+        # Its own process group: only we get Ctrl-C, and we stop the process.
         started = subprocess.Popen(
             command,
             cwd=cwd,
@@ -87,7 +87,7 @@ def process(
         try:
             yield started.pid
         except Exception as error:
-            if started.poll() is not None:  # which is why the body failed
+            if started.poll() is not None:  # the reason why the body failed
                 raise ServerFailed(f"{ended}:\n{_tail(log)}") from error
             raise
         if started.poll() is not None:
@@ -108,7 +108,7 @@ def _tail(log: Path) -> str:
 
 @dataclass(frozen=True)
 class System:
-    """The shipped processes, running."""
+    """The running processes."""
 
     folder: Path
     ws_url: str
@@ -118,9 +118,9 @@ class System:
 
 
 def environ(folder: Path, **settings: str) -> dict[str, str]:
-    """Settings for a system that keeps its database in ``folder``: durable, all checks on except the rate limits.
+    """Settings of a system with its database in ``folder``: the defaults, without rate limits.
 
-    The limits of how much one user may have are out of the way, since few users make the load of many.
+    The limits of one user are raised, since here few users make the load of many.
     """
     ours = {
         "DATABASE_URL": f"sqlite:///{folder}/taskbeam.db",
@@ -142,7 +142,7 @@ def settings_of(folder: Path) -> Settings:
 
 @contextmanager
 def system(folder: Path, cores: Cores, *, worker_cores: Sequence[set[int]] = ()) -> Iterator[System]:
-    """``rest_gateway`` and as many ``ws_server`` as there are ``worker_cores``; by default one, on the servers' core."""
+    """One ``rest_gateway``, and a ``ws_server`` for each of ``worker_cores``; by default one, on the servers' core."""
     ws_port, rest_port = free_port(), free_port()
     variables = environ(folder, WS_PORT=str(ws_port), REST_PORT=str(rest_port))
     with ExitStack() as stack:
@@ -161,7 +161,7 @@ def system(folder: Path, cores: Cores, *, worker_cores: Sequence[set[int]] = ())
 
 @dataclass(frozen=True)
 class Baseline:
-    """A raw server of ``benchmarks.baselines``, running."""
+    """A running raw server of ``benchmarks.baselines``."""
 
     port: int
     pid: int
@@ -180,10 +180,10 @@ def baseline(folder: Path, cores: Cores, module: str, *arguments: str) -> Iterat
 
 
 def access_token(user_id: int) -> str:
-    """As the servers issue them, but without a family, which only a login has."""
+    """A token like those that the servers issue, but without a session, which only a login starts."""
     return TokenCodec(KEY, (), system_clock).issue("access", user_id, None, _TOKEN_SECONDS)[0]
 
 
 def access_tokens(count: int) -> list[str]:
-    """Of the users 1 to ``count``."""
+    """Tokens of the users 1 to ``count``."""
     return [access_token(user_id) for user_id in range(1, count + 1)]

@@ -1,4 +1,4 @@
-"""WebSocket connections for the load: picows, whose parsing is compiled, so that the load is not the limit."""
+"""WebSocket connections of the load generator: picows, whose compiled parser keeps the load from being the limit."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _UUID: Final = re.compile(rb'"uuid":"([^"]+)"')
 
 
 class Client(WSListener):
-    """A connection; whoever uses it sets ``on_answer``, which gets every text frame.
+    """A connection. Its user sets ``on_answer``, which gets every text frame.
 
-    ``tasks`` are the ids of tasks to work on.
+    ``tasks``: ids of tasks that requests are made for.
     """
 
     transport: WSTransport
@@ -72,7 +72,7 @@ class Client(WSListener):
 
 
 def _ignore(_: Client, __: bytes) -> None:
-    """A frame that nobody waits for."""
+    """Ignore the frame."""
 
 
 async def connect(url: str, token: str, *, push: bool = True, source: str | None = None) -> Client:
@@ -91,7 +91,7 @@ async def connect(url: str, token: str, *, push: bool = True, source: str | None
 async def connect_all(
     url: str, tokens: Sequence[str], *, push: bool = True, source: str | None = None
 ) -> list[Client]:
-    """A connection for each token, a bounded number of them opening at once."""
+    """A connection for each token; a bounded number of them open at a time."""
     gate = asyncio.Semaphore(_CONNECTING_AT_ONCE)
 
     async def one(token: str) -> Client:
@@ -102,5 +102,5 @@ async def connect_all(
 
 
 def uuids(frame: bytes) -> list[str]:
-    """The ids of the tasks in a frame, in their order."""
+    """The ids of the tasks in a frame, in order."""
     return [found.decode() for found in _UUID.findall(frame)]

@@ -1,7 +1,7 @@
 """The layout of the commonest frames (RFC 6455, 5.2), for what the library's parser need not be asked for.
 
 Nearly every message is one short text frame, and comes alone. The parser, which is ready for any frame in any
-pieces, takes several times as long for it (``python -m benchmarks.tricks``).
+pieces, takes several times as long for it (``python -m benchmarks.comparisons``).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The raw servers that ratios are taken to: the same libraries, loop and codec, and no application."""
+"""Raw servers to compare with: the same libraries, loop and codec, without an application."""

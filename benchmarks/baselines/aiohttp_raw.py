@@ -1,6 +1,6 @@
-"""One aiohttp handler that always sends the same bytes. ``aiohttp_raw PORT ANSWER METHOD PATH``.
+"""``aiohttp_raw PORT ANSWER METHOD PATH``: one aiohttp handler that always sends the same response.
 
-``ANSWER`` is a file with an answer of the gateway as it went over the wire: its status, headers and body are sent.
+``ANSWER``: a file with the bytes of a response of the gateway; its status, headers and body are sent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import uvloop
 from aiohttp import web
 
-_BY_AIOHTTP: Final = {"content-length", "date", "server"}  # it writes these itself
+_BY_AIOHTTP: Final = {"content-length", "date", "server"}  # aiohttp adds these
 
 
 async def _main(port: int, answer: bytes, method: str, path: str) -> None:

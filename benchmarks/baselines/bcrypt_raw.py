@@ -1,4 +1,4 @@
-"""So many bare bcrypt checks on a thread for each core of the machine; prints the seconds. ``bcrypt_raw CHECKS COST``."""
+"""``bcrypt_raw CHECKS COST``: runs bcrypt checks on one thread for each core; prints the seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The raw broadcast loop: what one connection sends goes to all others by ``broadcast()``. ``broadcast PORT``."""
+"""``broadcast PORT``: sends each message of one connection to all others by ``broadcast()`` of `websockets`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The raw echo: ``websockets`` on uvloop; every message is parsed and sent back as JSON. ``echo PORT``."""
+"""``echo PORT``: parses every message and sends it back as JSON; ``websockets`` on uvloop."""
 
 from __future__ import annotations
 

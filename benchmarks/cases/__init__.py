@@ -1,4 +1,4 @@
-"""The cases, one module for each item of the reach list; a module's docstring says on the page how it is measured."""
+"""The cases, one module each. The page shows a module's docstring: how the case is measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.results import Findings
 
 
 class Effort(NamedTuple):
-    """How much to measure: rounds of windows of so many seconds; ``whole``: also what takes minutes by itself."""
+    """How much to measure: the number of rounds, and seconds of a window. ``whole``: also cases that take minutes."""
 
     cores: Cores
     rounds: int
@@ -19,9 +19,9 @@ class Effort(NamedTuple):
 
 
 class Case(NamedTuple):
-    """``how`` stands on the page. ``when`` a case is measured: in every run, in whole runs, or only when asked for.
+    """``how`` is shown on the page. ``when``: measured in every run, in whole runs, or only on request.
 
-    ``hashes``: most of its work is hashing passwords.
+    ``hashes``: it mostly hashes passwords.
     """
 
     name: str

@@ -1,5 +1,6 @@
-"""A task is posted to the gateway, and a socket of the WebSocket server waits for it, one after the other; both processes
-share a core. Then the folder of the wake-up sockets is emptied, so that the database alone carries the changes."""
+"""A task is posted to the gateway, and a socket of the WebSocket server waits for it, one write after the other. Both
+processes share a core. Then the folder of the wake-up sockets is emptied, so that changes are found by polling the
+database alone."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ from benchmarks.websocket_load import Client, connect
 from shared.store.opening import open_store
 
 _WRITES: Final = 300  # of one round
-_DEAF_WRITES: Final = 16
-_DEAF_PAUSE_SECONDS: Final = 0.5  # at most: so that writes come at any time between two looks at the log
+_NO_WAKE_UP_WRITES: Final = 16
+_NO_WAKE_UP_PAUSE_SECONDS: Final = 0.5  # at most, so that writes come at any time between two polls
 _DELIVERY_SECONDS: Final = 5.0
 
 
@@ -45,24 +46,24 @@ async def measure(effort: Effort) -> Findings:
                 p50s.append(percentile(delays, 0.5) * 1e3)
                 p99s.append(percentile(delays, 0.99) * 1e3)
                 answered.append(percentile(answers, 0.5) * 1e3)
-            _cut_hints(ours)
-            deaf = []
-            for _ in range(_DEAF_WRITES):
-                await asyncio.sleep(random.uniform(0, _DEAF_PAUSE_SECONDS))
-                deaf += (await _delays(poster, socket, post(poster, b""), 1))[0]
+            _remove_wake_sockets(ours)
+            without_wake_ups = []
+            for _ in range(_NO_WAKE_UP_WRITES):
+                await asyncio.sleep(random.uniform(0, _NO_WAKE_UP_PAUSE_SECONDS))
+                without_wake_ups += (await _delays(poster, socket, post(poster, b""), 1))[0]
             poster.close()
             socket.close()
     found.at_most("REST write to a socket of the other process, p50", 2.0, "ms", Spread.of(p50s))
     found.at_most("REST write to a socket of the other process, p99", 10.0, "ms", Spread.of(p99s))
-    worst = max(deaf)
+    worst = max(without_wake_ups)
     found.at_most("the same without any wake-up call, longest", 1.2, "s", Spread(worst, worst, worst))
     rows = [["answer to the POST, p50, ms", number(Spread.of(answered).median)]]
     found.tables.append(Table("For comparison", ["", ""], rows))
     return found
 
 
-def _cut_hints(ours: System) -> None:
-    """Nobody finds another's wake-up socket any more."""
+def _remove_wake_sockets(ours: System) -> None:
+    """Remove the sockets, so that no process can wake another."""
     for socket in (ours.folder / "taskbeam.db-wake").iterdir():
         socket.unlink()
 
@@ -75,7 +76,7 @@ def _note_time(came: asyncio.Future[float], _: Client, __: bytes) -> None:
 async def _delays(
     poster: HttpClient, socket: Client, request: bytes, writes: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds from each POST to its frame on the socket, and to its answer; both in order of size."""
+    """Seconds from each POST to its frame on the socket, and to its answer; both sorted."""
     delays, answers = [], []
     for _ in range(writes):
         came: asyncio.Future[float] = asyncio.get_running_loop().create_future()

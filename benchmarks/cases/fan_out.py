@@ -1,7 +1,7 @@
-"""1,000 sockets of one user and one more that writes. The raw loop is `broadcast()` of `websockets`, which relays the same
-frames without storing anything. With four writes in flight the one commit can go on beside the other's deliveries; with
-one, which waits until the last socket has it, the durable commit is part of each turn. For the last delivery's p99 there is
-a pause after each write, in which the machine is idle."""
+"""1,000 sockets of one user, and one more that writes. The raw loop is `broadcast()` of `websockets`, which relays the same
+frames without storing anything. With four writes in flight, a commit can run while earlier changes are delivered. With
+one, which waits for the last socket, the durable commit is part of each round trip. For the p99 of the last delivery
+there is a pause after each write, in which the machine is idle."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DELIVERY_SECONDS: Final = 10.0
 
 
 class _FanOut:
-    """The sockets of one server, and the one that writes."""
+    """The sockets of one server, and the socket that writes."""
 
     def __init__(self, sockets: list[Client], writer: Client) -> None:
         self._sockets = sockets
@@ -64,7 +64,7 @@ class _FanOut:
         return self._last - sent
 
     async def rate(self, message: bytes, in_flight: int) -> float:
-        """Deliveries a second, with so many writes on their way at once."""
+        """Deliveries per second with ``in_flight`` writes at a time."""
         self._deliveries = 0
         started = perf_counter()
         for sent in range(1, _WRITES + 1):
@@ -90,9 +90,9 @@ async def measure(effort: Effort) -> Findings:
             base = _FanOut(await connect_all(raw.ws_url, [token] * _SOCKETS), raw_writer)
             for in_flight, words in ((4, "four writes in flight"), (1, "one write after the other")):
                 rates, base_rates = [], []
-                for turn in range(effort.rounds + 1):
+                for number_ in range(effort.rounds + 1):
                     rate, base_rate = await own.rate(message, in_flight), await base.rate(frame, in_flight)
-                    if turn:
+                    if number_:
                         rates.append(rate)
                         base_rates.append(base_rate)
                 found.at_least(f"fan-out to 1,000 sockets, {words}", 0.95, ratios(rates, base_rates))

@@ -1,9 +1,9 @@
-"""Every operation on databases of different sizes, windows of the sizes in turn; 64 requests in flight. First three users of
-one database, who have 1,000, 10,000 and 100,000 tasks; then databases of 1,000 to 1,000,000 tasks, of users with 50 tasks
-each, whose rows lie among each other's; there, the requests go to 640 connections of different users by turns. "Create"
-takes turns with the delete of what was created, so that no size grows. A list is the first 50 tasks over REST, a sync the
-user's last 50 changes. A ratio is that of the smallest size's throughput to the largest's. Last, one connection asks for
-`all` of 10,000 tasks again and again, while another user's pings."""
+"""Every operation on databases of different sizes, in alternating windows, with 64 requests in flight. First three users of
+one database, who have 1,000, 10,000 and 100,000 tasks. Then databases of 1,000 to 1,000,000 tasks, of users with 50 tasks
+each, whose rows are mixed; there, requests go to 640 connections of different users in turn. "Create" alternates with
+the delete of the created task, so that no size grows. A list is the first 50 tasks over REST, a sync the user's last 50
+changes. A ratio compares the throughput at the smallest size with that at the largest. Last, one connection requests
+`all` of 10,000 tasks again and again, while another user's connection pings."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _OF_ONE_USER: Final = (1_000, 10_000, 100_000)
 _IN_ALL: Final = (1_000, 10_000, 100_000, 1_000_000)
 _EACH: Final = 50  # tasks of a user where there are many users
 _IN_FLIGHT: Final = 64
-_USERS: Final = 640  # that requests go to, where there are so many
-_SAMPLED: Final = 20  # pages of tasks that a connection works on
+_USERS: Final = 640  # that requests go to, where there are as many
+_SAMPLED: Final = 20  # pages of tasks that a connection uses
 _PAGE: Final = 50
 _BOUND: Final = 1.3
 
@@ -50,8 +50,8 @@ _QUIET_SECONDS: Final = 1.0
 _PING_PAUSE_SECONDS: Final = 0.001
 
 
-class _Turns:
-    """One of the places for a request in flight: a peer of a closed loop with several connections, used by turns."""
+class _RotatingPeer:
+    """A peer of a closed loop that uses several connections in turn, with one request in flight."""
 
     def __init__(self, clients: Sequence[Client]) -> None:
         self._clients = deque(clients)
@@ -60,11 +60,11 @@ class _Turns:
 
     @property
     def client(self) -> Client:
-        """The one that sends the next request."""
+        """The connection that sends the next request."""
         return self._clients[0]
 
-    def move_on(self) -> Client:
-        """It is the next one's turn."""
+    def rotate(self) -> Client:
+        """Switch to the next connection."""
         self._clients.rotate()
         return self._clients[0]
 
@@ -77,10 +77,10 @@ class _Turns:
 
 
 class _Size(NamedTuple):
-    """One size's system: its places over WebSocket, and its connections over HTTP with their users' tokens."""
+    """A system of one size: its WebSocket peers, and its HTTP connections with their users' tokens."""
 
     tasks: int
-    places: list[_Turns]
+    peers: list[_RotatingPeer]
     listers: list[HttpClient]
     tokens: list[str]
     ours: System
@@ -138,38 +138,38 @@ async def _size(tasks: int, ours: System, tokens: list[str], each: int) -> _Size
             known[token] = [uuid for page in pages for uuid in uuids(await client.ask(page))]
             random.shuffle(known[token])
         client.tasks = known[token]
-    places = [_Turns(clients[first::_IN_FLIGHT]) for first in range(_IN_FLIGHT)]
-    return _Size(tasks, places, await connect_http(ours.rest_port, _IN_FLIGHT), tokens, ours)
+    peers = [_RotatingPeer(clients[first::_IN_FLIGHT]) for first in range(_IN_FLIGHT)]
+    return _Size(tasks, peers, await connect_http(ours.rest_port, _IN_FLIGHT), tokens, ours)
 
 
-def _read(place: _Turns, answer: bytes) -> bytes:
-    return read(place.move_on(), answer)
+def _read(peer: _RotatingPeer, answer: bytes) -> bytes:
+    return read(peer.rotate(), answer)
 
 
-def _update(place: _Turns, answer: bytes) -> bytes:
-    return update(place.move_on(), answer)
+def _update(peer: _RotatingPeer, answer: bytes) -> bytes:
+    return update(peer.rotate(), answer)
 
 
-def _create_delete(place: _Turns, answer: bytes) -> bytes:
+def _create_delete(peer: _RotatingPeer, answer: bytes) -> bytes:
     if b'"mode":"create"' in answer[:120]:
         return b'{"mode":"delete","task_id":"%b"}' % uuids(answer)[0].encode()
-    return create(place.move_on(), answer)
+    return create(peer.rotate(), answer)
 
 
 async def _compare(effort: Effort, found: Findings, axis: str, name: str, sizes: list[_Size]) -> None:
     if not effort.whole:
         sizes = [sizes[0], sizes[-1]]
-    found_windows: dict[str, list[list[Window]]] = {}
+    windows_of: dict[str, list[list[Window]]] = {}
     for operation in ("read", "list of 50", "sync of 50", "update", "create and delete"):
         loops = [await _loop(operation, size) for size in sizes]
-        found_windows[operation] = await alternate(min(effort.rounds, 5), effort.seconds, loops)
-    for operation, windows in found_windows.items():
+        windows_of[operation] = await alternate(min(effort.rounds, 5), effort.seconds, loops)
+    for operation, windows in windows_of.items():
         smallest, largest = ([window.rate for window in side] for side in (windows[0], windows[-1]))
         what = f"{operation}: {sizes[0].tasks:,} {axis}, to {sizes[-1].tasks:,}"
         found.at_most(what, _BOUND, "×", ratios(smallest, largest))
     rows, rates, tails = [], [], []
     x = [float(size.tasks) for size in sizes]
-    for operation, windows in found_windows.items():
+    for operation, windows in windows_of.items():
         rate = [Spread.of([window.rate for window in side]).median for side in windows]
         tail = [Spread.of([window.p99 for window in side]).median for side in windows]
         rows.append([operation, *[f"{number(a)}; {number(b)}" for a, b in zip(rate, tail, strict=True)]])
@@ -190,17 +190,17 @@ async def _loop(operation: str, size: _Size) -> ClosedLoop[Any]:
         }
         return ClosedLoop(size.listers, lambda client, _: lists[client], OK, pids)
     if operation == "sync of 50":
-        return ClosedLoop(size.places, await _syncs(size), b'"recovered":true', pids)
+        return ClosedLoop(size.peers, await _syncs(size), b'"recovered":true', pids)
     requests = {"read": _read, "update": _update, "create and delete": _create_delete}[operation]
-    return ClosedLoop(size.places, requests, _TASK, pids)
+    return ClosedLoop(size.peers, requests, _TASK, pids)
 
 
-async def _syncs(size: _Size) -> Callable[[_Turns, bytes], bytes]:
-    """Requests for the last changes of each connection's user, as of now."""
+async def _syncs(size: _Size) -> Callable[[_RotatingPeer, bytes], bytes]:
+    """Sync requests for the latest changes of each connection's user."""
     requests: dict[Client, bytes] = {}
-    for place in size.places:
+    for peer in size.peers:
         for _ in range(_USERS // _IN_FLIGHT):
-            client = place.move_on()
+            client = peer.rotate()
             if client not in requests:
                 answer = await client.ask(b'{"mode":"sync","epoch":"another","since":0}')
                 epoch, seq = _EPOCH.search(answer), _SEQ.search(answer)
@@ -210,7 +210,7 @@ async def _syncs(size: _Size) -> Callable[[_Turns, bytes], bytes]:
                     epoch[1],
                     int(seq[1]) - _PAGE,
                 )
-    return lambda place, _: requests[place.move_on()]
+    return lambda peer, _: requests[peer.rotate()]
 
 
 async def _stall(found: Findings, ours: System) -> None:

@@ -1,6 +1,6 @@
-"""Connections that authenticate and then do nothing, on one worker: the growth of its proportional set size once each has
-answered keep-alive pings, and the CPU that the worker took to let them in. Once all are of a few users, once each has a
-user of its own."""
+"""Connections that authenticate and then do nothing, on one worker: the growth of its proportional set size after each has
+answered keep-alive pings, and the CPU that the worker took to accept them. First with few users, then with a user for
+each connection."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from shared.store.opening import open_store
 _CONNECTIONS: Final = 10_000
 _FEW_USERS: Final = 100
 _SETTLE_SECONDS: Final = 2.0
-_KEEP_ALIVE_SECONDS: Final = 25.0  # above ws_server.open_sockets.Timeouts.ping
+_KEEP_ALIVE_SECONDS: Final = 25.0  # longer than the server's ping interval
 PER_PROCESS: Final = 17_000  # a process may open 20,000 files on many machines
 _OPEN_SECONDS: Final = 180.0
 
 
-class Crowd:
-    """Processes that hold connections, see ``benchmarks.idle_clients``."""
+class IdleConnections:
+    """Processes that hold idle connections: ``benchmarks.idle_clients``."""
 
     def __init__(self, processes: list[asyncio.subprocess.Process]) -> None:
         self._processes = processes
 
     async def ask(self, command: str) -> int:
-        """The sum of what they answer."""
+        """Send a command to all; returns the sum of their answers."""
         for process in self._processes:
             assert process.stdin is not None
             process.stdin.write(f"{command}\n".encode())
@@ -49,14 +49,14 @@ class Crowd:
                 assert process.stdout is not None
                 line = await process.stdout.readline()
                 if not line:
-                    raise ServerFailed("a process that holds connections ended; it said why above")
+                    raise ServerFailed("a process that holds connections exited; its error is above")
                 total += int(line)
         return total
 
 
 @asynccontextmanager
-async def crowd(url: str, tokens: Sequence[str]) -> AsyncIterator[Crowd]:
-    """A connection for each token, all open and authenticated; each process has an address of its own."""
+async def idle_connections(url: str, tokens: Sequence[str]) -> AsyncIterator[IdleConnections]:
+    """Open an authenticated connection for each token; each process connects from its own address."""
     async with AsyncExitStack() as stack:
         processes = []
         for number_, first in enumerate(range(0, len(tokens), PER_PROCESS)):
@@ -71,7 +71,7 @@ async def crowd(url: str, tokens: Sequence[str]) -> AsyncIterator[Crowd]:
             processes.append(process)
             assert process.stdin is not None
             process.stdin.write("\n".join([*tokens[first : first + PER_PROCESS], "", ""]).encode())
-        held = Crowd(processes)
+        held = IdleConnections(processes)
         if await held.answers() != len(tokens):
             raise ServerFailed("not all connections opened")
         yield held
@@ -93,11 +93,11 @@ async def measure(effort: Effort) -> Findings:
                 await add_users(store, users)
             tokens = list(islice(cycle(access_tokens(users)), _CONNECTIONS))
             with system(folder, effort.cores) as ours:
-                async with crowd(ours.ws_url, tokens[: _CONNECTIONS // 100]):
-                    pass  # what a first client makes the server load is no cost of a connection
+                async with idle_connections(ours.ws_url, tokens[: _CONNECTIONS // 100]):
+                    pass  # what the server loads for its first clients is not a cost per connection
                 await asyncio.sleep(_SETTLE_SECONDS)
                 memory, cpu = memory_bytes(ours.ws_pids), cpu_seconds(ours.ws_pids)
-                async with crowd(ours.ws_url, tokens) as held:
+                async with idle_connections(ours.ws_url, tokens) as held:
                     accepting = (cpu_seconds(ours.ws_pids) - cpu) / _CONNECTIONS * 1000
                     resting = cpu_seconds(ours.ws_pids)
                     await asyncio.sleep(pause)

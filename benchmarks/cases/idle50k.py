@@ -1,5 +1,5 @@
-"""50,000 authenticated connections of 500 users on three workers. A task is posted for every user; each of the connections
-has to get its push, and then to answer a probe. The memory is the proportional set size of the three workers after that."""
+"""50,000 authenticated connections of 500 users on three workers. A task is posted for every user; each connection must get
+its push, and then answer a probe. The memory is the proportional set size of the three workers after that."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Final
 
 from benchmarks.cases import Effort
-from benchmarks.cases.idle import PER_PROCESS, crowd
+from benchmarks.cases.idle import PER_PROCESS, idle_connections
 from benchmarks.cases.rest import OK, posts
 from benchmarks.closed_loop import UnexpectedAnswer
 from benchmarks.figures import Spread
@@ -39,7 +39,7 @@ async def measure(effort: Effort) -> Findings:
         cores = [{effort.cores.servers}] * _WORKERS
         with system(folder, effort.cores, worker_cores=cores) as ours:
             began = perf_counter()
-            async with crowd(ours.ws_url, tokens) as held:
+            async with idle_connections(ours.ws_url, tokens) as held:
                 opening = perf_counter() - began
                 accepting = cpu_seconds(ours.ws_pids) / _CONNECTIONS * 1000
                 began = perf_counter()

@@ -1,6 +1,6 @@
-"""Reads on 64 connections while eight clients log in without pause, beside reads without them; both processes share a core.
-Then a number of logins by themselves, beside the same number of bare bcrypt checks of the same cost on as many threads:
-how long until all are done."""
+"""Reads on 64 connections while eight clients log in without pause, compared with reads alone. Both processes share a core.
+Then a number of logins, compared with as many bare bcrypt checks of the same cost on as many threads: the time until
+all are done."""
 
 from __future__ import annotations
 
@@ -45,24 +45,26 @@ async def measure(effort: Effort) -> Findings:
             for client in clients:
                 client.tasks = uuids(await client.ask(b'{"mode":"all"}'))
             reads = ClosedLoop[Client](clients, read, b'"type":"task.update"', ours.ws_pids)
-            doors = await connect(ours.rest_port, _CLIENTS)
+            connections = await connect(ours.rest_port, _CLIENTS)
             await reads.run(0.5)
             for _ in range(effort.rounds):
                 quiet.append(await reads.run(2 * effort.seconds))
                 async with asyncio.TaskGroup() as tasks:
-                    knocking = [tasks.create_task(_log_in(door, sys.maxsize)) for door in doors]
+                    logging_in = [
+                        tasks.create_task(_log_in(connection, sys.maxsize)) for connection in connections
+                    ]
                     await asyncio.sleep(0.5)
                     busy.append(await reads.run(2 * effort.seconds))
-                    for task in knocking:
+                    for task in logging_in:
                         task.cancel()
-                doors = await connect(ours.rest_port, _CLIENTS)
-                await asyncio.sleep(1)  # for the checks that have begun
+                connections = await connect(ours.rest_port, _CLIENTS)
+                await asyncio.sleep(1)  # for the password checks in progress
             for _ in range(min(effort.rounds, 5)):
                 bare.append(_LOGINS / await _bare_bcrypt(effort))
                 began = perf_counter()
                 async with asyncio.TaskGroup() as tasks:
-                    for door in doors:
-                        tasks.create_task(_log_in(door, _LOGINS // _CLIENTS))
+                    for connection in connections:
+                        tasks.create_task(_log_in(connection, _LOGINS // _CLIENTS))
                 logins.append(_LOGINS / (perf_counter() - began))
     found = Findings()
     slower = ratios([window.p99 for window in busy], [window.p99 for window in quiet])
@@ -77,14 +79,14 @@ async def measure(effort: Effort) -> Findings:
     return found
 
 
-async def _log_in(door: HttpClient, times: int) -> None:
+async def _log_in(connection: HttpClient, times: int) -> None:
     try:
         for _ in range(times):
-            answer = await door.ask(_LOGIN)
+            answer = await connection.ask(_LOGIN)
             if not answer.startswith(OK):
                 raise UnexpectedAnswer(answer[:300])
     except asyncio.CancelledError:
-        door.close()  # an answer is still to come
+        connection.close()  # its answer has not arrived
         raise
 
 

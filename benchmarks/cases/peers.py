@@ -1,6 +1,6 @@
 """The same requests to FastAPI with aiosqlite and PyJWT (`benchmarks/peers/fastapi_app.py`, one uvicorn process with uvloop,
-httptools and no compression; each write durable) and to PocketBase, whose own default does not wait for the disk
-(`synchronous=NORMAL`). 32 connections over HTTP, 64 over WebSocket. They run in an environment of their own."""
+httptools and no compression; each write durable) and to PocketBase, which by default does not wait for the disk
+(`synchronous=NORMAL`). 32 connections over HTTP, 64 over WebSocket. Both have their own environment."""
 
 from __future__ import annotations
 

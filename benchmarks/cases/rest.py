@@ -1,7 +1,7 @@
-"""32 keep-alive connections of one user, each with one request in flight. The raw aiohttp handler beside each point sends
-the bytes that the gateway sent once, headers and all, and looks at nothing; for POST it reads the body. The list is
-that of a user with exactly 50 tasks, whole and with `limit=50`. Nobody writes to it meanwhile, so that ours is kept after
-its first read; what to read it costs is among the tricks (`python -m benchmarks.tricks`)."""
+"""32 keep-alive connections of one user, each with one request in flight. The raw aiohttp handler always sends the bytes that
+the gateway sent once, headers included, and checks nothing; for POST it reads the body. The list has exactly 50 tasks,
+whole and with `limit=50`. Nobody writes to it meanwhile, so that it is cached after its first read;
+`python -m benchmarks.comparisons` measures what reading it costs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.store.opening import open_store
 CONNECTIONS: Final = 32
 OK: Final = b"HTTP/1.1 20"
 _LISTED: Final = 50
-_LISTER, _WRITER = 1, 2  # users; the list stays at its 50 tasks
+_LISTER, _WRITER = 1, 2  # two users, so that the list keeps its 50 tasks
 
 _numbers = itertools.count()
 
@@ -35,7 +35,7 @@ def always(same: bytes) -> Requests:
 
 
 def posts(path: str, token: str, scheme: str = "Bearer ") -> Requests:
-    """Creates, each with another text of the same length."""
+    """Create requests, each with a different text of the same length."""
     whole = request("POST", path, token, new_task(0), scheme)
     head = whole[: -len(new_task(0))]
     return lambda _, __: head + new_task(next(_numbers) % 10**8)

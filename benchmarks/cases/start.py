@@ -1,4 +1,4 @@
-"""From the start of a process to the first answer of its `/readyz`, which asks the database; the database is there already,
+"""From the start of a process to the first answer of its `/readyz`, which queries the database. The database exists already,
 and the process is alone on its core."""
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""64 connections of 64 users, each with one request in flight; one worker. Windows of ours and of the raw echo take turns,
-a ratio is that of two neighbouring windows. The echo parses the same read request and sends it back. Each delete has a
-task of its own, made just before: by creates, one at a time on each connection, as clients make them, so that tasks of
-many users share a page; and beside that by batches of 100, so that hardly two deletes of a commit fall on one page.
-Last, the same with one connection alone."""
+"""64 connections of 64 users, each with one request in flight, on one worker. Windows of ours and of the raw echo alternate;
+a ratio compares two neighbouring windows. The echo parses the same read request and sends it back. Each delete has its
+own task, created just before: by single creates on each connection, as clients do, so that tasks of many users share a
+page; and also by batches of 100, so that two deletes of a commit rarely hit the same page. Last, the same with a single
+connection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONNECTIONS: Final = 64
 _TASKS: Final = 5
 _TASK_FRAME: Final = b'"type":"task.update"'
 _ECHO_REQUEST: Final = b'{"mode":"read","task_id":"0192f0c1-7a1e-7cc2-b0c4-0a4b6d1f2e3a"}'
-_DELETES_PER_SECOND: Final = 400  # of one connection, more than there is time for
+_DELETES_PER_SECOND: Final = 400  # of one connection: more than it can do
 _BATCH: Final = 100
 
 _numbers = itertools.count()
@@ -64,25 +64,25 @@ async def _in_batches(client: Client, count: int) -> list[str]:
 
 
 class _Deletes(ClosedLoop[Client]):
-    """Makes the tasks that a window deletes before it begins; should they run out, the window ends early."""
+    """Creates the tasks that a window deletes before it starts. The window ends early where they run out."""
 
     def __init__(
         self, clients: list[Client], pids: list[int], make: Callable[[Client, int], Awaitable[list[str]]]
     ) -> None:
         self._clients = clients
         self._make = make
-        self._doomed: dict[Client, list[str]] = {}
+        self._to_delete: dict[Client, list[str]] = {}
         super().__init__(clients, self._delete, _TASK_FRAME, pids)
 
     async def run(self, seconds: float) -> Window:
         count = round(_DELETES_PER_SECOND * (seconds + 0.5))
-        doomed = await asyncio.gather(*[self._make(client, count) for client in self._clients])
-        self._doomed = dict(zip(self._clients, doomed, strict=True))
+        to_delete = await asyncio.gather(*[self._make(client, count) for client in self._clients])
+        self._to_delete = dict(zip(self._clients, to_delete, strict=True))
         return await super().run(seconds)
 
     def _delete(self, client: Client, _: bytes) -> bytes | None:
-        doomed = self._doomed[client]
-        return b'{"mode":"delete","task_id":"%b"}' % doomed.pop().encode() if doomed else None
+        to_delete = self._to_delete[client]
+        return b'{"mode":"delete","task_id":"%b"}' % to_delete.pop().encode() if to_delete else None
 
 
 async def measure(effort: Effort) -> Findings:

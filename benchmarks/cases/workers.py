@@ -1,9 +1,9 @@
-"""Reads on 64 connections with one worker, then on 128 with two that listen on the same port. Two cores cannot hold two busy
-workers and their load at once. So each worker is kept on a core of its own, both run in parallel, and the load goes to
-whichever core has room; what counts is reads for each second of the workers' CPU time. Whatever two workers cost each
-other (locks, caches, the memory's bandwidth) is in it, and so is what the load takes from their caches. Where the load
-leaves each worker a core, two of them do twice the reads that one CPU second does: the ratio is twice that of two
-workers' reads for a CPU second to one worker's, which has its core to itself."""
+"""Reads on 64 connections with one worker, then on 128 with two workers on the same port. Two cores cannot hold two busy
+workers and their load at once. So each worker is kept on its own core, both run in parallel, and the load runs on
+whichever core has time; what counts is reads per second of the workers' CPU time. This includes what two workers cost
+each other (locks, caches, memory bandwidth), and what the load takes from their caches. Two workers with a core each
+would do twice the reads of one CPU second. So the ratio is twice the reads per CPU second of two workers, divided by
+those of one worker alone on its core."""
 
 from __future__ import annotations
 

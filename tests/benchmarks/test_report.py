@@ -13,7 +13,7 @@ from benchmarks.closed_loop import Window
 from benchmarks.figures import Spread, percentile, ratios
 from benchmarks.http_load import answer_length, request
 from benchmarks.report import number, page
-from benchmarks.results import Findings, Plot, Reach, Results, Table
+from benchmarks.results import Findings, Plot, Results, Table, Target
 from tests.support.processes import ROOT
 
 
@@ -28,13 +28,13 @@ def window(*, client: float, server: float) -> Window:
     return Window(100.0, 1.0, 2.0, 100, client, server, server)
 
 
-def reach(
+def target(
     measured: tuple[float, float, float],
     before: tuple[float, float, float] | None = None,
     *,
     at_most: bool = False,
-) -> Reach:
-    return Reach("x", 1.0, at_most, "×", Spread(*measured), before=before and Spread(*before))
+) -> Target:
+    return Target("x", 1.0, at_most, "×", Spread(*measured), before=before and Spread(*before))
 
 
 def test_ratios_are_taken_round_by_round() -> None:
@@ -53,8 +53,8 @@ def test_percentile(part: float, value: int) -> None:
     ("measured", "met"), [((1.0, 0.5, 1.5), True), ((0.99, 0.9, 1.2), False)], ids=["reached", "missed"]
 )
 def test_the_median_is_what_counts(measured: tuple[float, float, float], met: bool) -> None:
-    assert reach(measured).met is met
-    assert reach(measured, at_most=True).met is (measured[0] <= 1.0)
+    assert target(measured).met is met
+    assert target(measured, at_most=True).met is (measured[0] <= 1.0)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_drop_is_beyond_the_noise(
     at_most: bool,
     dropped: bool,
 ) -> None:
-    assert reach(measured, before, at_most=at_most).dropped is dropped
+    assert target(measured, before, at_most=at_most).dropped is dropped
 
 
 def test_a_busy_load_generator_is_said() -> None:
@@ -82,7 +82,7 @@ def test_a_busy_load_generator_is_said() -> None:
     idle, busy = window(client=0.5, server=1.0), window(client=0.99, server=0.7)
     found.at_least("one busy window", 1.0, Spread(1, 1, 1), [idle, idle, busy])
     found.at_least("mostly busy", 1.0, Spread(1, 1, 1), [idle, idle, idle], [idle, busy, busy])
-    assert [reach.load_bound for reach in found.reach] == [False, True]
+    assert [target.load_bound for target in found.targets] == [False, True]
 
 
 def test_a_run_remembers_the_one_before(tmp_path: Path) -> None:
@@ -95,15 +95,15 @@ def test_a_run_remembers_the_one_before(tmp_path: Path) -> None:
         kept.take("reads", findings)
         results.save(kept, path)
         kept = results.load(path)
-    (line,) = kept.cases["reads"].reach
+    (line,) = kept.cases["reads"].targets
     assert (line.measured.median, line.before and line.before.median) == (2.0, 1.0)
 
 
 def test_page() -> None:
-    findings = Findings(taken="2026-11-22", machine="2 cores", foreign=0.3)
+    findings = Findings(taken="2026-11-22", machine="2 cores", other_load=0.3)
     findings.tables.append(Table("Figures", ["", "n"], [["a", "1"]]))
     findings.at_least("reads, to the echo", 0.8, Spread(0.5, 0.4, 0.6))
-    findings.reach[0].before = Spread(1.0, 0.9, 1.1)
+    findings.targets[0].before = Spread(1.0, 0.9, 1.1)
     text = page(Results({"reads": findings}), [CASE, CASE._replace(name="unmeasured", title="Not yet")])
     assert "| reads, to the echo | ≥ 0.8 × | 0.5 × [0.4 to 0.6] | **not met** | 1 (-50 %) **worse** |" in text
     assert "In a closed loop.\n\nTaken 2026-11-22 on 2 cores. Others took 30 %" in text

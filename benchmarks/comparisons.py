@@ -1,6 +1,6 @@
-"""What single decisions are worth: ``python -m benchmarks.tricks`` measures each beside the way not taken.
+"""``python -m benchmarks.comparisons``: compares single design decisions with their alternatives.
 
-Everything runs in this process, on real files, in rounds that take turns; the figures are medians. The table is the one in
+Everything runs in this process, on real files. The two sides of a comparison take turns; the figures are medians. The table is in
 ``docs/explanation/performance.md``.
 """
 
@@ -47,29 +47,29 @@ from shared.uuid7 import first_tick, uuid7
 from ws_server.frames import sole_text
 
 _USERS: Final = 64
-_GROUP: Final = 64  # what as many busy connections bring at once
+_GROUP: Final = 64  # writes in one transaction: one from each of 64 busy connections
 _GROUPS: Final = 150
 _ROUNDS: Final = 5
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Trick(NamedTuple):
-    """Two ways to do one thing: each returns the microseconds that one operation takes."""
+class Comparison(NamedTuple):
+    """Two ways to do one thing. Each function returns the microseconds that one operation takes."""
 
     name: str
     unit: str
-    not_taken: Callable[[], float]
+    alternative: Callable[[], float]
     ours: Callable[[], float]
 
 
 @contextmanager
 def _database(extra: str = "") -> Iterator[sqlite3.Connection]:
-    """A new one, with users 1 to 64, as the store's writer has it."""
+    """A new database with users 1 to 64, opened like the store's writer connection."""
     with (
-        tempfile.TemporaryDirectory(prefix="taskbeam-tricks-") as folder,
+        tempfile.TemporaryDirectory(prefix="taskbeam-comparisons-") as folder,
         closing(
-            sqlite3.connect(Path(folder) / "tricks.db", isolation_level=None, cached_statements=256)
+            sqlite3.connect(Path(folder) / "comparisons.db", isolation_level=None, cached_statements=256)
         ) as connection,
     ):
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0"):
@@ -85,14 +85,14 @@ def _database(extra: str = "") -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _creates(connection: sqlite3.Connection, groups: int, brings_uuid: bool = False) -> float:
-    """CPU of the calling thread for one durable create, in microseconds."""
+def _creates(connection: sqlite3.Connection, groups: int, client_uuid: bool = False) -> float:
+    """CPU microseconds of this thread for one durable create."""
     users, known = itertools.cycle(range(1, _USERS + 1)), KnownFeeds()
     began = time.thread_time()
     for _ in range(groups):
         requests = []
         for user, now in zip(itertools.islice(users, _GROUP), itertools.repeat(system_clock()), strict=False):
-            operation = CreateTask(str(uuid.uuid4()) if brings_uuid else None, "Task seq=1;", DESCRIPTION)
+            operation = CreateTask(str(uuid.uuid4()) if client_uuid else None, "Task seq=1;", DESCRIPTION)
             requests.append(WriteRequest(user, now, sys.maxsize, None, operation))
         connection.execute("BEGIN IMMEDIATE")
         known.begin(connection)
@@ -108,17 +108,17 @@ def _creates(connection: sqlite3.Connection, groups: int, brings_uuid: bool = Fa
 def _create(
     extra: str = "",
     checkpoint: str = "RESTART",
-    brings_uuid: bool = False,
+    client_uuid: bool = False,
     known_max: int = known_feeds._KNOWN_MAX,
 ) -> float:
     with patch.object(known_feeds, "_KNOWN_MAX", known_max), _database(extra) as connection:
-        _creates(connection, 2 * _GROUPS, brings_uuid)
+        _creates(connection, 2 * _GROUPS, client_uuid)
         connection.execute(f"PRAGMA wal_checkpoint({checkpoint})")
-        return _creates(connection, _GROUPS, brings_uuid)
+        return _creates(connection, _GROUPS, client_uuid)
 
 
 def _insert(at_once: int) -> float:
-    """Of one row into the log, without the commit."""
+    """An insert of one row into the change log, without the commit."""
     with _database() as connection:
         values = ", ".join(["(?, 1, 0, 'create', ?, ?)"] * at_once)
         statement = f"INSERT INTO changes (user_id, seq, previous, mode, task_id, task) VALUES {values}"
@@ -164,7 +164,7 @@ def _list_of_fifty(columns: bool) -> float:
 
 
 def _read(at_once: int) -> float:
-    """Of one task, with its share of the transaction."""
+    """A read of one task, with its share of the transaction."""
     with _database() as connection:
         _creates(connection, 20)
         ids = [row[0] for row in connection.execute("SELECT uuid FROM tasks").fetchall()]
@@ -190,12 +190,12 @@ def _read_on_a_thread() -> float:
                 reader.close()
         return spent / 1000 * 1e6
 
-    with tempfile.TemporaryDirectory(prefix="taskbeam-tricks-") as folder:
-        return asyncio.run(measure(Path(folder) / "tricks.db"))
+    with tempfile.TemporaryDirectory(prefix="taskbeam-comparisons-") as folder:
+        return asyncio.run(measure(Path(folder) / "comparisons.db"))
 
 
 def _busy_writers(quiet_turns: int) -> float:
-    """Time of a create, of 64 writers on a whole store who begin the next one as soon as they are answered."""
+    """A create by one of 64 writers on a whole store, each of which starts the next one at once after its answer."""
     creates = 40 * _USERS
 
     async def measure(folder: Path) -> float:
@@ -203,7 +203,7 @@ def _busy_writers(quiet_turns: int) -> float:
             await add_users(store, _USERS)
             left = iter(range(creates))
 
-            async def write_on(user: int) -> None:
+            async def keep_writing(user: int) -> None:
                 for _ in left:
                     await store.write(
                         user, CreateTask(None, "Task"), now=system_clock(), max_tasks=sys.maxsize
@@ -212,31 +212,31 @@ def _busy_writers(quiet_turns: int) -> float:
             async with asyncio.TaskGroup() as writers:
                 began = time.perf_counter()
                 for user in range(1, _USERS):
-                    writers.create_task(write_on(user))
-                await asyncio.sleep(0.001)  # somebody always comes later than the others
-                writers.create_task(write_on(_USERS))
+                    writers.create_task(keep_writing(user))
+                await asyncio.sleep(0.001)  # one writer is later than the others
+                writers.create_task(keep_writing(_USERS))
             return (time.perf_counter() - began) / creates * 1e6
 
     with (
-        tempfile.TemporaryDirectory(prefix="taskbeam-tricks-") as folder,
+        tempfile.TemporaryDirectory(prefix="taskbeam-comparisons-") as folder,
         patch.object(batching, "_LINGER_TURNS", quiet_turns),
     ):
         return asyncio.run(measure(Path(folder)))
 
 
-def _short_list(anew: bool) -> float:
-    """Of 50 tasks, two of them not settled yet."""
+def _short_list(uncached: bool) -> float:
+    """A list of 50 tasks, with two pending index entries."""
     with _database() as connection:
         _creates(connection, 50)
         query, cache = TaskQuery(), ListCache()
         assert read_short_list(connection, cache, 1, query) == read_short_list(
             connection, ListCache(), 1, query
         )
-        return _each(lambda: read_short_list(connection, ListCache() if anew else cache, 1, query), 500)
+        return _each(lambda: read_short_list(connection, ListCache() if uncached else cache, 1, query), 500)
 
 
 def _message(way: Callable[[ServerProtocol, bytes], object]) -> float:
-    """Of a create, from the bytes that came to its text."""
+    """A create request: from the received bytes to its text."""
     text = _encode({"mode": "create", "data": {"task": "Task seq=1;", "description": DESCRIPTION}})
     protocol, data = ServerProtocol(state=OPEN), Frame(Opcode.TEXT, text).serialize(mask=True)
     return _each(lambda: way(protocol, data), 2000)
@@ -267,69 +267,69 @@ _GENERATED: Final = "".join(
     for name in ("task", "description", "time_modified")
 ).replace(" AS (", " TEXT AS (")
 
-TRICKS: Final = (
-    Trick(
-        "64 busy writers: a group is what waits / those who were just answered, too",
+COMPARISONS: Final = (
+    Comparison(
+        "64 busy writers: a group is what waits / linger for the clients just answered",
         "create",
         lambda: _busy_writers(0),
         lambda: _busy_writers(batching._LINGER_TURNS),
     ),
-    Trick(
-        "a message that comes whole: the library's parser / unmasked at sight",
+    Comparison(
+        "a message in one piece: the library's parser / unmasked directly",
         "message",
         lambda: _message(_parse),
         lambda: _message(lambda _, data: sole_text(data, None)),
     ),
-    Trick(
-        "a token's claims: verify them each time / remember them",
+    Comparison(
+        "a token's claims: verified each time / cached",
         "token",
         lambda: _token(lambda codec, _, text: codec.verify(text, "access")),
         lambda: _token(lambda _, verified, text: verified.get(text)),
     ),
-    Trick(
-        "a token never seen: PyJWT's decode / the same, with the key examined once",
+    Comparison(
+        "a new token: PyJWT's decode / the same, with the key prepared once",
         "token",
         lambda: _token(lambda _, __, text: jwt.decode(text, KEY, ["HS256"])),
         lambda: _token(lambda codec, _, text: codec.verify(text, "access")),
     ),
-    Trick("read a task: a hop to a thread / here, in a turn's one transaction", "read", _read_on_a_thread, lambda: _read(_GROUP)),
-    Trick("read a task: a transaction each / one for a turn of the loop", "read", lambda: _read(1), lambda: _read(_GROUP)),
-    Trick("list of 50: of columns / of stored JSON", "list", lambda: _list_of_fifty(True), lambda: _list_of_fifty(False)),
-    Trick("list of 50: read anew / kept while nobody writes to it", "list", lambda: _short_list(True), lambda: _short_list(False)),
-    Trick("the log's file: appended to / written over", "create", lambda: _create(checkpoint="TRUNCATE"), _create),
-    Trick(
+    Comparison("read a task: on a thread / on the loop, in one transaction a turn", "read", _read_on_a_thread, lambda: _read(_GROUP)),
+    Comparison("read a task: a transaction each / one for a turn of the loop", "read", lambda: _read(1), lambda: _read(_GROUP)),
+    Comparison("list of 50: encoded from columns / joined from stored JSON", "list", lambda: _list_of_fifty(True), lambda: _list_of_fifty(False)),
+    Comparison("list of 50: read each time / cached until a write", "list", lambda: _short_list(True), lambda: _short_list(False)),
+    Comparison("the write-ahead log: appended to / overwritten", "create", lambda: _create(checkpoint="TRUNCATE"), _create),
+    Comparison(
         "a user's changes: an index / previous links",
         "create",
         lambda: _create("CREATE UNIQUE INDEX by_user ON changes (user_id, seq);"),
         _create,
     ),
-    Trick("a user's feed: read in each transaction / remembered", "create", lambda: _create(known_max=-1), _create),
-    Trick("a task's fields: generated columns / a view", "create", lambda: _create(_GENERATED), _create),
-    Trick(
-        "ids: random uuids with an index / in the uuids that are made here",
+    Comparison("a user's feed: read in each transaction / cached", "create", lambda: _create(known_max=-1), _create),
+    Comparison("a task's fields: generated columns / a view", "create", lambda: _create(_GENERATED), _create),
+    Comparison(
+        "ids: random uuids with an index / contained in our uuids",
         "create",
-        lambda: _create(brings_uuid=True),
+        lambda: _create(client_uuid=True),
         _create,
     ),
-    Trick(
-        "a user's tasks in their order: an index / one written 16 entries at a time",
+    Comparison(
+        "a user's tasks in order: an index / one written 16 entries at a time",
         "create",
         lambda: _create("CREATE INDEX tasks_of_user ON tasks (user_id, id);"),
         _create,
     ),
-    Trick("rows of a group: a statement each / one for all", "row", lambda: _insert(1), lambda: _insert(_GROUP)),
+    Comparison("rows of a group: a statement each / one for all", "row", lambda: _insert(1), lambda: _insert(_GROUP)),
 )  # fmt: skip
 
 
 def main() -> None:
-    print("| | for each | not so, µs | so, µs | times |\n|---|---|---|---|---|")
-    for trick in TRICKS:
-        rounds = [(trick.not_taken(), trick.ours()) for _ in range(_ROUNDS)]
+    print("| | for each | alternative, µs | ours, µs | times |\n|---|---|---|---|---|")
+    for comparison in COMPARISONS:
+        rounds = [(comparison.alternative(), comparison.ours()) for _ in range(_ROUNDS)]
         before = statistics.median(before for before, _ in rounds)
         after = statistics.median(after for _, after in rounds)
         gain = statistics.median(before / after for before, after in rounds)
         print(
-            f"| {trick.name} | {trick.unit} | {before:.3g} | {after:.3g} | {gain:.{0 if gain > 10 else 1}f} |",
+            f"| {comparison.name} | {comparison.unit} | {before:.3g} | {after:.3g} | {gain:.{0 if gain > 10 else 1}f} |",
             flush=True,
         )
 
