@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.protocol import SERVER, Protocol
 from websockets.server import ServerProtocol
 
+from tests.support.raw_websocket import TEXT, client_frame
 from tests.support.waiting import until
 from ws_server.deadlines import Deadlines
 from ws_server.http_port import HttpPort
@@ -23,6 +24,9 @@ HANDSHAKE: Final = (
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
+ASK: Final = client_frame(TEXT, b"ask")
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
 Work = Coroutine[Any, Any, None]
 OnMessage = Callable[[Socket, str], Work | None]
 
