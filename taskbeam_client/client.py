@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Self
 from taskbeam_client.backoff import Backoff
 from taskbeam_client.connection_loop import ConnectionLoop, TokenProvider
 from taskbeam_client.connector import Connector
-from taskbeam_client.errors import ClientClosed, Invalid, NotFound, TaskbeamClientError, raised_anew
+from taskbeam_client.errors import ClientClosed, Invalid, NotFound, TaskbeamClientError, copy_to_raise
 from taskbeam_client.fields import canonical_uuid, require_revision, trimmed, unsayable
 from taskbeam_client.models import Task
 from taskbeam_client.state import State, Statistics
@@ -132,7 +132,7 @@ class TaskbeamClient:
         fields = trimmed({"task": task, "description": description, "completed": completed})
         uuid = str(uuids.uuid4()) if uuid is None else canonical_uuid(uuid)
         future = self._future()
-        if self._fails(future, fields):
+        if self._fail_invalid(future, fields):
             return future
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         draft = Task(uuid, self.user_id or 0, now, now, **fields, rev=1)
@@ -155,7 +155,7 @@ class TaskbeamClient:
         fields = trimmed({name: value for name, value in given.items() if value is not None})
         known, named = self._known(uuid, rev)
         future = self._future()
-        if self._fails(future, fields):
+        if self._fail_invalid(future, fields):
             return future
         return self._enqueue(Update(known, fields, future, named=named))
 
@@ -182,7 +182,7 @@ class TaskbeamClient:
         return WriteFuture(loop=asyncio.get_running_loop())
 
     @staticmethod
-    def _fails(future: WriteFuture, fields: Mapping[str, object]) -> bool:
+    def _fail_invalid(future: WriteFuture, fields: Mapping[str, object]) -> bool:
         """A write that cannot be said fails alone, and before it is sent."""
         if errors := unsayable(fields):
             future.set_exception(Invalid(errors))
@@ -195,7 +195,7 @@ class TaskbeamClient:
 
     def _require_open(self) -> None:
         if self._ended is not None:
-            raise raised_anew(self._ended)
+            raise copy_to_raise(self._ended)
 
     # The life of a client
 

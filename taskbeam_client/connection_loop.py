@@ -12,11 +12,11 @@ from websockets.exceptions import ConnectionClosed
 
 from taskbeam_client.backoff import Backoff
 from taskbeam_client.close_codes import MEND_CLIENT, NOT_AUTHENTICATED, TOKEN_EXPIRED, TOKEN_REVOKED
-from taskbeam_client.connector import Connector, NotNow
-from taskbeam_client.conversation import Conversation
+from taskbeam_client.connection import Connection, Lost
+from taskbeam_client.connector import ConnectFailed, Connector
 from taskbeam_client.errors import ClientDefect, LoggedOut
-from taskbeam_client.link import Link, Lost
 from taskbeam_client.state import State
+from taskbeam_client.synchronizer import Synchronizer
 
 TokenProvider = Callable[[], Awaitable[str]]
 """Returns an access token that was not used before. ``LoggedOut`` ends the client, ``OSError`` means try later."""
@@ -46,24 +46,24 @@ class ConnectionLoop:
         self._timeout = timeout
         self._token: str | None = None
         self._refused_tokens = 0
-        self._link: Link | None = None
+        self._connection: Connection | None = None
         self._ready_since: float | None = None
         self._failures = 0  # to connect, one after another
         self.ready = asyncio.Event()
 
     @property
     def is_connected(self) -> bool:
-        return self._link is not None and self.ready.is_set()
+        return self._connection is not None and self.ready.is_set()
 
     async def run(self) -> NoReturn:
         """Raises what ends the client."""
         while True:
             lost = await self._connect()
             self.ready.clear()
-            self._note(lost)
+            self._log_loss(lost)
             await asyncio.sleep(self._backoff.next())
 
-    def _note(self, lost: Exception) -> None:
+    def _log_loss(self, lost: Exception) -> None:
         address, reason = self._connector.address, str(lost) or type(lost).__name__
         if self._ready_since is not None:
             self._backoff.lasted(time.monotonic() - self._ready_since)
@@ -81,20 +81,23 @@ class ConnectionLoop:
         is_new = self._token is None
         try:
             token = await self._new_token() if self._token is None else self._token
-            async with self._connector.connection() as line:
-                self._link = Link(line, self._state.on_frame, self._timeout)
-                await Conversation(self._link, self._state, self._new_token, self._on_ready).run(token)
+            async with self._connector.connection() as websocket:
+                self._connection = Connection(websocket, self._state.on_frame, self._timeout)
+                await Synchronizer(self._connection, self._state, self._new_token, self._on_ready).run(token)
         except Lost as lost:
-            return self._judge(lost, is_new)
-        except (NotNow, OSError, ConnectionClosed) as unreachable:  # TimeoutError is an OSError too
+            self._raise_if_final(lost, is_new)
+            return lost
+        except (ConnectFailed, OSError, ConnectionClosed) as unreachable:  # TimeoutError is an OSError too
             return unreachable
         finally:
-            self._link = None
+            self._connection = None
         raise AssertionError("a conversation ends with an error")
 
-    def _judge(self, lost: Lost, is_new: bool) -> Lost:
-        """Whether to try again, and with which token; as the contract says of each close code. A token that was got for
-        an earlier connection may have ended while there was none; one that ``is_new`` has no such excuse."""
+    def _raise_if_final(self, lost: Lost, is_new: bool) -> None:
+        """Raise what ends the client, as the contract says of each close code; drop a token that is refused.
+
+        A token of an earlier connection may have expired since then. One that ``is_new`` must be good.
+        """
         if lost.code == TOKEN_REVOKED:
             raise LoggedOut(lost.reason)
         if lost.code in MEND_CLIENT:
@@ -104,7 +107,6 @@ class ConnectionLoop:
             self._refused_tokens += is_new and lost.code == NOT_AUTHENTICATED
             if self._refused_tokens >= _REFUSED_TOKENS_MOST:
                 raise LoggedOut("new tokens are refused, one after another")
-        return lost
 
     async def _new_token(self) -> str:
         async with asyncio.timeout(self._timeout):
@@ -120,5 +122,5 @@ class ConnectionLoop:
 
     def drop(self) -> None:
         """Cut the connection that there is, if there is one."""
-        if self._link is not None:
-            self._link.drop()
+        if self._connection is not None:
+            self._connection.drop()

@@ -13,15 +13,15 @@ from websockets.exceptions import InvalidMessage, InvalidStatus, InvalidURI, Web
 from websockets.uri import parse_uri
 
 from taskbeam_client.errors import ClientDefect
-from taskbeam_client.line import Line
+from taskbeam_client.websocket import WebSocket
 
 _CLOSE_TIMEOUT: Final = 2.0
-_LATER: Final = frozenset({408, 425, 429})
+_TEMPORARY_STATUSES: Final = frozenset({408, 425, 429})
 _PATIENCE_SECONDS: Final = 10.0
 _PATIENCE_TRIES: Final = 4
 
 
-class NotNow(Exception):
+class ConnectFailed(Exception):
     """No connection is to be had at the moment."""
 
 
@@ -45,8 +45,8 @@ class Connector:
             "open_timeout": timeout,
             "close_timeout": _CLOSE_TIMEOUT,
             "max_size": message_limit,
-            "ping_interval": None,  # `Link` does that: a pong waits behind a long answer
-            "create_connection": Line,
+            "ping_interval": None,  # `Connection` does that: a pong waits behind a long answer
+            "create_connection": WebSocket,
             **options,
         }
         self._was_connected = False
@@ -60,11 +60,11 @@ class Connector:
         return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Line]:
+    async def connection(self) -> AsyncIterator[WebSocket]:
         """An open connection, closed at the end.
 
         Raises:
-            NotNow: there may be one later.
+            ConnectFailed: there may be one later.
             ClientDefect: there will be none at this address.
         """
         try:
@@ -75,22 +75,22 @@ class Connector:
         try:
             socket = await opening
         except OSError as error:  # TimeoutError is one too
-            raise NotNow(str(error) or type(error).__name__) from error
+            raise ConnectFailed(str(error) or type(error).__name__) from error
         except (WebSocketException, ValueError) as error:  # ValueError: of a redirect to nowhere
-            self._bear(error)
-            raise NotNow(str(error)) from error
+            self._count_refusal(error)
+            raise ConnectFailed(str(error)) from error
         self._was_connected = True
-        assert isinstance(socket, Line)
+        assert isinstance(socket, WebSocket)
         async with socket:
             yield socket
 
-    def _bear(self, refusal: Exception) -> None:
+    def _count_refusal(self, refusal: Exception) -> None:
         """Raises ClientDefect when there were too many refusals."""
         if self._was_connected or isinstance(refusal, InvalidMessage):  # cut in the middle, or no HTTP
             return
         if isinstance(refusal, InvalidStatus):
             status = refusal.response.status_code
-            if status >= 500 or status in _LATER:
+            if status >= 500 or status in _TEMPORARY_STATUSES:
                 return
         now = time.monotonic()
         if self._refusals == 0:

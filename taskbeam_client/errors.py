@@ -128,7 +128,7 @@ class AccountChanged(WriteFailed):
     it was on its way, else it has not."""
 
 
-def raised_anew(error: Exception) -> Exception:
+def copy_to_raise(error: Exception) -> Exception:
     """A copy, to be raised: an exception that is raised again and again collects the frames of each time."""
     try:
         again = copy.copy(error)

@@ -56,7 +56,7 @@ class Listing:
         self._offset = max(0, len(self._tasks) - self._overlap)
         return {"mode": "all", "limit": max(self._page, 2 * self._overlap), "offset": self._offset}
 
-    def took(self, seconds: float) -> None:
+    def adapt_page(self, seconds: float) -> None:
         """How long the last page has taken. One that is lost halfway is lost whole, so a slow network gets small ones."""
         if seconds < _QUICK_SECONDS:
             self._page = min(_PAGE_MOST, 2 * self._page)

@@ -133,7 +133,7 @@ class _Request:
 
 
 def _reason(error: Exception) -> str:
-    """A line of text, whatever a stranger has sent."""
+    """A line of text, whatever was sent."""
     text = str(getattr(error, "reason", error)) or type(error).__name__
     return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
 

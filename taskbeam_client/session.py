@@ -97,7 +97,7 @@ class Session:
         """The outcome of the request that is under way, or else of a new one."""
         if self._attempt is None or self._attempt.done():
             self._attempt = asyncio.create_task(self._refresh_now())
-            self._attempt.add_done_callback(_note)  # its callers may have gone
+            self._attempt.add_done_callback(_retrieve_error)  # its callers may have gone
         return await asyncio.shield(self._attempt)
 
     async def _refresh_now(self) -> str:
@@ -132,7 +132,7 @@ class Session:
                 return
 
 
-def _note(attempt: asyncio.Task[str]) -> None:
+def _retrieve_error(attempt: asyncio.Task[str]) -> None:
     """Its error counts as seen: whoever calls next is told the next one."""
     if not attempt.cancelled():
         attempt.exception()

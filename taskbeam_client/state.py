@@ -8,8 +8,8 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from taskbeam_client.connection import Frame
 from taskbeam_client.errors import TaskbeamClientError
-from taskbeam_client.link import Frame
 from taskbeam_client.listing import Listing
 from taskbeam_client.models import Change, Event, History, Snapshot, Task
 from taskbeam_client.preview import Preview
@@ -84,16 +84,16 @@ class State:
         elif self.replica.history == history:
             self.behind = self.replica.seq != seq
         else:
-            self._list_anew()
+            self._start_listing()
 
-    def _list_anew(self) -> None:
+    def _start_listing(self) -> None:
         self.listing = Listing(self._history)
         self.behind = True
 
     def missing_request(self) -> Frame:
         """The message that asks for the next part of what the copy lacks."""
         if self.listing is None and self.replica.history is None:
-            self._list_anew()
+            self._start_listing()
         if self.listing is None:
             since = self.replica.seq
         elif self.listing.missing and self.listing.seq is not None:
@@ -130,7 +130,7 @@ class State:
     def _on_sync(self, frame: Frame) -> None:
         if not frame["recovered"]:
             self._history = self._history._replace(epoch=frame["epoch"])
-            self._list_anew()
+            self._start_listing()
             return
         changes = [Change.from_json(entry) for entry in frame["changes"]]
         if (listing := self.listing) is not None:

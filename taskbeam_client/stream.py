@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from taskbeam_client.errors import ObserverTooSlow, raised_anew
+from taskbeam_client.errors import ObserverTooSlow, copy_to_raise
 from taskbeam_client.models import Event
 
 
@@ -43,7 +43,7 @@ class ChangeStream(AsyncIterator[Event]):
     async def __anext__(self) -> Event:
         while not self._events:
             if self._end is not None:
-                raise raised_anew(self._end)
+                raise copy_to_raise(self._end)
             self._news.clear()
             await self._news.wait()
         return self._events.popleft()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from taskbeam_client.errors import (
@@ -55,7 +56,7 @@ class WriteQueue:
             self._foreseen[write.task_id] = known[0], write.foresee(known[1])
         self.version += 1
         if isinstance(write.future, WriteFuture):
-            write.future.on_cancel = lambda: self._withdraw(write)
+            write.future.on_cancel = partial(self._withdraw, write)
 
     def first(self) -> Write | None:
         """The next to be done. One whose caller was cancelled before it was sent is withdrawn."""
@@ -105,7 +106,7 @@ class WriteQueue:
             _fail(follower, error)
 
     def _remove(self, write: Write) -> None:
-        _let_go(write)
+        _detach(write)
         self._writes.remove(write)
         of_task = self._of_task[write.task_id]
         of_task.remove(write)
@@ -121,7 +122,7 @@ class WriteQueue:
         self._foreseen.clear()
         self.version += 1
         for write in writes:
-            _let_go(write)
+            _detach(write)
         waiting = [write for write in writes if not write.future.done()]
         for write in waiting:
             write.future.set_exception(error)
@@ -161,7 +162,7 @@ class WriteQueue:
         return iter(self._of_task)
 
 
-def _let_go(write: Write) -> None:
+def _detach(write: Write) -> None:
     """The future does not hold the queue any more."""
     if isinstance(write.future, WriteFuture):
         write.future.on_cancel = None

@@ -24,7 +24,7 @@ from taskbeam_client import (
     TaskbeamClientError,
     Unreachable,
 )
-from taskbeam_client.errors import raised_anew
+from taskbeam_client.errors import copy_to_raise
 from tests.support.ports import free_port
 
 TIME = "2026-01-01T00:00:00.000000Z"
@@ -88,7 +88,7 @@ async def test_what_ended_a_client_is_raised_anew(error: Exception) -> None:
 def test_raised_anew_keeps_the_cause() -> None:
     error = ClientDefect("bad")
     error.__cause__ = KeyError("epoch")
-    again = raised_anew(error)
+    again = copy_to_raise(error)
     assert again is not error
     assert again.__cause__ is error.__cause__
 

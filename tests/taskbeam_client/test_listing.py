@@ -165,9 +165,9 @@ def test_the_size_of_a_page_follows_the_network() -> None:
     sizes = []
     for seconds in (0.1, 0.1, 0.1, 0.1, 0.1, 3.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0):
         sizes.append(listing.request()["limit"])
-        listing.took(seconds)
+        listing.adapt_page(seconds)
     assert sizes == [100, 200, 400, 800, 1000, 1000, 1000, 500, 250, 125, 62, 31, 15]
-    listing.took(10.0)
+    listing.adapt_page(10.0)
     assert listing.request()["limit"] == 10
 
 

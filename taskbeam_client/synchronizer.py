@@ -1,4 +1,4 @@
-"""What is said on one connection: authenticate, catch up, then do the writes one by one, and renew the token."""
+"""What the client does on one connection: authenticate, catch up, send the writes one by one, renew the token."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Final, NoReturn
 
 from taskbeam_client.close_codes import NOT_AUTHENTICATED
+from taskbeam_client.connection import Connection, Frame, Lost, not_understood, until_one_fails
 from taskbeam_client.errors import ClientDefect, Conflict, Invalid, NotFound, Refused, WriteFailed
-from taskbeam_client.link import Frame, Link, Lost, not_understood, until_one_fails
 from taskbeam_client.models import Task
-from taskbeam_client.pace import Pace
+from taskbeam_client.rate_limiter import RateLimiter
 from taskbeam_client.state import State
 from taskbeam_client.writes import Outcome, Write
 
@@ -21,8 +21,8 @@ _NOT_DONE_YET: Final = frozenset({"rate_limited", "unavailable", "internal"})
 _RETRY_AFTER_MOST: Final = 60.0
 
 
-class Conversation:
-    """Ends with Lost, or with an error that ends the client.
+class Synchronizer:
+    """``run`` ends with Lost, or with an error that ends the client.
 
     Args:
         renew: has a new token got and remembered; its own errors are final, but for OSError.
@@ -30,30 +30,34 @@ class Conversation:
     """
 
     def __init__(
-        self, link: Link, state: State, renew: Callable[[], Awaitable[str]], on_ready: Callable[[], None]
+        self,
+        connection: Connection,
+        state: State,
+        renew: Callable[[], Awaitable[str]],
+        on_ready: Callable[[], None],
     ) -> None:
-        self._link = link
+        self._connection = connection
         self._state = state
         self._renew = renew
         self._on_ready = on_ready
-        self._pace = Pace()
+        self._rate_limiter = RateLimiter()
 
     async def run(self, token: str) -> None:
         self._state.expiring.clear()
         try:
-            await until_one_fails(self._link.run(), self._speak(token))
+            await until_one_fails(self._connection.run(), self._run_authenticated(token))
         finally:
             if (write := self._state.queue.first()) is not None and write.sent:
                 write.uncertain = True
 
-    async def _speak(self, token: str) -> None:
+    async def _run_authenticated(self, token: str) -> None:
         await self._authenticate(token)
-        await until_one_fails(self._work(), self._keep_authenticated())
+        await until_one_fails(self._send_writes(), self._keep_authenticated())
 
     async def _ask(self, message: Frame) -> Frame:
-        if delay := self._pace.next(time.monotonic()):
+        if delay := self._rate_limiter.delay(time.monotonic()):
             await asyncio.sleep(delay)
-        return await self._link.ask(message)
+        return await self._connection.ask(message)
 
     async def _authenticate(self, token: str) -> None:
         while True:
@@ -100,20 +104,20 @@ class Conversation:
                 elif (answer["type"], answer.get("mode")) not in (("sync", None), ("task.update", "all")):
                     raise ValueError("it answers a request for the tasks")
                 elif self._state.listing is not None and request["mode"] == "all":
-                    self._state.listing.took(time.monotonic() - asked)
+                    self._state.listing.adapt_page(time.monotonic() - asked)
 
     async def _wait_to_retry(self, answer: Frame) -> None:
         if answer["code"] not in _NOT_DONE_YET:
             raise ClientDefect(f"the server refuses to send the tasks: {answer['code']}")
         seconds = min(max(float(answer.get("retry_after", 1.0)), 0.0), _RETRY_AFTER_MOST)
         if answer["code"] == "rate_limited":
-            self._pace.refused(time.monotonic(), seconds)
+            self._rate_limiter.slow_down(time.monotonic(), seconds)
         else:
             await asyncio.sleep(seconds * random.uniform(1.0, 1.5))
 
     # The writes
 
-    async def _work(self) -> NoReturn:
+    async def _send_writes(self) -> NoReturn:
         state = self._state
         await self._catch_up()
         self._on_ready()
@@ -123,13 +127,13 @@ class Conversation:
             elif state.queue.first() is None:
                 state.news.clear()
                 await state.news.wait()
-            elif delay := self._pace.next(time.monotonic()):
+            elif delay := self._rate_limiter.delay(time.monotonic()):
                 await asyncio.sleep(delay)
-                await self._do_next()
+                await self._send_next()
             else:
-                await self._do_next()
+                await self._send_next()
 
-    async def _do_next(self) -> None:
+    async def _send_next(self) -> None:
         """What is the next write may have changed meanwhile: a write that waits can be withdrawn."""
         write = self._state.queue.first()
         if write is None or self._state.behind:
@@ -143,11 +147,11 @@ class Conversation:
         if write.uncertain and write.evidence is not None:
             return write.evidence
         was_sent, write.sent = write.sent, True
-        answer = await self._link.ask(write.request())
+        answer = await self._connection.ask(write.request())
         with _understood(answer):
             if answer["type"] != "error":
                 if answer.get("replayed"):
-                    await self._look_again()
+                    await self._sync_again()
                 return Outcome(None if answer["mode"] == "delete" else Task.from_json(answer["task"]))
             code = answer["code"]
             if code == "rate_limited":
@@ -158,17 +162,17 @@ class Conversation:
             if code in _NOT_DONE_YET:  # or perhaps it is done: the log knows
                 write.uncertain = True
                 await self._wait_to_retry(answer)
-                await self._look_again()
+                await self._sync_again()
                 if code == "internal" and write.evidence is None:
                     return Outcome(error=Refused(answer))
                 return write.evidence
             if code in ("conflict", "not_found"):
-                await self._look_again()
+                await self._sync_again()
                 if write.uncertain and write.evidence is not None:
                     return write.evidence
             return Outcome(error=_failure(write, answer))
 
-    async def _look_again(self) -> None:
+    async def _sync_again(self) -> None:
         """See what the answer was based on, before the caller does."""
         self._state.behind = True
         await self._catch_up()

@@ -11,14 +11,14 @@ _SLOWER: Final = 1.5
 _SLOWEST_SECONDS: Final = 60.0
 
 
-class Pace:
+class RateLimiter:
     """For one connection: the server counts each by itself."""
 
     def __init__(self) -> None:
         self._interval = 0.0  # as fast as can be
         self._turn = 0.0
 
-    def next(self, now: float) -> float:
+    def delay(self, now: float) -> float:
         """Take the next turn. Returns how many seconds there are until then."""
         if not self._interval:
             return 0.0
@@ -26,7 +26,7 @@ class Pace:
         self._turn = max(self._turn, now - _BURST * self._interval) + self._interval
         return delay
 
-    def refused(self, now: float, retry_after: float) -> None:
+    def slow_down(self, now: float, retry_after: float) -> None:
         """A message was too early by so many seconds, which is about what it takes the server to allow one more."""
         interval = max(1 / _PER_SECOND, retry_after, _SLOWER * self._interval)
         self._interval = min(interval, _SLOWEST_SECONDS)

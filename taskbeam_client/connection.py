@@ -1,4 +1,4 @@
-"""One connection: requests and their answers, and every frame to the client in the order of the stream."""
+"""One connection: requests and their answers, and every frame in the order in which it came."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, Final, NoReturn
 from websockets.exceptions import ConnectionClosed
 
 from taskbeam_client.errors import ClientDefect
-from taskbeam_client.line import Line
+from taskbeam_client.websocket import WebSocket
 
-_QUIET_SECONDS: Final = 20.0  # until a ping is sent, and again until the line is given up
+_QUIET_SECONDS: Final = 20.0  # until a ping is sent, and again until the connection is given up
 
 Frame = dict[str, Any]
 
@@ -28,27 +28,27 @@ class Lost(Exception):
         self.code = code
 
 
-class Link:
+class Connection:
     """Args:
     on_frame: called for each frame, before whoever asked for it goes on.
     timeout: seconds in which the answer to a request must come, or at least go on coming.
     """
 
-    def __init__(self, line: Line, on_frame: Callable[[Frame], None], timeout: float) -> None:
-        self._line = line
+    def __init__(self, websocket: WebSocket, on_frame: Callable[[Frame], None], timeout: float) -> None:
+        self._websocket = websocket
         self._on_frame = on_frame
         self._timeout = timeout
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
 
     async def run(self) -> None:
-        """To be run as long as the link is in use. Raises Lost, and ClientDefect for a frame that is not understood."""
+        """To be run as long as the connection is in use. Raises Lost, and ClientDefect for a frame that is not understood."""
         await until_one_fails(self._read(), self._keep_alive())
 
     async def _read(self) -> NoReturn:
         try:
             while True:
-                message = await self._line.recv()
+                message = await self._websocket.recv()
                 try:
                     frame: Frame = json.loads(message)
                     self._on_frame(frame)
@@ -61,15 +61,15 @@ class Link:
             raise _lost(closed) from None
 
     async def _keep_alive(self) -> NoReturn:
-        """Ask for a sign of life when there was none, and end the link when none comes."""
+        """Ping when nothing came for a while, and end the connection when still nothing comes."""
         while True:
-            quiet = time.monotonic() - self._line.heard
+            quiet = time.monotonic() - self._websocket.last_received
             if quiet >= 2 * _QUIET_SECONDS:
                 raise Lost(f"nothing was heard for {quiet:.0f} s")
             if quiet >= _QUIET_SECONDS:
                 try:
                     async with asyncio.timeout(_QUIET_SECONDS):
-                        await self._line.ping()
+                        await self._websocket.ping()
                 except TimeoutError:
                     continue
                 except ConnectionClosed as closed:
@@ -82,24 +82,24 @@ class Link:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Frame] = loop.create_future()
         asked = time.monotonic()
-        clock: asyncio.TimerHandle
+        timer: asyncio.TimerHandle
 
-        def look_later(seconds: float) -> None:
-            nonlocal clock
-            clock = loop.call_later(seconds, look)
+        def check_later(seconds: float) -> None:
+            nonlocal timer
+            timer = loop.call_later(seconds, check_progress)
 
-        def look() -> None:
-            left = max(asked, self._line.progressed) + self._timeout - time.monotonic()
+        def check_progress() -> None:
+            left = max(asked, self._websocket.last_progress) + self._timeout - time.monotonic()
             if left > 0:  # it is slow, but it comes
-                look_later(left)
+                check_later(left)
             elif not waiter.done():
                 waiter.set_exception(Lost("no answer in time"))
 
-        look_later(self._timeout)
+        check_later(self._timeout)
         self._waiting[request_id] = waiter
         try:
             async with asyncio.timeout(self._timeout):
-                await self._line.send(json.dumps({**message, "id": request_id}))
+                await self._websocket.send(json.dumps({**message, "id": request_id}))
             return await waiter
         except TimeoutError:
             raise Lost("a request cannot be sent") from None
@@ -107,11 +107,11 @@ class Link:
             raise _lost(closed) from None
         finally:
             self._waiting.pop(request_id, None)
-            clock.cancel()
+            timer.cancel()
 
     def drop(self) -> None:
         """Cut the connection without a word, as a network does."""
-        self._line.transport.abort()
+        self._websocket.transport.abort()
 
 
 def not_understood(frame: object, error: Exception) -> ClientDefect:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from taskbeam_client import Backoff, Session, TaskbeamClient
-from taskbeam_client.pace import Pace
+from taskbeam_client.rate_limiter import RateLimiter
 from tests.support.clients import Account, new_account
 from tests.support.processes import System, running
 from tests.taskbeam_client.support import equals_server
@@ -36,17 +36,17 @@ class Bucket:
 
 def sent(per_second: float, messages: int, seed: int) -> tuple[float, int]:
     """Over a network with jitter, one after another. Returns the seconds that it took, and the refusals."""
-    dice, pace, bucket = random.Random(seed), Pace(), Bucket(per_second)
+    dice, limiter, bucket = random.Random(seed), RateLimiter(), Bucket(per_second)
     now, refusals = 0.0, 0
     while messages:
-        if delay := pace.next(now):
+        if delay := limiter.delay(now):
             now += delay + dice.choice((0.0, 0.0, 0.001, 0.003))  # sleeps are late
         now += dice.choice((0.0005, 0.0005, 0.0005, 0.004))
         late = bucket.refuses(now)
         now += 0.0005
         if late:
             refusals += 1
-            pace.refused(now, late)
+            limiter.slow_down(now, late)
         else:
             messages -= 1
     return now, refusals
@@ -67,8 +67,8 @@ def test_slower_servers_are_found_out_quickly(per_second: int) -> None:
 
 
 def test_without_a_refusal_there_is_no_pace() -> None:
-    pace = Pace()
-    assert [pace.next(0.0) for _ in range(1000)] == [0.0] * 1000
+    limiter = RateLimiter()
+    assert [limiter.delay(0.0) for _ in range(1000)] == [0.0] * 1000
 
 
 @pytest.fixture(scope="module")
