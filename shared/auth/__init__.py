@@ -1,1 +1,1 @@
-"""Who somebody is: accounts and their passwords, sessions and their tokens."""
+"""Authentication: accounts and their passwords, sessions and their tokens."""

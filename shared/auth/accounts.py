@@ -27,7 +27,7 @@ class AccountService:
 
     Args:
         attempts: counts registrations.
-        passwords: checks the password of whoever changes or deletes an account.
+        passwords: checks the current password before an account is changed or deleted.
         verified: forgets the tokens that end with a password or an account.
         clock: the time of a registration.
         now: reads the clocks, for what ends tokens.

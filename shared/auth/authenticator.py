@@ -1,4 +1,4 @@
-"""Who an access token stands for, and whether it is still good: what every request of either transport asks."""
+"""Whose an access token is, and whether it is still good: what every request of either transport asks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from shared.auth.tokens import BLACKLISTED, TokenCodec
 from shared.auth.verified_tokens import VerifiedTokens
-from shared.decisions.sessions import TokenStatus
+from shared.decisions.sessions import TokenStatus, is_active
 from shared.errors import TokenRejected, UserGone, UserInactive
 from shared.models import Token, User
 from shared.store import Store
@@ -64,13 +64,13 @@ class Authenticator:
     async def require_active(self, token: Token) -> TokenStatus:
         """What the store says of a verified token of either type. Raises TokenRejected where it is not active."""
         status = await self._store.token_status(token)
+        if is_active(status):
+            return status
         if status is None:
             raise UserGone
         if status.revoked:
             raise TokenRejected(BLACKLISTED)
-        if not status.user.is_active:
-            raise UserInactive
-        return status
+        raise UserInactive
 
     async def ended_tokens(self, tokens: Sequence[Token]) -> list[Token]:
         """Those of the access tokens that are no longer active, whatever ended them. Raises Unavailable."""

@@ -82,7 +82,7 @@ class FairSemaphore:
         self._free += 1
 
     def close(self) -> None:
-        """Refuse those who wait, and whoever comes."""
+        """Refuse those who wait, and all who come later."""
         self._is_closed = True
         for accounts in self._addresses.values():
             for waiters in accounts.values():
@@ -93,7 +93,7 @@ class FairSemaphore:
         self._waiting = 0
 
     def _make_room_for(self, requester: Requester) -> None:
-        """Whoever is refused for it still has as many as the requester then. Raises Unavailable."""
+        """Refuse the newest request of who has the most waiting, if that is more than the requester has. Raises Unavailable."""
         own = self._addresses.get(requester.address, OrderedDict())
         address, accounts = max(self._addresses.items(), key=lambda item: _count(item[1]))
         spares = _count(accounts) > _count(own) + 1

@@ -37,7 +37,7 @@ class PasswordCheck:
     async def user_of_bearer(self, bearer: Bearer, password: str) -> User | None:
         """The bearer's account as it is now, if this is its password. Raises UserGone.
 
-        A bearer has logged in before, so their guesses are counted apart from those of strangers: by their address,
+        A bearer has logged in before, so their guesses are counted apart from those of others: by their address,
         or by their token's family where the address is new.
         """
         account = username_key(bearer.user.username)

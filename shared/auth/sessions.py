@@ -75,7 +75,7 @@ class SessionService:
                 raise CredentialsRejected
             try:
                 pair = await self._begin_family(user, address)
-            except UserGone:  # or its password was changed, or hashed anew, while this one was checked
+            except UserGone:  # or its password was changed, or rehashed, while this one was checked
                 continue
             self._renewal.offer(user, password)
             return pair

@@ -23,7 +23,7 @@ class EvenClock(NamedTuple):
 
 
 def follow_clock(known: EvenClock | None, at: ClockReading) -> EvenClock:
-    """``known`` while the clock runs evenly; a new beginning where it was set, or the machine was started anew."""
+    """``known`` while the clock runs evenly; a new beginning where it was set, or the machine was restarted."""
     ahead = at.time - at.uptime
     if known is not None and known.boot == at.boot and abs(ahead - known.ahead) <= _STEP_SECONDS:
         return known
@@ -31,5 +31,5 @@ def follow_clock(known: EvenClock | None, at: ClockReading) -> EvenClock:
 
 
 def may_delete(clock: EvenClock, at: ClockReading, patience: int) -> bool:
-    """Whether the clock has run evenly for ``patience`` seconds. Then rows go whose time was over that long ago."""
+    """Whether the clock has run evenly for ``patience`` seconds. Then rows whose time was over that long ago may go."""
     return at.uptime - clock.since >= patience

@@ -1,14 +1,14 @@
 """Token families: what ends a token, and what becomes of a refresh token that is exchanged for the next one.
 
 A login begins a family, which its tokens name (``sid``). Each refresh token is exchanged once. One that comes again after
-a grace was copied, so its family ends (RFC 9700, section 4.14.2). The tokens of djangorestframework-simplejwt name no
+a grace period was copied, so its family ends (RFC 9700, section 4.14.2). The tokens of djangorestframework-simplejwt name no
 family: the first exchange of one begins a family, and a new password ends all that were issued before.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from shared.clock import ClockReading
 from shared.models import Token, User
@@ -73,12 +73,12 @@ def family_id(token: Token, exchange: Exchange | None) -> str | None:
 def token_status(
     token: Token, user: User, revoked_until: int, seq: int, exchange: Exchange | None, family: Family | None
 ) -> TokenStatus:
-    """What is to be said of a token.
+    """The status of a token, from what is stored.
 
     Args:
         revoked_until: Unix seconds; the user's tokens without a family that were issued up to then are revoked. 0: none.
         exchange: the refresh token's, if there was one.
-        family: the one of ``family_id``, if there is such a one.
+        family: the one named by ``family_id``, if it exists.
     """
     exchanged = _exchanged_at(token, exchange, family)
     if family_id(token, exchange) is None:
@@ -96,9 +96,9 @@ def _exchanged_at(token: Token, exchange: Exchange | None, family: Family | None
     return LONG_AGO if family is not None and token.iat <= family.exchanged_until else None
 
 
-def is_ended(status: TokenStatus | None) -> bool:
-    """Whether a token is good for nothing any more; ``None``: its user is gone."""
-    return status is None or status.revoked or not status.user.is_active
+def is_active(status: TokenStatus | None) -> TypeGuard[TokenStatus]:
+    """Whether a token is good: not revoked, and of an active user; ``None``: its user is gone."""
+    return status is not None and not status.revoked and status.user.is_active
 
 
 def is_reused(status: TokenStatus, at: ClockReading, grace: int) -> bool:
@@ -117,10 +117,10 @@ def decide_exchange(
         at: now.
         grace: seconds after its first exchange in which it may come again.
     """
+    if sid is None:
+        return ExchangeOutcome.BEGINS_FAMILY if is_active(status) else ExchangeOutcome.REFUSED
     if status is None or status.revoked:
         return ExchangeOutcome.REFUSED
-    if sid is None:
-        return ExchangeOutcome.BEGINS_FAMILY if status.user.is_active else ExchangeOutcome.REFUSED
     if is_reused(status, at, grace):
         return ExchangeOutcome.REUSED
     return ExchangeOutcome.FIRST if status.exchanged is None else ExchangeOutcome.REPEATED
@@ -138,7 +138,7 @@ def exchanges_to_sum_up(number: int, at: ClockReading, grace: int) -> OldExchang
     """Which exchanges of a family to forget, so that their number is bounded; ``None``: none now.
 
     The family's ``exchanged_until`` stands for them: the latest time at which one of their tokens was issued. A client
-    that is that many exchanges behind is no honest one. An exchange whose grace may last is kept.
+    that is that many exchanges behind is not a legitimate one. An exchange that may be within its grace is kept.
 
     Args:
         number: how many exchanges the family has had, with the one that is made ``at`` this time.

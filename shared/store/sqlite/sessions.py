@@ -62,7 +62,7 @@ def _read_exchange(connection: sqlite3.Connection, token: Token) -> Exchange | N
 
 
 def find_ended_tokens(connection: sqlite3.Connection, tokens: Sequence[Token]) -> list[Token]:
-    """As `Store.ended_tokens`: ``decisions.sessions.is_ended`` in one statement, for many tokens at once."""
+    """As `Store.ended_tokens`: not ``decisions.sessions.is_active``, in one statement, for many tokens at once."""
     rows = connection.execute(
         "WITH tokens AS (SELECT key, json_extract(value, '$[0]') AS user_id, json_extract(value, '$[1]') AS sid, "
         "json_extract(value, '$[2]') AS issued FROM json_each(?)) "

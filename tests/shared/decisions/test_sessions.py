@@ -18,7 +18,7 @@ from shared.decisions.sessions import (
     decide_exchange,
     exchanges_to_sum_up,
     family_id,
-    is_ended,
+    is_active,
     is_reused,
     token_status,
 )
@@ -85,10 +85,11 @@ def test_only_a_refresh_token_is_exchanged(
 
 
 @pytest.mark.parametrize("revoked", [False, True])
-@pytest.mark.parametrize("is_active", [False, True])
-def test_a_token_is_ended_by_either_its_revocation_or_its_user(revoked: bool, is_active: bool) -> None:
-    assert is_ended(TokenStatus(_user(is_active), revoked, 0, 0, None)) == (revoked or not is_active)
-    assert is_ended(None)
+@pytest.mark.parametrize("user_is_active", [False, True])
+def test_a_token_is_ended_by_either_its_revocation_or_its_user(revoked: bool, user_is_active: bool) -> None:
+    status = TokenStatus(_user(user_is_active), revoked, 0, 0, None)
+    assert is_active(status) == (user_is_active and not revoked)
+    assert not is_active(None)
 
 
 @given(_READINGS, _READINGS, st.integers(0, 60))
@@ -175,7 +176,7 @@ def test_any_history_of_exchanges_is_as_a_plain_account_of_it_tells(
     family: dict[str, str] = {name: token.sid for name, token in tokens.items() if token.sid}
     first: dict[str, int] = {}
     ended: set[str] = set()
-    is_active, had_new_password, now = True, False, 0
+    user_is_active, had_new_password, now = True, False, 0
     for sid in ("A", "B"):
         rows.begin(sid)
     for number, (step, name, seconds) in enumerate(steps):
@@ -184,7 +185,7 @@ def test_any_history_of_exchanges_is_as_a_plain_account_of_it_tells(
         if step == "exchange":
             outcome = rows.exchange(tokens[name], f"new {number}", at)
             if name not in family:
-                if had_new_password or not is_active:
+                if had_new_password or not user_is_active:
                     expected = ExchangeOutcome.REFUSED
                 else:
                     expected = ExchangeOutcome.BEGINS_FAMILY
@@ -208,11 +209,11 @@ def test_any_history_of_exchanges_is_as_a_plain_account_of_it_tells(
                 rows.change(sid, is_revoked=True)
                 ended.add(sid)
         elif step in ("disable", "enable"):
-            is_active = step == "enable"
-            rows.user = _user(is_active)
+            user_is_active = step == "enable"
+            rows.user = _user(user_is_active)
         for known, token in tokens.items():
             is_over = family[known] in ended if known in family else had_new_password
-            assert is_ended(rows.status(token)[1]) == (is_over or not is_active)
+            assert is_active(rows.status(token)[1]) == (not is_over and user_is_active)
 
 
 @given(st.lists(st.integers(0, 40), min_size=40, max_size=80), st.integers(1, 6), st.integers(1, 12))

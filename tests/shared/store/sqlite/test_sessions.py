@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.sessions import is_ended
+from shared.decisions.sessions import is_active
 from shared.models import Token
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.sessions import find_ended_tokens, read_token_status
@@ -39,15 +39,15 @@ def test_many_tokens_are_checked_as_each_by_itself(
     tokens: list[Token],
 ) -> None:
     database.execute("DELETE FROM users")
-    for user_id, (is_active, revoked_until) in users.items():
+    for user_id, (user_is_active, revoked_until) in users.items():
         database.execute(
             "INSERT INTO users (id, username, username_key, password, is_active, date_joined, revoked_until) "
             "VALUES (?1, ?1, ?1, '', ?2, '', ?3)",
-            (user_id, is_active, revoked_until),
+            (user_id, user_is_active, revoked_until),
         )
         database.execute("INSERT INTO feeds (user_id) VALUES (?)", (user_id,))
     for sid, (user_id, is_revoked) in families.items():
         if user_id in users:
             database.execute("INSERT INTO sessions VALUES (?, ?, 9, ?, 0, 0)", (sid, user_id, is_revoked))
-    ended = [token for token in tokens if is_ended(read_token_status(database, token))]
+    ended = [token for token in tokens if not is_active(read_token_status(database, token))]
     assert find_ended_tokens(database, tokens) == ended
