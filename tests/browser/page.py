@@ -1,4 +1,4 @@
-"""The page of a frontend that was written against the usage document, served from a port of its own."""
+"""A page with the usage document's example, served from its own port."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
-# Verbatim from the usage document ("Connecting to WebSocket and Authenticating"). Two things are put in by
-# `_script`: the token, as the document says; and the port, so that these tests run beside a system on 8000.
+# Verbatim from the usage document ("Connecting to WebSocket and Authenticating"). `_script` replaces two
+# things: the token, as the document says; and the port, so that these tests can run beside a system on 8000.
 EXAMPLE: Final = """\
 const socket = new WebSocket('ws://localhost:8000/ws/tasks/');
 
@@ -40,7 +40,7 @@ socket.onerror = function(error) {
 };
 """
 
-# Before the example: what it logs is collected, since the example itself keeps nothing.
+# Runs before the example and collects what the example logs.
 _COLLECTOR: Final = """\
 window.received = [];
 window.closeCode = null;
@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def page(system: System, browser: Chrome, origin: str) -> Iterator[Page]:
     tab.close()
 
 
-def test_a_frontends_day(page: Page) -> None:
+def test_a_page_can_make_every_rest_call(page: Page) -> None:
     credentials = {"username": f"page-{secrets.token_hex(6)}", "password": PASSWORD}
     registered = page.fetch("POST", "/register/", credentials)
     assert (registered.status, registered.body["username"]) == (201, credentials["username"])
@@ -91,7 +91,7 @@ def test_a_frontends_day(page: Page) -> None:
     assert page.fetch("GET", path).status == 404
 
 
-def test_an_event_source_like_stream_can_be_read(page: Page, account: Account) -> None:
+def test_a_page_can_read_the_event_stream(page: Page, account: Account) -> None:
     page.token = account.access
     stream = page.tab.run(
         """
@@ -119,7 +119,7 @@ def test_an_event_source_like_stream_can_be_read(page: Page, account: Account) -
 
 @pytest.fixture(scope="module")
 def closed_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Knows one origin, and it is not the page's."""
+    """Allows one origin, which is not the page's."""
     with running(tmp_path_factory.mktemp("closed"), ALLOWED_ORIGINS="https://app.example.org") as system:
         yield system
 

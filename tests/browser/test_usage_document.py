@@ -47,7 +47,7 @@ OpenTab = Callable[[str], Tab]
 
 @pytest.fixture
 def open_tab(browser: Chrome, origin: str) -> Iterator[OpenTab]:
-    """Opens the page for the bearer of a token."""
+    """Opens the page with a token."""
     tabs: list[Tab] = []
 
     def open_tab(token: str) -> Tab:
@@ -123,8 +123,8 @@ def test_all_five_messages_are_answered(open_tab: OpenTab, account: Account) -> 
 def test_a_second_tab_sees_each_change_and_another_user_none(
     system: System, open_tab: OpenTab, account: Account
 ) -> None:
-    stranger = new_account(system)
-    first, second, third = (open_tab(user.access) for user in (account, account, stranger))
+    other_user = new_account(system)
+    first, second, third = (open_tab(user.access) for user in (account, account, other_user))
     for tab in (first, second, third):
         tab.received(1)
     first.send(CREATE)
@@ -142,7 +142,7 @@ def test_a_second_tab_sees_each_change_and_another_user_none(
     assert third.received(2)[1]["task"] == []
 
 
-def test_the_page_learns_why_it_was_closed(open_tab: OpenTab, account: Account) -> None:
+def test_the_page_gets_the_close_code(open_tab: OpenTab, account: Account) -> None:
     tab = open_tab("no.good.token")
     assert tab.closed() == 4001
     assert tab.received(1) == [{"type": "error", "message": "Token Invalid", "code": "token_not_valid"}]
@@ -169,6 +169,6 @@ def test_errors_keep_the_connection_usable(open_tab: OpenTab, account: Account) 
 
 
 def test_the_example_is_the_documents_own() -> None:
-    """Guards the copy in this package: these lines may not be tidied up."""
+    """The copy in this package must stay verbatim."""
     assert EXAMPLE.count("\n") == 27
     assert "const socket = new WebSocket('ws://localhost:8000/ws/tasks/');" in EXAMPLE

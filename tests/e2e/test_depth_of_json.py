@@ -54,7 +54,7 @@ def test_a_body_may_have_so_many_levels(account: Account, kind: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/register/", "/login/", "/token-refresh/", "/token-verify/", "/logout/"])
-def test_a_strangers_body_may_not_be_deep(system: System, path: str) -> None:
+def test_an_unauthenticated_body_may_not_be_deep(system: System, path: str) -> None:
     for body in (json.dumps(_nested(MAX + 1, "lists")), "[" * 200_000, '{"a":' * 40_000):
         request = urllib.request.Request(system.rest_url + path, body.encode(), method="POST")
         request.add_header("Content-Type", "application/json")

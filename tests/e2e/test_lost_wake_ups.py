@@ -1,4 +1,4 @@
-"""Without a single wake-up call the database alone carries changes, within a second."""
+"""Without wake-up calls, changes are found by polling the database, within a second."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WITHIN = 1.2
 
 
 @pytest.fixture(scope="module")
-def deaf_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Processes whose wake-up sockets nobody can find."""
-    with running(tmp_path_factory.mktemp("deaf"), workers=2) as system:
+def system_without_wake_ups(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Processes whose wake-up sockets were removed, so that no call arrives."""
+    with running(tmp_path_factory.mktemp("without_wake_ups"), workers=2) as system:
         folder = system.database.with_name(system.database.name + "-wake")
         assert len(list(folder.iterdir())) == 3
         shutil.rmtree(folder)
@@ -27,9 +27,9 @@ def deaf_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-async def test_a_change_over_rest_still_arrives(deaf_system: System) -> None:
-    account = new_account(deaf_system)
-    async with connected(deaf_system, account.access) as socket:
+async def test_a_change_over_rest_still_arrives(system_without_wake_ups: System) -> None:
+    account = new_account(system_without_wake_ups)
+    async with connected(system_without_wake_ups, account.access) as socket:
         for number in range(1, 4):
             account.rest("POST", "/", {"task": "x"})
             started = time.monotonic()
@@ -38,9 +38,9 @@ async def test_a_change_over_rest_still_arrives(deaf_system: System) -> None:
         await assert_nothing_more(socket)
 
 
-async def test_changes_still_cross_workers(deaf_system: System) -> None:
-    account = new_account(deaf_system)
-    async with on_every_worker(deaf_system, account.access) as (first, second):
+async def test_changes_still_cross_workers(system_without_wake_ups: System) -> None:
+    account = new_account(system_without_wake_ups)
+    async with on_every_worker(system_without_wake_ups, account.access) as (first, second):
         for number in range(1, 4):
             await create(first)
             started = time.monotonic()
@@ -48,19 +48,19 @@ async def test_changes_still_cross_workers(deaf_system: System) -> None:
             assert time.monotonic() - started < WITHIN
 
 
-async def test_a_logout_still_closes_sockets_within_a_second(deaf_system: System) -> None:
-    account = new_account(deaf_system)
-    async with on_every_worker(deaf_system, account.access) as sockets:
+async def test_a_logout_still_closes_sockets_within_a_second(system_without_wake_ups: System) -> None:
+    account = new_account(system_without_wake_ups)
+    async with on_every_worker(system_without_wake_ups, account.access) as sockets:
         account.rest("POST", "/logout/", {"refresh": account.refresh})
         started = time.monotonic()
         assert [await socket.closed() for socket in sockets] == [4403, 4403]
         assert time.monotonic() - started < WITHIN
 
 
-async def test_an_answer_does_not_wait_for_a_wake_up(deaf_system: System) -> None:
-    """Also when changes of another process, not yet heard of, come before it."""
-    account = new_account(deaf_system)
-    async with connected(deaf_system, account.access) as socket:
+async def test_an_answer_does_not_wait_for_a_wake_up(system_without_wake_ups: System) -> None:
+    """Also where unread changes of another process come before it."""
+    account = new_account(system_without_wake_ups)
+    async with connected(system_without_wake_ups, account.access) as socket:
         for number in range(10):
             account.rest("POST", "/", {"task": "x"})
             started = time.monotonic()

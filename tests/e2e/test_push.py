@@ -60,22 +60,22 @@ async def test_what_changes_nothing_is_not_pushed(system: System, account: Accou
         await assert_nothing_more(socket)
 
 
-async def test_another_users_socket_hears_nothing(system: System, account: Account) -> None:
-    stranger = new_account(system)
-    async with connected(system, account.access) as mine, connected(system, stranger.access) as theirs:
+async def test_another_users_socket_gets_nothing(system: System, account: Account) -> None:
+    other_user = new_account(system)
+    async with connected(system, account.access) as mine, connected(system, other_user.access) as theirs:
         await create(mine)
         account.rest("POST", "/", {"task": "x"})
         await receive_to_seq(mine, 2)
         await assert_nothing_more(theirs)
 
 
-async def test_a_socket_that_is_not_authenticated_hears_nothing(system: System, account: Account) -> None:
+async def test_a_socket_that_is_not_authenticated_gets_nothing(system: System, account: Account) -> None:
     async with connected(system, account.access) as mine, connected(system) as nobody:
         await create(mine)
         assert (await nobody.ask({"type": "auth"}))["code"] == "token_missing"
 
 
-async def test_workers_hear_of_each_others_changes(two_worker_system: System) -> None:
+async def test_workers_get_each_others_changes(two_worker_system: System) -> None:
     account = new_account(two_worker_system)
     async with on_every_worker(two_worker_system, account.access) as (first, second):
         answer = await first.ask({"mode": "create", "data": {"task": "x"}, "id": 1})
@@ -102,7 +102,7 @@ async def test_a_push_over_workers_is_quick(two_worker_system: System) -> None:
     assert sorted(taken)[10] < 0.1, taken  # far from the half second of a lost wake-up
 
 
-async def test_answers_and_pushes_stand_in_one_order(system: System, account: Account) -> None:
+async def test_answers_and_pushes_have_one_order(system: System, account: Account) -> None:
     """Each change follows the one before, and an answer at seq N comes after N and before N + 1."""
 
     async def write() -> None:
@@ -149,14 +149,14 @@ async def _ask_in_between(socket: Socket, request_id: int, at: int) -> int:
 
 
 @pytest.mark.parametrize("mode", ["batch", "all"])
-async def test_a_client_that_leaves_at_once_after_a_request_harms_nobody(
+async def test_a_client_that_disconnects_right_after_a_request_harms_no_other(
     system: System, account: Account, mode: str
 ) -> None:
     async with connected(system, account.access) as socket:
         for _ in range(10):
-            async with connected(system, account.access) as leaver:
+            async with connected(system, account.access) as client:
                 ops = [{"mode": "create", "data": {"task": "x"}}]
-                await leaver.send({"mode": mode, "ops": ops})
+                await client.send({"mode": mode, "ops": ops})
         await create(socket)
     listed = account.rest("GET", "/")
     assert listed.headers["X-Taskbeam-Seq"] == str(len(listed.body))

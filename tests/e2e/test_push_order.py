@@ -30,25 +30,25 @@ async def _write_over_rest(system: System, account: Account) -> None:
 
 
 async def _write_over_socket(system: System, account: Account) -> list[Frame]:
-    """All that the socket heard, to the end of its own writes."""
-    heard: list[Frame] = []
+    """All frames that the socket received, up to its last own answer."""
+    received: list[Frame] = []
     async with connected(system, account.access) as socket:
 
         async def answer(message: Frame) -> Frame:
             await socket.send(message)
             while True:
-                heard.append(await socket.receive())
-                if heard[-1].get("id") == message["id"]:
-                    return heard[-1]
+                received.append(await socket.receive())
+                if received[-1].get("id") == message["id"]:
+                    return received[-1]
 
         for number in range(WRITES // 2):
             created = await answer({"mode": "create", "data": {"task": f"WS {number}"}, "id": 2 * number})
             change: dict[str, Any] = {"mode": "delete"} if number % 2 else {"mode": "update", "data": {}}
             await answer({**change, "task_id": created["task_id"], "id": 2 * number + 1})
-        seqs = [frame["seq"] for frame in heard]
+        seqs = [frame["seq"] for frame in received]
         assert seqs == list(range(socket.auth["seq"] + 1, socket.auth["seq"] + 1 + len(seqs)))
-        assert [frame["id"] for frame in heard if "id" in frame] == list(range(WRITES))
-    return heard
+        assert [frame["id"] for frame in received if "id" in frame] == list(range(WRITES))
+    return received
 
 
 async def _observe(socket: Socket, count: int) -> list[Frame]:
@@ -57,7 +57,7 @@ async def _observe(socket: Socket, count: int) -> list[Frame]:
     return frames
 
 
-async def test_every_socket_hears_every_change_of_its_user_once_in_order(two_worker_system: System) -> None:
+async def test_every_socket_gets_every_change_of_its_user_once_in_order(two_worker_system: System) -> None:
     accounts = [new_account(two_worker_system) for _ in range(3)]
     total = WRITES * WRITERS
     async with AsyncExitStack() as stack:

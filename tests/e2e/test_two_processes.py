@@ -1,4 +1,4 @@
-"""Both processes write at once, and clients vanish in the middle of it."""
+"""Both processes write at once, also while clients disconnect."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ async def test_two_thousand_writes_at_once_leave_no_error_and_no_gap(two_worker_
         assert {task["uuid"]: task for task in listed} == latest
 
 
-def _vanish_over_rest(system: System, account: Account, number: int) -> None:
-    """Send a whole request and close at once, now and then with a reset."""
+def _disconnect_over_rest(system: System, account: Account, number: int) -> None:
+    """Send a complete request and close at once, every second time with a reset."""
     body = json.dumps({"task": f"Gone {number}"}).encode()
     head = (
         f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {account.access}\r\n"
@@ -86,7 +86,7 @@ def _vanish_over_rest(system: System, account: Account, number: int) -> None:
         connection.sendall(head.encode() + body)
 
 
-def _vanish_over_websocket(system: System, account: Account, number: int) -> None:
+def _disconnect_over_websocket(system: System, account: Account, number: int) -> None:
     with raw_socket(system, account.access) as raw:
         if number % 2:
             raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -94,7 +94,7 @@ def _vanish_over_websocket(system: System, account: Account, number: int) -> Non
             raw.send_json({"mode": "create", "data": {"task": f"Gone {number} {part}"}})
 
 
-async def test_clients_that_vanish_in_the_middle_of_writes_leave_no_trace(two_worker_system: System) -> None:
+async def test_clients_that_disconnect_during_writes_break_nothing(two_worker_system: System) -> None:
     account = new_account(two_worker_system)
     acknowledged: list[str] = []
     done = asyncio.Event()
@@ -107,20 +107,22 @@ async def test_clients_that_vanish_in_the_middle_of_writes_leave_no_trace(two_wo
                 assert answer.status == 201
                 acknowledged.append(answer.body["uuid"])
 
-    def vanish(first: int) -> None:
+    def disconnect(first: int) -> None:
         for number in range(first, 300, 3):
-            _vanish_over_rest(two_worker_system, account, number)
-            _vanish_over_websocket(two_worker_system, account, number)
+            _disconnect_over_rest(two_worker_system, account, number)
+            _disconnect_over_websocket(two_worker_system, account, number)
 
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(keep_writing())
-        await asyncio.gather(*(asyncio.to_thread(vanish, first) for first in range(3)))
+        await asyncio.gather(*(asyncio.to_thread(disconnect, first) for first in range(3)))
         done.set()
         await writing
 
     async with connected(two_worker_system, account.access) as client:
         await create(client, "Afterwards")
-        snapshot = await answer_to(client, {"mode": "all"})  # the last of the vanished may still be at work
+        snapshot = await answer_to(
+            client, {"mode": "all"}
+        )  # the last of these writes may still be in progress
     changes = _changes(account.rest)
     assert [change["seq"] for change in changes] == list(range(1, len(changes) + 1))
     assert len(changes) >= snapshot["seq"]

@@ -1,1 +1,1 @@
-"""One task as a register: what many clients saw of it must be one history."""
+"""One task as a register: what many clients saw of it must be linearizable."""

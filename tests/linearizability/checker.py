@@ -1,24 +1,23 @@
-"""Is there one order of all operations on the register that explains every answer?
+"""Checks whether a history of operations on a register is linearizable.
 
-**Linearizable** (Herlihy and Wing): each operation can be given one moment between its call and its
-return, so that, done one after the other at these moments, they give the answers that were seen. An
-operation without an answer may have its moment at any time after its call, or never.
+**Linearizable** (Herlihy and Wing): each operation can be assigned a time between its call and its
+return, so that the operations, done in this order, give the answers that were seen. An operation
+without an answer may take effect at any time after its call, or never.
 
 In general this needs a search (Wing and Gong 1993; Lowe 2017) that may take exponential time. Here
-every answer names the revision that it saw, and only a swap makes the next revision. So the
-order is almost given: all that saw revision N come after the swap that made N, and before the one that
-made N+1. What is left to decide:
+every answer contains the revision that it saw, and only a swap makes the next revision. So most of the
+order is known: operations that saw revision N come after the swap that made N, and before the swap
+that made N+1. Two things remain:
 
-- *which* swap made a revision, where the answer of the one that did was lost: each lost swap that
-  expected the revision before is tried, and all states that can be are kept side by side;
-- *whether the order fits in time*: nothing may have returned before something was called that comes
-  earlier in the order. So for each state that can be, the latest call of all that comes before it is
-  kept; of two ways to the same state the one with the earlier latest call is the better one
-  whatever follows. Within a revision the operations do not change anything, so they fit in the
-  order of their calls.
+- *Which* swap made a revision, where its answer was lost? Each lost swap that expected the previous
+  revision is tried, and all possible states are kept.
+- *Does the order fit in time?* No operation may have returned before an earlier one in the order was
+  called. So for each possible state, the latest call of all operations before it is kept. Of two ways
+  to the same state, the one with the earlier latest call is always at least as good. Operations within
+  a revision change nothing, so they fit in the order of their calls.
 
-Each revision is looked at once: the time is linear, the answer exact. ``test_checker.py`` holds it against
-the general search on small histories.
+Each revision is examined once, so the time is linear, and the result is exact. ``test_checker.py``
+compares it with the general search on small histories.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ class Operation(NamedTuple):
     """A read, or a swap: "set these if the revision is ``expected``".
 
     Attributes:
-        called, returned: on one clock; ``returned`` is ``None`` where no answer came.
-        saw: the state in the answer: of a swap that won, the one that it made; else the current one.
+        called, returned: times of one clock; ``returned`` is ``None`` for no answer.
+        saw: the state in the answer: the new one for a swap that won, else the current one.
         expected: ``None`` for a read.
-        description, completed: what a swap sets; ``None`` keeps the value.
-        won: whether a swap was told that it was done.
+        description, completed: the values that a swap sets; ``None`` keeps the value.
+        won: whether the answer said that the swap was done.
     """
 
     called: int
@@ -56,7 +55,7 @@ class Operation(NamedTuple):
     won: bool = False
 
     def swapped(self, state: State) -> State:
-        """What the state becomes."""
+        """The state after the swap."""
         return State(
             state.rev + 1,
             state.description if self.description is None else self.description,
@@ -65,7 +64,7 @@ class Operation(NamedTuple):
 
 
 class NotLinearizable(Exception):
-    """Says where no order can be found."""
+    """The message says where no order exists."""
 
 
 def check(initial: State, history: Iterable[Operation]) -> int:
@@ -75,10 +74,10 @@ def check(initial: State, history: Iterable[Operation]) -> int:
         NotLinearizable: no order explains the history.
     """
     seen, winners, lost, last = _by_revision(initial, history)
-    ways: dict[State, float] = {initial: float("-inf")}  # the latest call before, for each state that can be
+    ways: dict[State, float] = {initial: float("-inf")}  # the latest call before each possible state
     needed = 0
     for rev in range(initial.rev, last + 1):
-        ways = _those_that_fit(ways, seen[rev], rev)
+        ways = _fitting_states(ways, seen[rev], rev)
         if rev == last:
             break
         if len(winners[rev]) > 1:
@@ -93,7 +92,7 @@ _Groups = defaultdict[int, list[Operation]]
 
 
 def _by_revision(initial: State, history: Iterable[Operation]) -> tuple[_Groups, _Groups, _Groups, int]:
-    """What saw each revision, won on it, or may have done so; and the last revision that is known of."""
+    """The operations that saw each revision, won on it, or may have won; and the last known revision."""
     seen: _Groups = defaultdict(list)
     winners: _Groups = defaultdict(list)
     lost: _Groups = defaultdict(list)
@@ -118,8 +117,8 @@ def _by_revision(initial: State, history: Iterable[Operation]) -> tuple[_Groups,
     return seen, winners, lost, last
 
 
-def _those_that_fit(ways: dict[State, float], seen: list[Operation], rev: int) -> dict[State, float]:
-    """The states that explain what was seen of a revision, and in time."""
+def _fitting_states(ways: dict[State, float], seen: list[Operation], rev: int) -> dict[State, float]:
+    """The possible states of a revision that agree with what was seen, in time."""
     fit = {}
     reason = "no swap can have made it"
     for state, latest in ways.items():
@@ -134,7 +133,7 @@ def _those_that_fit(ways: dict[State, float], seen: list[Operation], rev: int) -
 
 
 def _after_swap(ways: dict[State, float], swaps: list[Operation], rev: int) -> dict[State, float]:
-    """The states that can be after one of these swaps."""
+    """The possible states after one of these swaps."""
     after: dict[State, float] = {}
     for state, latest in ways.items():
         for swap in swaps:

@@ -1,4 +1,4 @@
-"""The checker against histories that are known to be good or broken, and against a general search."""
+"""The checker agrees with known histories, and with a general search."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _done(operation: Operation, state: State) -> State | None:
 
 
 def agrees(history: Sequence[Operation]) -> bool:
-    """Whether the checker and the search say the same; which is, that is the search's affair."""
+    """Whether the checker and the search agree."""
     try:
         check(START, history)
     except NotLinearizable:
@@ -129,7 +129,7 @@ def agrees(history: Sequence[Operation]) -> bool:
 
 
 @pytest.mark.parametrize("name", [*GOOD, *BROKEN])
-def test_search_says_the_same(name: str) -> None:
+def test_search_knows_good_from_broken_histories(name: str) -> None:
     assert search(START, (GOOD | BROKEN)[name]) == (name in GOOD)
 
 
@@ -156,12 +156,12 @@ operations = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(operations, max_size=5))
-def test_any_small_history_as_the_search(history: list[Operation]) -> None:
+def test_checker_agrees_with_the_search_on_small_histories(history: list[Operation]) -> None:
     assert agrees(history)
 
 
 def simulated(rng: random.Random, clients: int, length: int, lost_share: float) -> list[Operation]:
-    """A history of a register that is right: each client's operations in turn, their moments drawn."""
+    """A valid history: each client's operations in turn, at random times."""
     state, history = START, []
     free = [0] * clients  # when each client may call again
     known = [START] * clients
@@ -189,7 +189,7 @@ def simulated(rng: random.Random, clients: int, length: int, lost_share: float) 
 
 
 def damaged(rng: random.Random, history: list[Operation]) -> list[Operation]:
-    """One answer of it was another one's, or one operation's time is another."""
+    """The history with one answer, or the time of one operation, replaced by another's."""
     answered = [index for index, operation in enumerate(history) if operation.saw is not None]
     index, other = rng.choice(answered), rng.choice(answered)
     if rng.random() < 0.5:
@@ -204,7 +204,9 @@ def damaged(rng: random.Random, history: list[Operation]) -> list[Operation]:
 @settings(max_examples=200, deadline=None)
 @given(st.integers(), st.integers(2, 7), st.sampled_from((0.0, 0.3)))
 @example(seed=0, length=7, lost_share=0.3)
-def test_simulated_history_as_the_search(seed: int, length: int, lost_share: float) -> None:
+def test_checker_agrees_with_the_search_on_simulated_histories(
+    seed: int, length: int, lost_share: float
+) -> None:
     rng = random.Random(seed)
     history = simulated(rng, 3, length, lost_share)
     check(START, history)
@@ -221,7 +223,7 @@ def test_long_history_is_checked_fast() -> None:
     assert needed > 0
 
 
-def test_long_history_with_one_stale_read() -> None:
+def test_stale_read_in_a_long_history_is_found() -> None:
     history = simulated(random.Random(2), 10, 20_000, 0.05)
     last = max(history, key=lambda operation: operation.saw.rev if operation.saw else 0)
     assert last.saw is not None

@@ -20,11 +20,11 @@ _ROUNDS: Final = 6
 
 
 @pytest.fixture
-async def crowd(tmp_path: Path) -> AsyncIterator[tuple[list[Register], Account, str]]:
+async def connected_writers(tmp_path: Path) -> AsyncIterator[tuple[list[Register], Account, str]]:
     """The writers, connected; their account, and the task."""
     with running(tmp_path, workers=2, MESSAGES_PER_SECOND="0") as system:
         account = new_account(system)
-        task_id = account.rest("POST", "/", {"task": "Wanted by all"}).body["uuid"]
+        task_id = account.rest("POST", "/", {"task": "Changed by all"}).body["uuid"]
         registers: list[Register] = [
             _register(system, account, task_id, number) for number in range(_WRITERS)
         ]
@@ -38,8 +38,8 @@ def _register(system: System, account: Account, task_id: str, number: int) -> Re
     return (WsRegister, RestRegister)[number % 2](system, account, task_id)
 
 
-async def test_one_wins_each_revision(crowd: tuple[list[Register], Account, str]) -> None:
-    registers, account, _ = crowd
+async def test_one_writer_wins_each_revision(connected_writers: tuple[list[Register], Account, str]) -> None:
+    registers, account, _ = connected_writers
     for rev in range(1, _ROUNDS + 1):
         answers = await asyncio.gather(
             *(
@@ -54,12 +54,14 @@ async def test_one_wins_each_revision(crowd: tuple[list[Register], Account, str]
     assert account.rest("GET", "/").headers["X-Taskbeam-Seq"] == str(1 + _ROUNDS)
 
 
-async def test_all_come_through_by_trying_again(crowd: tuple[list[Register], Account, str]) -> None:
-    registers, account, task_id = crowd
+async def test_every_writer_succeeds_by_trying_again(
+    connected_writers: tuple[list[Register], Account, str],
+) -> None:
+    registers, account, task_id = connected_writers
     winners: Counter[int] = Counter()
 
     async def append(number: int, register: Register) -> None:
-        """Add a letter to what is there, as often as it takes."""
+        """Append to the description, with as many attempts as it takes."""
         won, state = False, await register.read()
         while not won:
             won, state = await register.swap(state.rev, {"description": f"{state.description} {number}"})

@@ -1,6 +1,6 @@
 """Ten clients swap and read one task over both transports, while connections and processes are cut.
 
-``TASKBEAM_TEST_FULL=1`` for 10,000 operations, ``TASKBEAM_TEST_SEED`` for the same choices once more.
+``TASKBEAM_TEST_FULL=1``: 10,000 operations. ``TASKBEAM_TEST_SEED``: repeat the choices of a run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PROGRESS_SECONDS: Final = 60.0
 
 
 class Client:
-    """Calls one operation after the other, and writes down what came of it."""
+    """Runs one operation after the other, and records it."""
 
     def __init__(
         self, name: int, register: Register, start: State, history: list[Operation], seed: int
@@ -61,12 +61,12 @@ class Client:
         try:
             saw = await self._register.read()
         except AnswerLost:
-            return  # says nothing
-        self._write_down(Operation(called, time.monotonic_ns(), saw))
+            return  # no information
+        self._record(Operation(called, time.monotonic_ns(), saw))
 
     async def _swap(self) -> None:
         rng = self._rng
-        expected = self._known.rev - (rng.random() < 0.05)  # at times known to be old
+        expected = self._known.rev - (rng.random() < 0.05)  # sometimes known to be old
         swap = Operation(0, None, None, expected)
         if rng.random() < 0.8:
             swap = swap._replace(description=f"{self._name}-{len(self._history)}")
@@ -78,11 +78,11 @@ class Client:
         try:
             won, saw = await self._register.swap(expected, data)
         except AnswerLost:
-            self._write_down(swap)
+            self._record(swap)
         else:
-            self._write_down(swap._replace(returned=time.monotonic_ns(), saw=saw, won=won))
+            self._record(swap._replace(returned=time.monotonic_ns(), saw=saw, won=won))
 
-    def _write_down(self, operation: Operation) -> None:
+    def _record(self, operation: Operation) -> None:
         self._history.append(operation)
         self._known = operation.saw or self._known
 
@@ -90,8 +90,8 @@ class Client:
         await self._register.close()
 
 
-async def _kill_now_and_then(system: System, history: list[Operation]) -> None:
-    """One process after the other, each about as often."""
+async def _kill_processes(system: System, history: list[Operation]) -> None:
+    """Kill one process after the other."""
     for number in range(OPERATIONS // _OPERATIONS_A_KILL):
         wanted = (number + 0.5) * _OPERATIONS_A_KILL
         await until(partial(_has_grown_to, wanted, history), _PROGRESS_SECONDS, "more operations")
@@ -119,7 +119,7 @@ async def test_history_is_linearizable(tmp_path: Path) -> None:
         ]
         started = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            group.create_task(_kill_now_and_then(system, history))
+            group.create_task(_kill_processes(system, history))
             for client in clients:
                 group.create_task(client.work())
         took = time.monotonic() - started
@@ -139,11 +139,11 @@ async def test_history_is_linearizable(tmp_path: Path) -> None:
     )
     assert last.rev == start.rev + won + done
     assert min(won, unknown, len(swaps) - won - unknown) > 0
-    _assert_sharp(start, history)
+    _assert_damage_is_found(start, history)
 
 
-def _assert_sharp(start: State, history: list[Operation]) -> None:
-    """The same history with one answer falsified does not pass."""
+def _assert_damage_is_found(start: State, history: list[Operation]) -> None:
+    """Assert that the history does not pass with one false answer."""
     winner = next(operation for operation in history if operation.won)
     rival = winner._replace(description="rival", saw=winner.swapped(start)._replace(description="rival"))
     stale = history[-1]._replace(saw=start)

@@ -1,4 +1,4 @@
-"""A device: lives of a ``TaskbeamClient``, one after another, that write at random and note what they are told."""
+"""A device: it runs one ``TaskbeamClient`` after another, which write at random and record the outcomes."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from tests.model.history import Attempt, Device, History
 from tests.support.clients import Account
 from tests.support.processes import System
 
-_OUTSTANDING_MOST = 20
-_QUIET_WITHIN = 60.0
+_OUTSTANDING_MAX = 20
+_QUIET_SECONDS = 60.0
 
 
 class DeviceActor:
-    """``quiet`` is set when nothing of it is on its way any more, and nothing will be."""
+    """``quiet`` is set when it has no write in flight, and will make no more."""
 
     def __init__(
-        self, system: System, account: Account, name: str, history: History, dice: random.Random
+        self, system: System, account: Account, name: str, history: History, rng: random.Random
     ) -> None:
         self._system = system
         self._session = Session(system.rest_url, account.refresh)
         self._name = name
         self._history = history
-        self._dice = dice
-        self._marks = 0
+        self._rng = rng
+        self._texts = 0
         self._outstanding: deque[tuple[Attempt, asyncio.Future[Any]]] = deque()
         self.client: TaskbeamClient | None = None
         self.quiet = asyncio.Event()
 
     async def run(self, stop: asyncio.Event, final_seq: asyncio.Future[int]) -> None:
-        """Live until everything is quiet, and the copy is at the final seq."""
+        """Run until everything is quiet and the copy has the final seq."""
         life = 0
         while True:
             life += 1
@@ -57,11 +57,11 @@ class DeviceActor:
             async with client:
                 self.client = client
                 watching = asyncio.create_task(_watch(stream, device))
-                await self._write(client, stop, self._dice.uniform(2, 12))
+                await self._write(client, stop, self._rng.uniform(2, 12))
                 if stop.is_set():
                     await self._end(client, device, final_seq)
-            await watching  # what waits in the stream still comes
-            await self._settle(0)
+            await watching  # events that are still in the stream
+            await self._record_outcomes(0)
             statistics = client.statistics
             assert (statistics.gaps, statistics.duplicates) == (0, 0), (device.name, statistics)
             assert client.statistics.snapshots <= 1, device.name
@@ -71,9 +71,9 @@ class DeviceActor:
                 return
 
     async def _end(self, client: TaskbeamClient, device: Device, final_seq: asyncio.Future[int]) -> None:
-        await self._settle(0)
+        await self._record_outcomes(0)
         self.quiet.set()
-        async with asyncio.timeout(_QUIET_WITHIN):
+        async with asyncio.timeout(_QUIET_SECONDS):
             seq = await final_seq
             while not (client.connected and client.seq >= seq):  # noqa: ASYNC110 - bounded, at the very end
                 await asyncio.sleep(0.02)
@@ -83,45 +83,45 @@ class DeviceActor:
         try:
             async with asyncio.timeout(seconds):
                 while not stop.is_set():
-                    for _ in range(self._dice.choice((1, 1, 1, 2, 5))):
+                    for _ in range(self._rng.choice((1, 1, 1, 2, 5))):
                         self._write_one(client)
-                    await self._settle(_OUTSTANDING_MOST)
-                    await asyncio.sleep(self._dice.choice((0, 0.005, 0.02, 0.1)))
+                    await self._record_outcomes(_OUTSTANDING_MAX)
+                    await asyncio.sleep(self._rng.choice((0, 0.005, 0.02, 0.1)))
         except TimeoutError:
             pass
 
     def _write_one(self, client: TaskbeamClient) -> None:
         tasks = client.preview
-        action = self._dice.random()
-        self._marks += 1
-        mark = f"{self._name} {self._marks}"
+        action = self._rng.random()
+        self._texts += 1
+        text = f"{self._name} {self._texts}"
         if not tasks or (action < 0.35 and len(tasks) < 40):
-            future: asyncio.Future[Any] = client.create("A task", mark)
+            future: asyncio.Future[Any] = client.create("A task", text)
             (uuid,) = client.preview.keys() - tasks.keys()
-            self._outstanding.append((Attempt("create", uuid, mark), future))
+            self._outstanding.append((Attempt("create", uuid, text), future))
             return
-        task = self._dice.choice(list(tasks.values()))
-        stale = max(1, task.rev - 1) if self._dice.random() < 0.1 else None
+        task = self._rng.choice(list(tasks.values()))
+        stale = max(1, task.rev - 1) if self._rng.random() < 0.1 else None
         if action < 0.8:
-            completed = self._dice.choice((None, True, False))
-            future = client.update(task.uuid, description=mark, completed=completed, rev=stale)
-            attempt = Attempt("update", task.uuid, mark, rev=stale or task.rev)
+            completed = self._rng.choice((None, True, False))
+            future = client.update(task.uuid, description=text, completed=completed, rev=stale)
+            attempt = Attempt("update", task.uuid, text, rev=stale or task.rev)
         else:
             future = client.delete(task.uuid, rev=stale)
             attempt = Attempt("delete", task.uuid, "", rev=stale or task.rev)
         self._outstanding.append((attempt, future))
 
-    async def _settle(self, leave: int) -> None:
-        """Wait for the oldest outcomes, and note them."""
+    async def _record_outcomes(self, leave: int) -> None:
+        """Wait until at most ``leave`` writes are outstanding; record the outcomes."""
         while len(self._outstanding) > leave:
             attempt, future = self._outstanding[0]
             await asyncio.wait([future])  # a time-out here must not withdraw the write
             self._outstanding.popleft()
             error = future.exception()
             if error is None:
-                attempt.fate = "done"
+                attempt.outcome = "done"
             elif isinstance(error, (Conflict, NotFound, EarlierWriteFailed)):
-                attempt.fate = "refused"
+                attempt.outcome = "refused"
             elif not isinstance(error, ClientClosed):
                 raise error
             self._history.attempts.append(attempt)

@@ -1,4 +1,4 @@
-"""What everybody saw, and whether it can be true: a pure checker, which is tested on histories that lie."""
+"""A pure checker: whether everything that all clients saw is consistent. It is tested on damaged histories."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Literal
 
 from taskbeam_client import Change, Event, Snapshot, Task
 
-Fate = Literal["done", "refused", "unknown"]
+Outcome = Literal["done", "refused", "unknown"]
 
 
 @dataclass
 class Attempt:
-    """A write, and what its writer was told. An update has a ``mark`` of its own for a description.
+    """A write and its outcome. ``text``: the description that it sets, unique.
 
-    ``rev`` is the revision that it was to be done to, of an update or a delete.
+    ``rev``: the revision that an update or a delete expects.
     """
 
     mode: str
     task_id: str
-    mark: str
-    fate: Fate = "unknown"
+    text: str
+    outcome: Outcome = "unknown"
     rev: int | None = None
 
 
 @dataclass
 class Device:
-    """One life of a device: what its stream of changes said, and its copy at the end, if it lived to see it."""
+    """One client of a device: the events of its stream, and its copy at the end, if it ran until then."""
 
     name: str
     events: list[Event] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Device:
 
 @dataclass
 class History:
-    """All that is known of one user. ``log`` came over REST, ``over_websocket`` and ``over_rest`` are the end."""
+    """Everything seen of one user. ``log``: read over REST. ``over_websocket``, ``over_rest``: the tasks at the end."""
 
     log: list[Change] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
@@ -50,7 +50,7 @@ class History:
 
 
 def problems(history: History) -> list[str]:
-    """Everything that cannot be; empty where all is well."""
+    """All inconsistencies; empty for a valid history."""
     seqs = [change.seq for change in history.log]
     if seqs != list(range(1, history.seq + 1)):
         return [f"the log is not 1 to {history.seq}, without a gap: {_first_odd(seqs)}"]
@@ -70,7 +70,7 @@ def _first_odd(seqs: Sequence[int]) -> str:
 
 
 def _problems_of_the_log(log: Sequence[Change]) -> Iterator[str]:
-    """Revisions count up by one, from creation to deletion."""
+    """A task's revisions increase by one, from creation to deletion."""
     revs: dict[str, int] = {}
     for change in log:
         before = revs.pop(change.task_id, None)
@@ -83,7 +83,7 @@ def _problems_of_the_log(log: Sequence[Change]) -> Iterator[str]:
 
 
 def fold(log: Sequence[Change]) -> list[Task]:
-    """The state after these changes, as ``all`` orders it."""
+    """The tasks after these changes, in the order of ``all``."""
     tasks: dict[str, Task] = {}
     for change in log:
         if change.task is None:
@@ -128,7 +128,7 @@ def _problems_of_a_device(device: Device, history: History) -> Iterator[str]:
             yield f"{device.name}: its copy is not what the log says: {difference}"
 
 
-_ALLOWED: Mapping[Fate, tuple[int, ...]] = {"done": (1,), "refused": (0,), "unknown": (0, 1)}
+_ALLOWED: Mapping[Outcome, tuple[int, ...]] = {"done": (1,), "refused": (0,), "unknown": (0, 1)}
 
 
 def _problems_of_attempts(history: History) -> Iterator[str]:
@@ -140,17 +140,17 @@ def _problems_of_attempts(history: History) -> Iterator[str]:
         revs[change.task_id] = change.task.rev if change.task else 0
     for attempt in history.attempts:
         count = written[_attempted(attempt)]
-        if attempt.mode == "delete" and attempt.fate == "refused":
-            continue  # another device's delete looks the same
-        if count not in _ALLOWED[attempt.fate]:
+        if attempt.mode == "delete" and attempt.outcome == "refused":
+            continue  # another device's delete of the task looks the same
+        if count not in _ALLOWED[attempt.outcome]:
             yield f"{attempt} is in the log {count} times"
-        elif attempt.fate == "done" and attempt.rev not in (None, done_to[_attempted(attempt)]):
+        elif attempt.outcome == "done" and attempt.rev not in (None, done_to[_attempted(attempt)]):
             yield f"{attempt} was done to revision {done_to[_attempted(attempt)]}"
-    places: dict[tuple[str, str, str], int] = defaultdict(int)
+    seqs_of: dict[tuple[str, str, str], int] = defaultdict(int)
     for change in history.log:
-        places[_key(change)] = change.seq
+        seqs_of[_key(change)] = change.seq
     for batch in history.batches:
-        seqs = [places[_attempted(attempt)] for attempt in batch]
+        seqs = [seqs_of[_attempted(attempt)] for attempt in batch]
         if any(seqs) and seqs != list(range(seqs[0], seqs[0] + len(seqs))):
             yield f"a batch is in the log in pieces: {seqs}"
 
@@ -160,4 +160,4 @@ def _key(change: Change) -> tuple[str, str, str]:
 
 
 def _attempted(attempt: Attempt) -> tuple[str, str, str]:
-    return attempt.mode, attempt.task_id, "" if attempt.mode == "delete" else attempt.mark
+    return attempt.mode, attempt.task_id, "" if attempt.mode == "delete" else attempt.text

@@ -1,4 +1,4 @@
-"""The checker must be able to fail: each lie in a history is found."""
+"""The checker finds each damage to a history."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from taskbeam_client import Change, Snapshot, Task
 from tests.model.history import Attempt, Device, History, fold, problems
 
 
-def a_task(number: int, rev: int, mark: str) -> Task:
+def new_task(number: int, rev: int, text: str) -> Task:
     time = f"2026-01-01T00:00:00.{number:06d}Z"
-    return Task(f"uuid-{number}", 1, time, time, "A task", mark, False, rev)
+    return Task(f"uuid-{number}", 1, time, time, "A task", text, False, rev)
 
 
 LOG = [
-    Change(1, "create", "uuid-1", a_task(1, 1, "m1")),
-    Change(2, "create", "uuid-2", a_task(2, 1, "m2")),
-    Change(3, "update", "uuid-1", a_task(1, 2, "m3")),
+    Change(1, "create", "uuid-1", new_task(1, 1, "m1")),
+    Change(2, "create", "uuid-2", new_task(2, 1, "m2")),
+    Change(3, "update", "uuid-1", new_task(1, 2, "m3")),
     Change(4, "delete", "uuid-2", None),
-    Change(5, "create", "uuid-3", a_task(3, 1, "m5")),
+    Change(5, "create", "uuid-3", new_task(3, 1, "m5")),
 ]
 
 
-def a_true_history() -> History:
+def valid_history() -> History:
     tasks = fold(LOG)
     attempts = [
         Attempt("create", "uuid-1", "m1", "done"),
@@ -45,8 +45,8 @@ def a_true_history() -> History:
     return History(list(LOG), devices, attempts, [attempts[:2]], 5, list(tasks), list(tasks))
 
 
-def test_a_true_history_has_no_problems() -> None:
-    assert problems(a_true_history()) == []
+def test_valid_history_has_no_problems() -> None:
+    assert problems(valid_history()) == []
 
 
 def _lose(history: History) -> None:
@@ -67,7 +67,7 @@ def _miss_the_last(history: History) -> None:
 
 
 def _tell_another_change(history: History) -> None:
-    history.devices[0].events[1] = replace(LOG[0], task=a_task(1, 1, "another"))
+    history.devices[0].events[1] = replace(LOG[0], task=new_task(1, 1, "another"))
 
 
 def _tell_another_state(history: History) -> None:
@@ -79,7 +79,7 @@ def _begin_again(history: History) -> None:
 
 
 def _keep_a_deleted_task(history: History) -> None:
-    history.devices[0].tasks = [*fold(LOG), a_task(2, 1, "m2")]
+    history.devices[0].tasks = [*fold(LOG), new_task(2, 1, "m2")]
 
 
 def _turn_a_copy_around(history: History) -> None:
@@ -87,15 +87,15 @@ def _turn_a_copy_around(history: History) -> None:
 
 
 def _lose_an_acknowledged_write(history: History) -> None:
-    history.attempts[-1].fate = "done"
+    history.attempts[-1].outcome = "done"
 
 
 def _do_a_refused_write(history: History) -> None:
-    history.attempts[2].fate = "refused"
+    history.attempts[2].outcome = "refused"
 
 
 def _do_a_write_twice(history: History) -> None:
-    history.log[4] = Change(5, "update", "uuid-1", a_task(1, 3, "m3"))
+    history.log[4] = Change(5, "update", "uuid-1", new_task(1, 3, "m3"))
     history.devices.clear()
     history.over_rest = history.over_websocket = fold(history.log)
 
@@ -121,7 +121,7 @@ def _skip_a_seq(history: History) -> None:
 
 
 def _skip_a_revision(history: History) -> None:
-    history.log[2] = replace(LOG[2], task=a_task(1, 3, "m3"))
+    history.log[2] = replace(LOG[2], task=new_task(1, 3, "m3"))
 
 
 def _answer_otherwise_over_rest(history: History) -> None:
@@ -133,7 +133,7 @@ def _answer_otherwise_over_websocket(history: History) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lie", "found"),
+    ("damage", "found"),
     [
         (_lose, "phone: saw 4 after 2"),
         (_double, "phone: saw 3 after 3"),
@@ -144,9 +144,9 @@ def _answer_otherwise_over_websocket(history: History) -> None:
         (_begin_again, "phone: a second snapshot"),
         (_keep_a_deleted_task, "phone: its copy is not what the log says: 1 differ"),
         (_turn_a_copy_around, "phone: its copy is not what the log says: the order"),
-        (_lose_an_acknowledged_write, "'m6', fate='done', rev=None) is in the log 0 times"),
-        (_do_a_refused_write, "'m3', fate='refused', rev=1) is in the log 1 times"),
-        (_do_a_write_twice, "'m3', fate='done', rev=1) is in the log 2 times"),
+        (_lose_an_acknowledged_write, "'m6', outcome='done', rev=None) is in the log 0 times"),
+        (_do_a_refused_write, "'m3', outcome='refused', rev=1) is in the log 1 times"),
+        (_do_a_write_twice, "'m3', outcome='done', rev=1) is in the log 2 times"),
         (_do_a_write_to_another_revision, "rev=2) was done to revision 1"),
         (_delete_another_revision, "rev=2) was done to revision 1"),
         (_tear_a_batch, "in pieces: [1, 3]"),
@@ -157,7 +157,7 @@ def _answer_otherwise_over_websocket(history: History) -> None:
         (_answer_otherwise_over_websocket, "the tasks over WebSocket"),
     ],
 )
-def test_each_lie_is_found(lie: Callable[[History], None], found: str) -> None:
-    history = deepcopy(a_true_history())
-    lie(history)
+def test_each_damage_is_found(damage: Callable[[History], None], found: str) -> None:
+    history = deepcopy(valid_history())
+    damage(history)
     assert any(found in problem for problem in problems(history)), problems(history)

@@ -1,1 +1,1 @@
-"""Clients of other people's, from npm, against the real gateway."""
+"""Third-party clients from npm against the real gateway."""

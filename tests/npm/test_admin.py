@@ -1,4 +1,4 @@
-"""ra-data-django-rest-framework, react-admin's data provider for DRF: what it asks of a list is answered as by DRF."""
+"""ra-data-django-rest-framework, react-admin's data provider for DRF: the gateway answers its list requests like DRF."""
 
 from __future__ import annotations
 

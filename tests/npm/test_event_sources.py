@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 
 class _Library:
-    """What a library's program prints."""
+    """The events that the library's program prints."""
 
     def __init__(self, lines: asyncio.StreamReader) -> None:
         self._lines = lines
@@ -42,7 +42,7 @@ async def _listening(library: str, served: Gateway) -> AsyncIterator[_Library]:
 
 
 @pytest.mark.parametrize("library", ["fetch", "polyfill"])
-async def test_it_hears_every_change_once_and_nothing_else_over_a_cut(
+async def test_it_gets_every_change_once_across_a_reconnection(
     library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commented = _count_comments(monkeypatch)
@@ -66,7 +66,7 @@ async def test_it_hears_every_change_once_and_nothing_else_over_a_cut(
 
 
 def _count_comments(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """Comments come soon; one item for each that was sent."""
+    """Send comments often; the list gets an item for each."""
     sent: list[None] = []
     send_comment = events.EventStream.send_comment
 

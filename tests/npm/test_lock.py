@@ -1,4 +1,4 @@
-"""The lock file says which packages, by their hashes, and leaves it to npm's settings where they come from."""
+"""The lock file names packages by their hashes; npm's settings decide where they come from."""
 
 from __future__ import annotations
 
