@@ -13,9 +13,8 @@ from typing import Any, Final, NamedTuple
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from shared.settings import VARIABLES
 from tests.docs.checkout import Checkout, made_run
-from tests.docs.settings_table import README, with_table
+from tests.docs.tables import README
 from tests.support.chromium import chromium, require_chromium
 from tests.support.processes import ROOT
 from tests.support.waiting import wait_until
@@ -185,11 +184,6 @@ def test_every_block_is_run_above() -> None:
         *["bash"] * 2,
         "json",
     ]
-
-
-def test_the_settings_table_is_the_code() -> None:
-    assert README.read_text() == with_table(README.read_text())
-    assert len(VARIABLES) == 29
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -1,28 +1,23 @@
-"""The reference's tables are what the code says."""
+"""The tables of the documentation are what the code says."""
 
 from __future__ import annotations
 
-import json
+import pytest
 
-import msgspec
-
-from shared.models import CreateTask
-from tests.support.processes import ROOT
+from shared.settings import VARIABLES
+from tests.docs.tables import TABLES, Table
 
 
-def test_the_fields_that_clients_write() -> None:
-    page = (ROOT / "docs/reference/tasks.md").read_text()
-    rows = [_row(field) for field in msgspec.structs.fields(CreateTask) if field.name != "uuid"]
-    assert f"| key | value | left out on create |\n|---|---|---|\n{''.join(rows)}\n" in page
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_the_table_is_the_code(table: Table) -> None:
+    page = table.page.read_text()
+    assert page == table.put_into(page), "run: .venv/bin/python -m tests.docs.tables"
 
 
-def _row(field: msgspec.structs.FieldInfo) -> str:
-    match msgspec.inspect.type_info(field.type):
-        case msgspec.inspect.StrType(min_length=least, max_length=int(most)):
-            value = f"text of {least or 0} to {most:,} characters"
-        case msgspec.inspect.BoolType():
-            value = "boolean"
-        case kind:
-            raise NotImplementedError(kind)
-    left_out = "an error" if field.required else f"`{json.dumps(field.default)}`"
-    return f"| `{field.name}` | {value} | {left_out} |\n"
+def test_a_page_without_a_place_for_its_table_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no place for"):
+        TABLES[0].put_into("# A page\n")
+
+
+def test_the_number_of_settings() -> None:
+    assert len(VARIABLES) == 29

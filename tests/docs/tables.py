@@ -1,0 +1,90 @@
+"""The tables of the documentation that are made from the code. ``python -m tests.docs.tables`` writes them into their pages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from shared.models import CreateTask
+from shared.settings import PREFIX, VARIABLES
+from tests.support.processes import ROOT
+from ws_server.close_codes import CLOSE_CODES
+
+README: Final = ROOT / "README.md"
+
+NOT_OFFERED: Final = ("EVENTS_URL",)
+"""Variables that are checked, and refuse every value so far."""
+
+
+def settings() -> list[str]:
+    rows = [f"| `{PREFIX}…` | default | meaning |", "|---|---|---|"]
+    for variable in VARIABLES:
+        if variable.name in NOT_OFFERED:
+            continue
+        default = f"`{variable.default}`" if variable.default else "(empty)"
+        rows.append(f"| `{variable.name}` | {default} | {variable.help} |")
+    return rows
+
+
+def close_codes() -> list[str]:
+    rows = ["| code | meaning | reasons | what the client does |", "|---|---|---|---|"]
+    for row in CLOSE_CODES:
+        reasons = ", ".join(f"`{reason}`" for reason in row.reasons)
+        rows.append(f"| {row.code.value} | {row.meaning} | {reasons} | {row.action.value} |")
+    return rows
+
+
+def task_fields() -> list[str]:
+    rows = ["| key | value | left out on create |", "|---|---|---|"]
+    rows += [_task_field(field) for field in msgspec.structs.fields(CreateTask) if field.name != "uuid"]
+    return rows
+
+
+def _task_field(field: msgspec.structs.FieldInfo) -> str:
+    match msgspec.inspect.type_info(field.type):
+        case msgspec.inspect.StrType(min_length=least, max_length=int(most)):
+            value = f"text of {least or 0} to {most:,} characters"
+        case msgspec.inspect.BoolType():
+            value = "boolean"
+        case kind:
+            raise NotImplementedError(kind)
+    left_out = "an error" if field.required else f"`{json.dumps(field.default)}`"
+    return f"| `{field.name}` | {value} | {left_out} |"
+
+
+class Table(NamedTuple):
+    """A table of one page: it stands between two comments, of which the first has its name."""
+
+    name: str
+    page: Path
+    rows: Callable[[], list[str]]
+
+    def put_into(self, text: str) -> str:
+        """The page with the table as the code has it.
+
+        Raises:
+            ValueError: the page has no place for the table.
+        """
+        begin = f"<!-- {self.name}: made by `python -m tests.docs.tables` -->\n"
+        end = f"<!-- end of {self.name} -->\n"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ValueError(f"{self.page.name} has no place for {self.name}")
+        return f"{before}{begin}" + "".join(f"{row}\n" for row in self.rows()) + f"{end}{after}"
+
+
+TABLES: Final = (
+    Table("settings", README, settings),
+    Table("close codes", ROOT / "docs/reference/websocket.md", close_codes),
+    Table("fields", ROOT / "docs/reference/tasks.md", task_fields),
+)
+
+
+if __name__ == "__main__":
+    for table in TABLES:
+        table.page.write_text(table.put_into(table.page.read_text()))
