@@ -32,17 +32,18 @@ from benchmarks.servers import KEY, settings_of
 from shared.auth.tokens import TokenCodec
 from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import system_clock, timestamp
+from shared.decisions.tasks import WriteRequest
 from shared.models import CreateTask, Task, TaskQuery
 from shared.store import batching
 from shared.store.opening import open_store
-from shared.store.sqlite import feeds as known_feeds
-from shared.store.sqlite.feeds import KnownFeeds
+from shared.store.sqlite import feeds
+from shared.store.sqlite.feeds import FeedCache
 from shared.store.sqlite.list_cache import ListCache
 from shared.store.sqlite.lists import read_short_list
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.readers import ThreadReader, read_group
 from shared.store.sqlite.tasks import read_row
-from shared.store.sqlite.unit_of_work import UnitOfWork, WriteRequest
+from shared.store.sqlite.transaction import Work, carry_out
 from shared.uuid7 import first_tick, uuid7
 from ws_server.frames import sole_text
 
@@ -87,20 +88,15 @@ def _database(extra: str = "") -> Iterator[sqlite3.Connection]:
 
 def _creates(connection: sqlite3.Connection, groups: int, client_uuid: bool = False) -> float:
     """CPU microseconds of this thread for one durable create."""
-    users, known = itertools.cycle(range(1, _USERS + 1)), KnownFeeds()
+    users, cache = itertools.cycle(range(1, _USERS + 1)), FeedCache()
     began = time.thread_time()
     for _ in range(groups):
-        requests = []
+        requests: list[Work] = []
         for user, now in zip(itertools.islice(users, _GROUP), itertools.repeat(system_clock()), strict=False):
             operation = CreateTask(str(uuid.uuid4()) if client_uuid else None, "Task seq=1;", DESCRIPTION)
             requests.append(WriteRequest(user, now, sys.maxsize, None, operation))
         connection.execute("BEGIN IMMEDIATE")
-        known.begin(connection)
-        unit = UnitOfWork(connection, known)
-        unit.look_up(requests)
-        for request in requests:
-            request(unit)
-        unit.flush()
+        carry_out(connection, cache, requests)
         connection.execute("COMMIT")
     return (time.thread_time() - began) / (groups * _GROUP) * 1e6
 
@@ -109,9 +105,9 @@ def _create(
     extra: str = "",
     checkpoint: str = "RESTART",
     client_uuid: bool = False,
-    known_max: int = known_feeds._KNOWN_MAX,
+    cache_max: int = feeds._CACHE_MAX,
 ) -> float:
-    with patch.object(known_feeds, "_KNOWN_MAX", known_max), _database(extra) as connection:
+    with patch.object(feeds, "_CACHE_MAX", cache_max), _database(extra) as connection:
         _creates(connection, 2 * _GROUPS, client_uuid)
         connection.execute(f"PRAGMA wal_checkpoint({checkpoint})")
         return _creates(connection, _GROUPS, client_uuid)
@@ -303,7 +299,7 @@ COMPARISONS: Final = (
         lambda: _create("CREATE UNIQUE INDEX by_user ON changes (user_id, seq);"),
         _create,
     ),
-    Comparison("a user's feed: read in each transaction / cached", "create", lambda: _create(known_max=-1), _create),
+    Comparison("a user's feed: read in each transaction / cached", "create", lambda: _create(cache_max=-1), _create),
     Comparison("a task's fields: generated columns / a view", "create", lambda: _create(_GENERATED), _create),
     Comparison(
         "ids: random uuids with an index / contained in our uuids",

@@ -56,11 +56,10 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """One row of the change log.
 
     ``seq`` counts one user's changes, gapless from 1. ``task`` is the task's JSON after the change,
-    ``None`` after a delete. ``write_id`` says which request made it (see ``ws_server.hub``) and never
-    leaves the house; ``position`` is the row's place among all users' changes.
+    ``None`` after a delete. ``write_id`` says which request made it (see ``ws_server.hub``);
+    no client sees it.
     """
 
-    position: int
     user_id: int
     seq: int
     mode: Mode

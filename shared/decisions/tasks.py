@@ -226,9 +226,7 @@ class _Group(Generic[P]):
         feed = self._feed(user_id)
         seq = feed.seq + 1
         json = None if mode == "delete" else task.json
-        change = Change(
-            0, user_id, seq, mode, task.uuid, json, request.write_id
-        )  # the log gives the position
+        change = Change(user_id, seq, mode, task.uuid, json, request.write_id)
         self.new_feeds[user_id] = Feed(seq, feed.tasks + more_tasks)
         self.changes.append(change)
         return change

@@ -23,7 +23,7 @@ from typing import Final, Protocol
 from shared.errors import Unavailable
 from shared.feed.wake import Wake, open_wake
 from shared.models import Change
-from shared.store import Position, Revocation, Store
+from shared.store import Commit, Position, Revocation, Store
 
 POLL_SECONDS: Final = 0.5
 _AWAY_SECONDS: Final = 30.0  # without the database, and the supervisor gets its turn
@@ -83,15 +83,16 @@ class ChangeFeed:
     def call_others_with(self, wake: Wake) -> None:
         self._wake = wake
 
-    def _on_commit(self, changes: list[Change], others: bool) -> None:
+    def _on_commit(self, commit: Commit) -> None:
+        changes = commit.changes
         if self._wake is not None:
             self._wake.call()
-        if changes and changes[0].position == self._position.changes + 1:
-            self._position = self._position._replace(changes=changes[-1].position)
+        if changes and commit.position == self._position.changes + 1:
+            self._position = self._position._replace(changes=self._position.changes + len(changes))
             self._hand_on(changes)
         elif changes and self._is_heard():
             self.look()
-        if others:  # perhaps a revocation
+        if commit.others:  # perhaps a revocation
             self.look()
 
     async def tail(self) -> None:
@@ -153,7 +154,11 @@ class ChangeFeed:
         while more:
             tail = await self._store.tail(self._position)
             # Meanwhile our own commits may have been handed on.
-            changes = [change for change in tail.changes if change.position > self._position.changes]
+            changes = [
+                change
+                for change, position in zip(tail.changes, tail.positions, strict=True)
+                if position > self._position.changes
+            ]
             self._position = Position(
                 max(self._position.changes, tail.position.changes), tail.position.revocations
             )

@@ -43,9 +43,13 @@ class Revocation(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """What has come after a position, all users', in order; ``more`` when there may be more at once."""
+    """What has come after a position, all users', in order; ``more`` when there may be more at once.
+
+    ``positions`` are those of the changes.
+    """
 
     changes: list[Change]
+    positions: list[int]
     revocations: list[Revocation]
     position: Position
     more: bool
@@ -66,9 +70,20 @@ class SigningKey(NamedTuple):
     has_users: bool
 
 
-CommitListener = Callable[[list[Change], bool], None]
-"""Called on the event loop after a commit of this process, before its callers are answered:
-the changes in order, and whether anything else was written too."""
+class Commit(Protocol):
+    """What a transaction of this process has written.
+
+    ``changes`` are in order, ``position`` is the one of the first, and the others follow it. ``others``: whether anything
+    else was written too.
+    """
+
+    changes: list[Change]
+    position: int
+    others: bool
+
+
+CommitListener = Callable[[Commit], None]
+"""Called on the event loop after a commit of this process, before its callers are answered."""
 
 
 class Store(Protocol):

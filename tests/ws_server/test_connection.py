@@ -68,7 +68,7 @@ class Backend:
         if self.unavailable:
             raise Unavailable("the disk is full")
         seq = await self._answered()
-        return Written(StoredTask("id", b"{}"), Change(seq, user_id, seq, "create", "id", b"{}", write_id))
+        return Written(StoredTask("id", b"{}"), Change(user_id, seq, "create", "id", b"{}", write_id))
 
     def look(self) -> None: ...
 
@@ -102,7 +102,7 @@ class Client:
 
     def hears(self, *seqs: int, size: int = 0) -> None:
         task = msgspec.json.encode("x" * size)
-        self.hub.on_changes([Change(seq, USER, seq, "update", "id", task) for seq in seqs])
+        self.hub.on_changes([Change(USER, seq, "update", "id", task) for seq in seqs])
 
     async def authenticate(self, seq: int) -> None:
         auth = self.asks('{"type":"auth","token":"t"}')

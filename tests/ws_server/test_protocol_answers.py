@@ -32,7 +32,7 @@ STORED: Final = StoredTask(UUID, TASK_JSON.encode())
 
 
 def _change(mode: Mode, seq: int = 3) -> Change:
-    return Change(99, 1, seq, mode, UUID, None if mode == "delete" else STORED.json, write_id=5)
+    return Change(1, seq, mode, UUID, None if mode == "delete" else STORED.json, write_id=5)
 
 
 @pytest.mark.parametrize("mode", ["create", "update"])

@@ -141,7 +141,7 @@ def _stored(task: Task) -> StoredTask:
 
 
 def _change(task: Task, mode: Any, seq: int) -> Change:
-    return Change(1, task.user_id, seq, mode, task.uuid, None if mode == "delete" else _stored(task).json)
+    return Change(task.user_id, seq, mode, task.uuid, None if mode == "delete" else _stored(task).json)
 
 
 changes = st.builds(_change, tasks, st.sampled_from(["create", "update", "delete"]), st.integers(1, 2**53))

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
-from shared.errors import FilesChanged, TaskbeamError, Unavailable
-from shared.store.batching import Outcome
+from shared.decisions.tasks import BatchRequest, WriteRequest
+from shared.errors import FilesChanged, Unavailable
 from shared.store.sqlite.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.sqlite.connections import roll_back
-from shared.store.sqlite.errors import alone_or_failed, translated
-from shared.store.sqlite.feeds import KnownFeeds
+from shared.store.sqlite.errors import translated
+from shared.store.sqlite.feeds import FeedCache
 from shared.store.sqlite.meta import stamp
 from shared.store.sqlite.open_files import OpenFiles
-from shared.store.sqlite.unit_of_work import BatchRequest, Request, UnitOfWork, WriteRequest
+from shared.store.sqlite.transaction import Transaction, Work, carry_out
 from shared.store.sqlite.write_lock import START_TIMEOUT, WriteLock
-
-Work = Callable[[UnitOfWork], Any]
-"""Run whole: no other work comes between its statements."""
 
 _ABANDON_TIMEOUT: Final = 2.0
 _INLINE_MAX: Final = 256  # operations: bounds how long the loop is held up
@@ -35,27 +32,33 @@ class GroupCommit:
         self.failure: Unavailable | None = None
         """Why nothing can be written, as far as the last try tells."""
         self._version: object = None  # of the data, when nothing was written here for a while
-        self._known = KnownFeeds()
+        self._feeds = FeedCache()
 
-    def run(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-        """Do all of it on the connection's thread, where it may wait for the lock."""
+    def run(self, connection: sqlite3.Connection, group: Sequence[Work]) -> Transaction:
+        """Do all of it on the connection's thread, where it may wait for the lock.
+
+        Raises:
+            FilesChanged: nobody may be told that anything was written.
+        """
         try:
             with self._lock.held():
-                outcomes = self._transact(connection, group)
+                transaction = self._transact(connection, group)
                 self._checkpoint(connection)
+        except FilesChanged:
+            raise
         except Unavailable as error:
             self.failure = error
-            return [error] * len(group)
-        return outcomes
+            return Transaction([error] * len(group))
+        return transaction
 
-    def begin(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome] | None:
+    def begin(self, connection: sqlite3.Connection, group: Sequence[Work]) -> Transaction | None:
         """Do all but the commit on the calling thread, the event loop's, and never wait; ``finish`` must follow.
 
         Two threads that both run Python take turns at every statement, so as a rule only the commit is left to the
         connection's thread.
 
         Returns:
-            The outcomes, should the commit succeed. ``None``: nothing was done, because the lock is not free at this
+            What is done, should the commit succeed. ``None``: nothing was done, because the lock is not free at this
             moment, or there is more to do than the loop may be held up for.
         """
         operations = 0
@@ -76,7 +79,7 @@ class GroupCommit:
             connection.execute("PRAGMA busy_timeout = 0")
             connection.execute("BEGIN IMMEDIATE")
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            return self._carry_out(connection, group)
+            return carry_out(connection, self._feeds, group)
         except Exception:  # noqa: BLE001 - the thread comes upon it again, and deals with it
             self._roll_back(connection)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -84,28 +87,27 @@ class GroupCommit:
             return None
 
     def finish(
-        self, connection: sqlite3.Connection, group: Sequence[Work], outcomes: list[Outcome]
-    ) -> list[Outcome]:
-        """Commit on the connection's thread what ``begin`` has done."""
+        self, connection: sqlite3.Connection, group: Sequence[Work], transaction: Transaction
+    ) -> Transaction:
+        """Commit on the connection's thread what ``begin`` has done. Raises FilesChanged, as ``run``."""
         try:
-            outcomes = self._commit(connection, group, outcomes)
+            transaction = self._commit(connection, group, transaction)
             self._checkpoint(connection)
-            return outcomes
+            return transaction
         finally:
             self._lock.release()
 
-    def _transact(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-        """One transaction for all; a piece that refuses (a TaskbeamError) has written nothing and fails alone."""
+    def _transact(self, connection: sqlite3.Connection, group: Sequence[Work]) -> Transaction:
         try:
             connection.execute("BEGIN IMMEDIATE")
-            outcomes = self._carry_out(connection, group)
+            transaction = carry_out(connection, self._feeds, group)
         except Exception as error:  # noqa: BLE001 - whatever it is, the transaction must end
             return self._undo(connection, group, error)
-        return self._commit(connection, group, outcomes)
+        return self._commit(connection, group, transaction)
 
     def _commit(
-        self, connection: sqlite3.Connection, group: Sequence[Work], outcomes: list[Outcome]
-    ) -> list[Outcome]:
+        self, connection: sqlite3.Connection, group: Sequence[Work], transaction: Transaction
+    ) -> Transaction:
         try:
             self._files.before_commit()
             connection.execute("COMMIT")
@@ -113,31 +115,25 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - as above
             return self._undo(connection, group, error)
         self.failure = None
-        return outcomes
+        return transaction
 
-    def _undo(self, connection: sqlite3.Connection, group: Sequence[Work], error: Exception) -> list[Outcome]:
+    def _undo(self, connection: sqlite3.Connection, group: Sequence[Work], error: Exception) -> Transaction:
+        """One piece's defect must not fail its neighbours: each is run by itself. An unusable database fails all."""
         self._roll_back(connection)
         error = translated(error)
         if isinstance(error, Unavailable):
             self.failure = error
-        return alone_or_failed(group, error, lambda work: self._transact(connection, [work]))
-
-    def _carry_out(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Outcome]:
-        """Within a transaction."""
-        outcomes: list[Outcome] = []
-        self._known.begin(connection)
-        unit = UnitOfWork(connection, self._known)
-        unit.look_up([work for work in group if isinstance(work, Request)])
+        if isinstance(error, FilesChanged):
+            raise error
+        if len(group) == 1 or isinstance(error, Unavailable):
+            return Transaction([error] * len(group))
+        together = Transaction()
         for work in group:
-            try:
-                outcomes.append(work(unit))
-            except TaskbeamError as refusal:
-                outcomes.append(refusal)
-        unit.flush()
-        return outcomes
+            together.append(self._transact(connection, [work]))
+        return together
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
-        self._known.forget()
+        self._feeds.clear()
         roll_back(connection)
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:

@@ -7,8 +7,8 @@ import sqlite3
 from typing import Any, Final
 
 from shared.models import TaskPage, TaskQuery
+from shared.store.sqlite.feeds import FeedRow, ids_text, read_feed
 from shared.store.sqlite.list_cache import ListCache
-from shared.store.sqlite.tasks import Feed, ids_text, read_feed
 
 SHORT_LIST: Final = 100  # rows
 
@@ -42,7 +42,7 @@ def read_list(connection: sqlite3.Connection, user_id: int, query: TaskQuery) ->
     return _read_list(connection, user_id, read_feed(connection, user_id), query)
 
 
-def _read_list(connection: sqlite3.Connection, user_id: int, feed: Feed, query: TaskQuery) -> TaskPage:
+def _read_list(connection: sqlite3.Connection, user_id: int, feed: FeedRow, query: TaskQuery) -> TaskPage:
     is_completed = query.completed is not None
     selected, ordered = _statement(is_completed, bool(query.search), query.ordering, bool(feed.pending))
     values: dict[str, Any] = {

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from msgspec.structs import astuple
 
 from shared.clock import ClockReading
 from shared.decisions.history import HISTORY, no_page, page_seqs, read_page
 from shared.models import Change, ChangePage
 from shared.store import Position, Revocation, Tail
-from shared.store.sqlite.tasks import read_feed
+from shared.store.sqlite.feeds import FeedRow, read_feed
+from shared.store.sqlite.inserts import insert
 
 ANCHOR_EVERY: Final = 100  # changes of a user; pruned are so many at once, too
 _TAIL_PAGE: Final = 1000
 
-_CHANGE = "position, user_id, seq, mode, task_id, task, write_id"
+_COLUMNS: Final = Change.__struct_fields__
+_CHANGE: Final = ", ".join(_COLUMNS)
 # A user's changes from the one at :start back to the one after :since, newest first, as far as they are kept.
 _LINKED = """
 WITH RECURSIVE linked (position, seq, previous) AS (
@@ -46,11 +51,36 @@ def read_changes(
     return read_page(feed.seq, seqs, [Change(*row) for row in rows])
 
 
-def add_anchor(connection: sqlite3.Connection, change: Change) -> None:
+def write_log(
+    connection: sqlite3.Connection, changes: Sequence[Change], feeds: Mapping[int, FeedRow]
+) -> tuple[int, dict[int, int]]:
+    """Append changes.
+
+    Args:
+        feeds: as they were before, of all whose changes these are.
+
+    Returns:
+        The position of the first change, the others follow it; and of each user's newest.
+    """
+    first = read_position(connection).changes + 1
+    last: dict[int, int] = {}
+    rows = []
+    for position, change in enumerate(changes, first):
+        previous = last.get(change.user_id) or feeds[change.user_id].last
+        rows.append((position, *astuple(change), previous))
+        last[change.user_id] = position
+    insert(connection, "changes", ("position", *_COLUMNS, "previous"), rows)
+    for position, change in enumerate(changes, first):
+        if change.seq % ANCHOR_EVERY == 0:
+            _add_anchor(connection, change, position)
+    return first, last
+
+
+def _add_anchor(connection: sqlite3.Connection, change: Change, position: int) -> None:
     """Remember where a change is whose seq is a multiple of ``ANCHOR_EVERY``, and forget what is older than HISTORY."""
     connection.execute(
         "INSERT INTO change_anchors (user_id, seq, position) VALUES (?, ?, ?)",
-        (change.user_id, change.seq, change.position),
+        (change.user_id, change.seq, position),
     )
     _delete_changes(connection, change.user_id, change.seq - HISTORY)
 
@@ -86,23 +116,22 @@ def read_position(connection: sqlite3.Connection) -> Position:
 
 def read_tail(connection: sqlite3.Connection, after: Position) -> Tail:
     """All users' changes and revocations after a position, a page of each."""
-    changes = [
-        Change(*row)
-        for row in connection.execute(
-            f"SELECT {_CHANGE} FROM changes WHERE position > ? ORDER BY position LIMIT ?",
-            (after.changes, _TAIL_PAGE),
-        ).fetchall()
-    ]
+    rows = connection.execute(
+        f"SELECT position, {_CHANGE} FROM changes WHERE position > ? ORDER BY position LIMIT ?",
+        (after.changes, _TAIL_PAGE),
+    ).fetchall()
+    changes, positions = [Change(*row[1:]) for row in rows], [row[0] for row in rows]
     revocations = connection.execute(
         "SELECT position, user_id, sid FROM revocations WHERE position > ? ORDER BY position LIMIT ?",
         (after.revocations, _TAIL_PAGE),
     ).fetchall()
     position = Position(
-        changes[-1].position if changes else after.changes,
+        positions[-1] if positions else after.changes,
         revocations[-1][0] if revocations else after.revocations,
     )
     more = len(changes) == _TAIL_PAGE or len(revocations) == _TAIL_PAGE
-    return Tail(changes, [Revocation(user_id, sid) for _, user_id, sid in revocations], position, more)
+    ended = [Revocation(user_id, sid) for _, user_id, sid in revocations]
+    return Tail(changes, positions, ended, position, more)
 
 
 def append_revocation(

@@ -9,9 +9,10 @@ from typing import Final
 
 from shared.errors import Unavailable
 from shared.store.batching import Batcher
-from shared.store.sqlite.group_commit import GroupCommit, Work
+from shared.store.sqlite.group_commit import GroupCommit
 from shared.store.sqlite.meta import read_epoch, try_writing
 from shared.store.sqlite.readers import ThreadReader
+from shared.store.sqlite.transaction import Work
 
 _ROOM_BYTES: Final = 1024 * 1024  # with less it is tried whether something can be written
 _TRY_SECONDS: Final = 1.0
@@ -55,6 +56,6 @@ class Readiness:
         now = asyncio.get_running_loop().time()
         if self._trying is None or (self._trying.done() and now - self._tried >= _TRY_SECONDS):
             self._tried = now
-            self._trying = self._writes.submit(lambda unit: try_writing(unit.connection))
+            self._trying = self._writes.submit(try_writing)
             self._trying.add_done_callback(lambda trying: trying.cancelled() or trying.exception())
         await asyncio.shield(self._trying)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from shared.clock import ClockReading
 from shared.decisions.sessions import TokenStatus
+from shared.decisions.tasks import BatchRequest, WriteRequest
 from shared.errors import Unavailable
 from shared.models import (
     ChangePage,
@@ -25,16 +26,16 @@ from shared.models import (
 from shared.store import CommitListener, LoginRecord, Position, SigningKey, Tail
 from shared.store.batching import Batcher
 from shared.store.sqlite import accounts as accounts_sql
-from shared.store.sqlite import lists, meta
+from shared.store.sqlite import feeds, lists, meta
 from shared.store.sqlite import log as change_log
 from shared.store.sqlite import sessions as sessions_sql
 from shared.store.sqlite import tasks as tasks_sql
 from shared.store.sqlite.database_path import DatabasePath
-from shared.store.sqlite.group_commit import GroupCommit, Work
+from shared.store.sqlite.group_commit import GroupCommit
 from shared.store.sqlite.list_cache import ListCache
 from shared.store.sqlite.readers import InlineReader, ThreadReader
 from shared.store.sqlite.readiness import Readiness
-from shared.store.sqlite.unit_of_work import BatchRequest, WriteRequest
+from shared.store.sqlite.transaction import Work
 from shared.store.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ class SqliteStore:
 
     async def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Have account work done in a transaction; it is, when this returns."""
-        outcome: T = await self._writes.submit(lambda unit: work(unit.connection))
+        outcome: T = await self._writes.submit(work)
         return outcome
 
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage:
@@ -127,7 +128,7 @@ class SqliteStore:
         return page
 
     async def seq(self, user_id: int) -> int:
-        return await self._read_row(lambda connection: tasks_sql.read_feed(connection, user_id).seq)
+        return await self._read_row(lambda connection: feeds.read_feed(connection, user_id).seq)
 
     async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage:
         return await self._list_reader.submit(

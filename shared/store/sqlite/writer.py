@@ -8,13 +8,11 @@ from typing import Final
 
 import aiosqlite
 
-from shared.errors import FilesChanged
-from shared.models import Change, Written
 from shared.store import CommitListener
 from shared.store.batching import Outcome
 from shared.store.sqlite.connections import on_thread, plain
-from shared.store.sqlite.group_commit import GroupCommit, Work
-from shared.store.sqlite.unit_of_work import Writes
+from shared.store.sqlite.group_commit import GroupCommit
+from shared.store.sqlite.transaction import Work
 
 _QUIET_SECONDS: Final = 1.0
 
@@ -48,33 +46,18 @@ class Writer:
         async with self._turn:
             begun = self._group_commit.begin(plain(self._connection), group)
             if begun is None:
-                outcomes = await on_thread(
+                done = await on_thread(
                     self._connection, lambda connection: self._group_commit.run(connection, group)
                 )
             else:
-                outcomes = await on_thread(
+                done = await on_thread(
                     self._connection, lambda connection: self._group_commit.finish(connection, group, begun)
                 )
             self._used_at = self._loop.time()
-        self._tell(outcomes)
-        return outcomes
-
-    def _tell(self, outcomes: Sequence[Outcome]) -> None:
-        changes: list[Change] = []
-        others = False
-        for outcome in outcomes:
-            if isinstance(outcome, FilesChanged):
-                raise outcome
-            if isinstance(outcome, Written):
-                if outcome.change is not None:
-                    changes.append(outcome.change)
-            elif isinstance(outcome, Writes):
-                changes += [written.change for written in outcome if written.change is not None]
-            elif not isinstance(outcome, BaseException):
-                others = True
-        if changes or others:
+        if done.changes or done.others:
             for listener in self._listeners:
-                listener(changes, others)
+                listener(done)
+        return done.outcomes
 
     async def tidy(self) -> None:
         """Look after the log and the files whenever nothing was written for a second, until ``close``.

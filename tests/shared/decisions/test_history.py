@@ -14,9 +14,7 @@ _LIMIT = st.integers(1, 12)
 
 
 def _log(newest: int) -> list[Change]:
-    return [
-        Change(100 + 3 * seq, 1, seq, "delete", f"task {seq}", None, None) for seq in range(1, newest + 1)
-    ]
+    return [Change(1, seq, "delete", f"task {seq}", None, None) for seq in range(1, newest + 1)]
 
 
 def _ask(log: list[Change], deleted: int, same_epoch: bool, since: int, limit: int) -> ChangePage:

@@ -175,7 +175,7 @@ class Model:
     def _note(self, mode: Any, task: Task, write_id: int | None) -> Written:
         state, stored = self.state, _stored(task)
         json = None if mode == "delete" else stored.json
-        change = Change(0, task.user_id, state.seq(task.user_id) + 1, mode, task.uuid, json, write_id)
+        change = Change(task.user_id, state.seq(task.user_id) + 1, mode, task.uuid, json, write_id)
         state.log.append(change)
         if mode == "delete":
             del state.tasks[task.uuid]

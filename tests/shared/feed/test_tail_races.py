@@ -13,6 +13,7 @@ from shared.feed import tail as changes_module
 from shared.feed.tail import ChangeFeed, open_feed
 from shared.models import Change
 from shared.store import CommitListener, Position, Tail
+from shared.store.sqlite.transaction import Transaction
 from tests.shared.feed.heard import Heard
 
 
@@ -23,20 +24,24 @@ def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _changes(*positions: int) -> list[Change]:
-    return [Change(position, 1, position, "delete", "x", None) for position in positions]
+    return [Change(1, position, "delete", "x", None) for position in positions]
 
 
 class SlowStore:
     """The part of a store that a feed knows: each read waits until the test says what it has found."""
 
     def __init__(self) -> None:
-        self.commit: CommitListener = lambda changes, others: None
+        self.listener: CommitListener = lambda commit: None
         self.reads: asyncio.Queue[tuple[Position, asyncio.Future[Tail]]] = asyncio.Queue()
         self.ends: asyncio.Queue[asyncio.Future[Position]] = asyncio.Queue()
         self.is_open = False
 
     def listen(self, listener: CommitListener) -> None:
-        self.commit = listener
+        self.listener = listener
+
+    def commit(self, changes: list[Change], others: bool) -> None:
+        """As this process does; the user's seqs are the positions."""
+        self.listener(Transaction([], changes, changes[0].seq if changes else 0, others))
 
     async def position(self) -> Position:
         if not self.is_open:
@@ -63,11 +68,14 @@ class SlowStore:
 
 
 def _found(*positions: int, more: bool = False) -> Tail:
-    return Tail(_changes(*positions), [], Position(positions[-1] if positions else 0, 0), more)
+    return Tail(
+        _changes(*positions), list(positions), [], Position(positions[-1] if positions else 0, 0), more
+    )
 
 
 def _heard(heard: Heard) -> list[int]:
-    return [change.position for change in heard.changes]
+    """The positions: those of the only user, whose seqs they are."""
+    return [change.seq for change in heard.changes]
 
 
 @pytest.mark.usefixtures("no_poll")
@@ -258,7 +266,7 @@ class FailingStore:
         self.tails += 1
         if self.tails <= self.times:
             raise self.error
-        return Tail([Change(1, 1, 1, "delete", "x", None)], [], Position(1, 0), more=False)
+        return Tail(_changes(1), [1], [], Position(1, 0), more=False)
 
 
 async def _read_from(store: FailingStore, folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import NotFound
 from shared.models import Change, CreateTask, UpdateTask
-from shared.store import Store
+from shared.store import Commit, Store
 from tests.shared.store.owner import MISSING, Owner, new_owner
 
 
@@ -20,10 +20,10 @@ class Heard:
         self.others = 0
         store.listen(self)
 
-    def __call__(self, changes: list[Change], others: bool) -> None:
-        assert changes or others
-        self.changes += changes
-        self.others += others
+    def __call__(self, commit: Commit) -> None:
+        assert commit.changes or commit.others
+        self.changes += commit.changes
+        self.others += commit.others
 
 
 async def test_changes_are_heard_before_their_callers_are_answered(owner: Owner) -> None:

@@ -16,9 +16,10 @@ from shared.store import Store
 from shared.store.batching import Batcher
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite.connections import on_thread
-from shared.store.sqlite.group_commit import GroupCommit, Work
+from shared.store.sqlite.group_commit import GroupCommit
 from shared.store.sqlite.readers import InlineReader, ThreadReader
 from shared.store.sqlite.store import SqliteStore
+from shared.store.sqlite.transaction import Work
 from tests.support.change_links import assert_change_links
 from tests.support.task_index import assert_task_index
 from tests.support.waiting import until
@@ -65,7 +66,7 @@ def inline_connection(store: Store) -> sqlite3.Connection:
 
 async def as_writer(store: Store, work: Callable[[sqlite3.Connection], T]) -> T:
     """Have the writer's connection do something, in a transaction as all of its work."""
-    result: T = await writes_of(store).submit(lambda unit: work(unit.connection))
+    result: T = await writes_of(store).submit(work)
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import pytest
 from shared.errors import Unavailable, UserGone
 from shared.models import CreateTask
 from shared.store import Store
-from shared.store.sqlite import feeds as known_feeds
-from shared.store.sqlite import unit_of_work
+from shared.store.sqlite import feeds, transaction
 from shared.store.sqlite.group_commit import GroupCommit
+from shared.store.sqlite.task_index import merge_entries
+from shared.store.sqlite.transaction import Transaction, Work
 from tests.shared.store.owner import READING, Owner, new_owner
 from tests.shared.store.sqlite.engine import SqliteEngine
 from tests.shared.store.sqlite.sqlite_file import Statements, as_writer
@@ -64,25 +65,26 @@ async def test_account_work_leaves_no_feed_known(owner: Owner) -> None:
 
 def _fail_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was decided on the event loop is thrown away; the thread does it anew."""
-    write_index = unit_of_work.UnitOfWork._write_index
     failures = iter([True])
 
-    def fail_once(unit: unit_of_work.UnitOfWork) -> None:
-        write_index(unit)
+    def fail_once(connection: sqlite3.Connection, entries: list[tuple[int, int]]) -> None:
+        merge_entries(connection, entries)
         if next(failures, False):
             raise sqlite3.OperationalError("deliberate")
 
-    monkeypatch.setattr(unit_of_work.UnitOfWork, "_write_index", fail_once)
+    monkeypatch.setattr(transaction, "merge_entries", fail_once)
 
 
 def _fail_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     commit = GroupCommit._commit
     failures = iter([True])
 
-    def fail_once(group_commit: GroupCommit, connection: sqlite3.Connection, group: list, outcomes: list):  # type: ignore[no-untyped-def,type-arg]
+    def fail_once(
+        group_commit: GroupCommit, connection: sqlite3.Connection, group: Sequence[Work], done: Transaction
+    ) -> Transaction:
         if next(failures, False):
             return group_commit._undo(connection, group, Unavailable("the disk is full, deliberately"))
-        return commit(group_commit, connection, group, outcomes)
+        return commit(group_commit, connection, group, done)
 
     monkeypatch.setattr(GroupCommit, "_commit", fail_once)
 
@@ -100,8 +102,8 @@ async def test_what_was_rolled_back_is_not_known(
     assert [change.seq for change in await owner.log()] == list(range(1, 5 - lost))
 
 
-async def test_number_of_known_feeds_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_feeds, "_KNOWN_MAX", 3)
+async def test_number_of_cached_feeds_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeds, "_CACHE_MAX", 3)
     owners = [await new_owner(store) for _ in range(6)]
     for owner in owners * 2:
         await owner.create()

@@ -46,7 +46,7 @@ async def test_tail_gives_all_users_changes_in_the_order_of_the_commits(
         written += await author.write(CreateTask(None, "a"), CreateTask(None, "b"))
     tail = await store.tail(start)
     assert tail.changes == [result.change for result in written]
-    positions = [change.position for change in tail.changes]
+    positions = tail.positions
     assert positions == sorted(set(positions))
     assert tail.position.changes == positions[-1] == (await store.position()).changes
     assert (tail.revocations, tail.more) == ([], False)
@@ -88,8 +88,8 @@ async def test_positions_of_a_deleted_users_changes_are_never_given_again(
     assert (await store.position()).changes == last.changes
     [after] = await stranger.write(CreateTask(None, "after"))
     assert after.change is not None
-    assert after.change.position > last.changes
     tail = await store.tail(reader)
+    assert tail.positions > [last.changes]
     assert tail.changes == [after.change]
     assert tail.revocations == [Revocation(gone.id, None)]
 
@@ -101,8 +101,8 @@ async def test_refused_write_leaves_no_hole_in_the_positions(store: SqliteStore,
     with pytest.raises(NotFound):
         await owner.write(CreateTask(None, "rolled back"), UpdateTask(MISSING))
     [after] = await owner.write(CreateTask(None, "after"))
-    assert after.change is not None
-    assert after.change.position == before.changes + 1
+    tail = await store.tail(before)
+    assert (tail.changes, tail.positions) == ([after.change], [before.changes + 1])
 
 
 async def test_revocations_stand_in_the_tail_beside_the_changes(store: SqliteStore, owner: Owner) -> None:
@@ -130,7 +130,7 @@ async def test_family_is_announced_as_revoked_once(store: SqliteStore, owner: Ow
 async def test_positions_of_a_group_have_no_gap_whoever_is_refused(
     engine: SqliteEngine, store: SqliteStore, owner: Owner, stranger: Owner
 ) -> None:
-    start = (await store.position()).changes
+    start = await store.position()
     attempts = [
         (owner, stranger)[number % 2].write(
             *[CreateTask(None, "a")] * (number % 4), *([DeleteTask(MISSING)] if number % 3 == 0 else [])
@@ -139,12 +139,12 @@ async def test_positions_of_a_group_have_no_gap_whoever_is_refused(
     ]
     outcomes = await engine.in_one_group(store, *attempts)
     written = [result for outcome in outcomes if isinstance(outcome, list) for result in outcome]
-    positions = [result.change.position for result in written]
-    assert positions == list(range(start + 1, start + 1 + len(written)))
+    tail = await store.tail(start)
+    positions = tail.positions
+    assert positions == list(range(start.changes + 1, start.changes + 1 + len(written)))
     assert (await store.position()).changes == positions[-1]
-    assert [change.position for change in await owner.log()] == [
-        result.change.position for result in written if result.change.user_id == owner.id
-    ]
+    assert tail.changes == [result.change for result in written]
+    assert await owner.log() == [change for change in tail.changes if change.user_id == owner.id]
 
 
 async def test_group_of_refusals_alone_writes_nothing(
@@ -159,15 +159,15 @@ async def test_group_of_refusals_alone_writes_nothing(
 async def test_positions_of_two_stores_are_one_order(store: SqliteStore, elsewhere: Store) -> None:
     second = as_sqlite(elsewhere)
     owners = [await new_owner(store), await new_owner(store)]
+    start = await store.position()
     changes = []
     for number in range(30):
         writer = (store, second)[number % 3 == 0]
         written = await writer.write(owners[number % 2].id, CreateTask(None, "a"), now=NOW, max_tasks=ENOUGH)
         changes.append(written.change)
-    positions = [change.position for change in changes if change]
-    assert positions == list(range(positions[0], positions[0] + 30))
-    start = (await store.position())._replace(changes=positions[0] - 1)
-    assert (await store.tail(start)).changes == (await second.tail(start)).changes == changes
+    tail = await store.tail(start)
+    assert tail.positions == list(range(start.changes + 1, start.changes + 31))
+    assert tail.changes == (await second.tail(start)).changes == changes
 
 
 async def test_changes_of_many_writers_are_heard_in_the_order_of_the_tail(
@@ -175,7 +175,7 @@ async def test_changes_of_many_writers_are_heard_in_the_order_of_the_tail(
 ) -> None:
     start = await store.position()
     heard: list[Change] = []
-    store.listen(lambda changes, others: heard.extend(changes))
+    store.listen(lambda commit: heard.extend(commit.changes))
     authors = [owner, stranger] * 50
     await asyncio.gather(
         *(author.write(*[CreateTask(None, "a")] * (index % 3 + 1)) for index, author in enumerate(authors))
@@ -218,5 +218,5 @@ async def test_user_who_is_deleted_in_the_middle_leaves_only_what_others_wrote(
         owner.create("mine again"),
     )
     tail = await store.tail(start)
-    assert [change.position - start.changes for change in tail.changes] == [2, 3, 4]
+    assert [position - start.changes for position in tail.positions] == [2, 3, 4]
     assert {change.user_id for change in tail.changes} == {owner.id, stranger.id}

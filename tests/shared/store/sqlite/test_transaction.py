@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.decisions.tasks import BatchRequest, WriteRequest
 from shared.errors import NotFound, TaskbeamError
 from shared.models import CreateTask, DeleteTask, TaskQuery, UpdateTask, Write, Written
 from shared.store import Store
@@ -21,13 +22,14 @@ from shared.store.batching import Outcome
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import log as change_log
 from shared.store.sqlite import tasks as tasks_sql
-from shared.store.sqlite import unit_of_work
+from shared.store.sqlite import transaction
 from shared.store.sqlite.checkpoints import Checkpoints
-from shared.store.sqlite.group_commit import GroupCommit, Work
+from shared.store.sqlite.group_commit import GroupCommit
 from shared.store.sqlite.lists import read_list
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.open_files import OpenFiles
-from shared.store.sqlite.unit_of_work import PENDING_MAX, BatchRequest, WriteRequest
+from shared.store.sqlite.task_index import PENDING_MAX
+from shared.store.sqlite.transaction import Work
 from shared.store.sqlite.write_lock import WriteLock
 from shared.uuid7 import TICKS_PER_MICROSECOND, first_tick, tick_of, uuid7
 from tests.shared.store.owner import MISSING, NOW, READING, SECOND, Owner, listed, new_owner
@@ -130,7 +132,7 @@ async def test_uuid_that_says_another_tasks_id_takes_nothing_from_it(
 async def test_id_that_is_free_again_may_come_back_in_one_transaction(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unit_of_work, "PENDING_MAX", 1)
+    monkeypatch.setattr(transaction, "PENDING_MAX", 1)
     a, b, c = [(await owner.create(name)).uuid for name in "abc"]
     await owner.delete(a)
     await owner.delete(c)  # its id is in the index, and its removal waits
@@ -207,11 +209,11 @@ class Database:
         """As the writer does: begun on the event loop's thread where that may be."""
         begun = self._commit.begin(self.connection, group)
         if begun is None:
-            return self._commit.run(self.connection, group)
-        return self._commit.finish(self.connection, group, begun)
+            return self._commit.run(self.connection, group).outcomes
+        return self._commit.finish(self.connection, group, begun).outcomes
 
     def commit_alone(self, work: Work) -> Outcome:
-        [outcome] = self._commit.run(self.connection, [work])
+        [outcome] = self._commit.run(self.connection, [work]).outcomes
         return outcome
 
     def rows(self) -> dict[str, list[Any]]:
@@ -233,15 +235,15 @@ def _work(piece: Piece, now: int) -> Work:
     user_id, asked = piece
     match asked:
         case "delete the user":
-            return lambda unit: accounts_sql.delete_user(
-                unit.connection, user_of(unit.connection, user_id), READING
+            return lambda connection: accounts_sql.delete_user(
+                connection, user_of(connection, user_id), READING
             )
         case "set their password":
-            return lambda unit: accounts_sql.set_password(
-                unit.connection, user_of(unit.connection, user_id), "another", READING
+            return lambda connection: accounts_sql.set_password(
+                connection, user_of(connection, user_id), "another", READING
             )
         case "take the first one's name":
-            return lambda unit: accounts_sql.add_user(unit.connection, "0", "0", "hash", now)
+            return lambda connection: accounts_sql.add_user(connection, "0", "0", "hash", now)
         case _:
             assert isinstance(asked, list)
             if len(asked) == 1:
@@ -266,8 +268,8 @@ def test_any_group_does_what_its_pieces_do_one_by_one(
     folder: Path, groups: list[list[Piece]], tick: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.setattr(unit_of_work, "ANCHOR_EVERY", 3)
-        patch.setattr(unit_of_work, "PENDING_MAX", 2)
+        patch.setattr(change_log, "ANCHOR_EVERY", 3)
+        patch.setattr(transaction, "PENDING_MAX", 2)
         patch.setattr(change_log, "HISTORY", 6)
         together, one_by_one = (stack.enter_context(closing(Database(folder))) for _ in range(2))
         time = count(NOW, tick)  # in one moment, too
@@ -299,7 +301,7 @@ def test_any_task_is_found_and_stands_in_its_users_order(
 ) -> None:
     """Whether the store made its uuid or a client brought it, and whether the clock stands, goes on, or goes back."""
     with pytest.MonkeyPatch.context() as patch, closing(Database(folder)) as database:
-        patch.setattr(unit_of_work, "PENDING_MAX", 3)
+        patch.setattr(transaction, "PENDING_MAX", 3)
         counter_bits = 2 if tick == 1 else 11
         patch.setattr("shared.uuid7._COUNTER_BITS", counter_bits)
         living: list[list[tuple[int, int, str]]] = [

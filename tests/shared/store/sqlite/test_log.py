@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.decisions.history import HISTORY
+from shared.decisions.tasks import BatchRequest
 from shared.models import Change, ChangePage, CreateTask, UpdateTask
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import log as change_log
-from shared.store.sqlite import unit_of_work
-from shared.store.sqlite.feeds import KnownFeeds
+from shared.store.sqlite.feeds import FeedCache
 from shared.store.sqlite.log import ANCHOR_EVERY, read_changes
 from shared.store.sqlite.migrate import migrate
-from shared.store.sqlite.unit_of_work import BatchRequest, UnitOfWork
+from shared.store.sqlite.transaction import carry_out
 from tests.shared.store.owner import ENOUGH, NOW, READING, Owner
 from tests.shared.store.sqlite.sqlite_file import as_writer, user_of
 from tests.support.change_links import assert_change_links
@@ -45,13 +45,12 @@ class Database:
 
     def write_group(self, *pieces: tuple[int, int]) -> None:
         """One transaction: each piece is a user's number and how many tasks they create."""
-        unit = UnitOfWork(self.connection, KnownFeeds())
-        for number, changes in pieces:
-            user_id = self.users[number]
-            request = BatchRequest(user_id, NOW, ENOUGH, [CreateTask(None, "a")] * changes)
-            written = unit.do_all(request)
-            self.logs[user_id] += [result.change for result in written if result.change is not None]
-        unit.flush()
+        requests = [
+            BatchRequest(self.users[number], NOW, ENOUGH, [CreateTask(None, "a")] * changes)
+            for number, changes in pieces
+        ]
+        for change in carry_out(self.connection, FeedCache(), requests).changes:
+            self.logs[change.user_id].append(change)
 
     def delete_user(self, number: int) -> None:
         user_id = self.users.pop(number)
@@ -91,7 +90,7 @@ def short_history(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _shorten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(unit_of_work, "ANCHOR_EVERY", FEW)
+    patch.setattr(change_log, "ANCHOR_EVERY", FEW)
     patch.setattr(change_log, "HISTORY", SHORT)
 
 
