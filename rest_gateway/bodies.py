@@ -1,4 +1,4 @@
-"""The body of a request as an object: JSON or a form, compressed or not, never more than a body may have."""
+"""The body of a request as an object: JSON or a form, compressed or not, within the limit of its size."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ async def read_data(request: web.Request) -> dict[str, object]:
 
 async def _read(request: web.Request) -> bytes:
     """All of the body, as it was sent. Raises BodyRefused."""
-    content, most = request.content, request.client_max_size
+    content, max_bytes = request.content, request.client_max_size
     if is_too_large(request):
         raise BodyRefused(Refusal.TOO_LARGE)
     if content.is_eof():
-        body = content.read_nowait()  # it came with the head, as small ones do
+        body = content.read_nowait()  # a small body comes with the head
     else:
         pieces, size = [], 0
         while piece := await content.readany():
             pieces.append(piece)
             size += len(piece)
-            if size > most:
+            if size > max_bytes:
                 break
         body = b"".join(pieces)
-    if len(body) > most:
+    if len(body) > max_bytes:
         raise BodyRefused(Refusal.TOO_LARGE)
     return body
 

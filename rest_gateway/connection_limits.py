@@ -1,4 +1,4 @@
-"""How many connections the gateway has, and how long each may take for what it owes."""
+"""How many connections the gateway has, and how long each may take to send or to read."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ IDLE_SECONDS: Final = 650.0  # longer than proxies keep theirs: to close first m
 _BODY_FACTOR: Final = 4  # the time-outs that a body may take as a whole, however little comes
 _BODY_RATE: Final = 500  # bytes a second that earn a body more time
 _HEAD_SHARE: Final = 3  # where it is crowded, a head may take this share of the time-out
-_SILENT_MIN: Final = 4  # connections that have not said anything yet, and are not many
-_SILENT_SHARE: Final = 4  # nor is this share of all
+_SILENT_MIN: Final = 4  # so many connections that have sent nothing are not many
+_SILENT_SHARE: Final = 4  # nor is a quarter of all
 _LEAVING_SECONDS: Final = 2.0
-_LEAVING_MAX: Final = 100  # refused connections that may still read why
+_LEAVING_MAX: Final = 100  # refused connections that may still read the reason
 
 
 class LimitedServer(web.Server):
@@ -48,11 +48,11 @@ class LimitedServer(web.Server):
         return Connection(self, self.states, loop=self._loop, **self._kwargs)
 
     def limit_connections(self, most: int) -> None:
-        """From now on; where there are file descriptors for fewer than the setting says."""
+        """Where there are file descriptors for fewer connections than the setting allows."""
         self._max = most
 
     def count_connections(self) -> int:
-        """All that are open, those too that were refused and still read why."""
+        """All that are open, with those that were refused and still read the reason."""
         return self._open
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
@@ -76,9 +76,9 @@ class LimitedServer(web.Server):
         connection.refuse(Refusal.CROWDED)
 
     def _make_room(self) -> bool:
-        """End the connection that has owed a request for the longest time.
+        """End the connection that has sent no request for the longest time.
 
-        Those that have never said anything come first where they are many: strangers must not drive out clients.
+        Connections that have never sent anything come first where they are many: they must not drive out clients.
         """
         if len(self.states.silent) > max(_SILENT_MIN, self._max // _SILENT_SHARE):
             oldest = [next(iter(self.states.silent.items()))]
@@ -95,7 +95,7 @@ class LimitedServer(web.Server):
         return True
 
     def _check_deadlines(self) -> None:
-        """End all that has taken too long."""
+        """End every wait that has taken too long."""
         self._timer = self._loop.call_later(self._tick, self._check_deadlines)
         now = monotonic()
         for connection in _since(self.states.silent, now - self._timeout):

@@ -1,4 +1,4 @@
-"""Bodies that come compressed (RFC 9110, section 8.4): no more of them is unpacked than a body may have."""
+"""Compressed bodies (RFC 9110, section 8.4), unpacked up to a limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from rest_gateway.errors import BodyRefused, HttpError, Refusal
 
-_SLICE: Final = 65_536  # bytes unpacked in one turn of the event loop
+_SLICE_BYTES: Final = 65_536  # unpacked in one turn of the event loop
 _MEMBERS_MAX: Final = 64  # of a gzip file; each costs its own time, however little is in it
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _CODINGS: Final = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
@@ -16,10 +16,10 @@ ACCEPTED: Final = "gzip, deflate"
 
 
 def coding_of(lines: list[str]) -> str | None:
-    """The one coding that ``Content-Encoding`` names: gzip or deflate; ``None`` for none.
+    """The coding that ``Content-Encoding`` names, gzip or deflate; ``None`` where there is none.
 
     Raises:
-        HttpError: 415, another, or more than one.
+        HttpError: 415, it is another one, or there are several.
     """
     names = [name.strip().lower() for line in lines for name in line.split(",")]
     names = [name for name in names if name not in ("", "identity")]
@@ -34,11 +34,11 @@ def coding_of(lines: list[str]) -> str | None:
     return _CODINGS[names[0]]
 
 
-async def unpacked(body: bytes, coding: str, most: int) -> bytes:
+async def unpacked(body: bytes, coding: str, max_bytes: int) -> bytes:
     """The body as it was before it was compressed.
 
     Raises:
-        BodyRefused: it has more than ``most`` bytes.
+        BodyRefused: it has more than ``max_bytes``.
         HttpError: 400, it is corrupt, cut short, or something follows it.
     """
     found = bytearray()
@@ -47,25 +47,25 @@ async def unpacked(body: bytes, coding: str, most: int) -> bytes:
         members += 1
         if members > 1 and (coding != "gzip" or members > _MEMBERS_MAX):
             raise _corrupt(coding)
-        body = await _member(body, coding, found, most)
+        body = await _unpack_member(body, coding, found, max_bytes)
     return bytes(found)
 
 
-async def _member(body: bytes, coding: str, found: bytearray, most: int) -> bytes:
-    """Unpack one compressed stream; what follows it."""
+async def _unpack_member(body: bytes, coding: str, found: bytearray, max_bytes: int) -> bytes:
+    """Append one compressed stream, unpacked; returns what follows it."""
     stream = zlib.decompressobj(_GZIP if coding == "gzip" else _deflate_bits(body))
     while True:
         try:
-            piece = stream.decompress(body, _SLICE)
+            piece = stream.decompress(body, _SLICE_BYTES)
         except zlib.error:
             raise _corrupt(coding) from None
         found += piece
-        if len(found) > most:
+        if len(found) > max_bytes:
             raise BodyRefused(Refusal.TOO_LARGE)
         if stream.eof:
             return stream.unused_data
         body = stream.unconsumed_tail
-        if not body and len(piece) < _SLICE:
+        if not body and len(piece) < _SLICE_BYTES:
             raise _corrupt(coding)
         await asyncio.sleep(0)
 

@@ -1,6 +1,6 @@
 """The change feed as server-sent events (WHATWG HTML, section 9.2).
 
-A stream reads the log from its own place in it, so a slow reader holds nothing but that place.
+A stream reads the log from its own position, so a slow reader costs no more memory than that.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _HEADERS: Final = {
 _EVENT_ID: Final = re.compile(r"([\w-]{1,64}):([0-9]{1,18})", re.ASCII)
 
 
-class _Place(NamedTuple):
-    """A place in the log, which is an event's id. ``epoch`` is empty where the client named none that could be."""
+class _Position(NamedTuple):
+    """A position in the log, which is an event's id. ``epoch`` is empty where the client named none that could be."""
 
     epoch: str
     seq: int
@@ -43,7 +43,7 @@ class _Place(NamedTuple):
         return f"{self.epoch}:{self.seq}"
 
 
-def _last_place(request: web.Request) -> _Place | None:
+def _last_position(request: web.Request) -> _Position | None:
     """After which event the client wants to go on, if it says so.
 
     The header is what a client sends that comes back. The parameter is for those that cannot send one, and stays in
@@ -54,7 +54,7 @@ def _last_place(request: web.Request) -> _Place | None:
     if not given:
         return None
     match = _EVENT_ID.fullmatch(given)
-    return _Place(match[1], int(match[2])) if match else _Place("", 0)
+    return _Position(match[1], int(match[2])) if match else _Position("", 0)
 
 
 class EventStream:
@@ -69,7 +69,7 @@ class EventStream:
         self._user_id = user_id
         self._seq = 0
 
-    async def begin(self, last: _Place | None) -> None:
+    async def start(self, last: _Position | None) -> None:
         """From now on, or after the last event of the client.
 
         The first event says after which change the stream goes on. Of one that cannot be resumed it repeats what the
@@ -77,7 +77,7 @@ class EventStream:
         """
         if last is None:
             seq = await self._waiter.read(self._tasks.seq(self._user_id))
-            last = _Place(self._tasks.epoch, seq)
+            last = _Position(self._tasks.epoch, seq)
         self._seq = last.seq
         await self._send(b'event: ready\nid: %b\ndata: {"epoch":"%b","seq":%d}\n\n' % (
             str(last).encode(), last.epoch.encode(), last.seq
@@ -86,13 +86,13 @@ class EventStream:
 
     async def send_new(self) -> None:
         """Send what has come since the last event."""
-        await self._send_after(_Place(self._tasks.epoch, self._seq))
+        await self._send_after(_Position(self._tasks.epoch, self._seq))
 
-    async def _send_after(self, place: _Place) -> None:
+    async def _send_after(self, position: _Position) -> None:
         """Raises ConnectionError where the client has gone, TokenRejected."""
         more = True
         while more and not self._waiter.is_over:
-            page = await self._waiter.read(self._tasks.changes(self._user_id, place.epoch, self._seq))
+            page = await self._waiter.read(self._tasks.changes(self._user_id, position.epoch, self._seq))
             await self._send(self._reset(page) if page.reason else self._events(page))
             self._seq, more = page.seq, page.more
 
@@ -123,12 +123,12 @@ async def _events(request: web.Request) -> web.StreamResponse:
     response.content_type = "text/event-stream"
     if request.method == hdrs.METH_HEAD:
         return response
-    last = _last_place(request)
+    last = _last_position(request)
     async with request.app[WAITERS].waiting(request, request[TOKEN]) as waiter:
         await response.prepare(request)
         stream = EventStream(response, waiter, request.app[TASKS], request[TOKEN].user_id)
         with suppress(ConnectionError, TokenRejected, Unavailable):  # the client comes back with its last id
-            await stream.begin(last)
+            await stream.start(last)
             while not waiter.is_over:
                 if await waiter.wait(COMMENT_SECONDS):
                     await stream.send_new()

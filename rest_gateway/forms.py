@@ -22,7 +22,7 @@ _CHARSET_FIELD: Final = (
 
 
 class File:
-    """What a field has that is a file: no value that anything here takes."""
+    """The value of a field that is a file; no rule takes it."""
 
 
 def urlencoded(body: bytes, charset: str | None) -> dict[str, object]:
@@ -81,7 +81,7 @@ def _value(part: MultipartSegment, content: bytes, codec: str) -> str | File:
     if part.filename is not None:
         return File()
     if (part.header("Content-Transfer-Encoding") or "").strip().lower() == "base64":
-        with suppress(binascii.Error):  # Django takes what is none as it stands
+        with suppress(binascii.Error):  # Django takes a value that is no base64 as it stands
             content = base64.b64decode(content)
     if part.charset is not None:
         own = known_codec(part.charset)
@@ -99,5 +99,5 @@ def _malformed(why: str) -> HttpError:
 
 
 def _present(fields: Mapping[str, object]) -> dict[str, object]:
-    """A form cannot leave a field out: a blank one that need not be there, and can't be blank, is not there."""
+    """A form cannot leave a field out. So a blank field counts as left out, where its value cannot be blank."""
     return {name: value for name, value in fields.items() if not (value == "" and name in _BLANK_IS_ABSENT)}

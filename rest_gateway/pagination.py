@@ -1,4 +1,4 @@
-"""Pages of a list, as DRF's LimitOffsetPagination and PageNumberPagination give them: one body for both."""
+"""Pages of a list, as DRF's LimitOffsetPagination and PageNumberPagination give them; both have the same body."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.models import TaskPage
 from shared.rules.queries import PAGE_MAX, whole_number
 
 PAGE_SIZE: Final = 50
-LAST: Final = 0
+LAST: Final = 0  # the number of a page of which it is not known yet how many come before it
 _NUMBER_MAX: Final = 2**53 // PAGE_MAX
 _Changes = Mapping[str, object]
 """What a link changes in the query of the request; ``None`` leaves a parameter out."""
@@ -68,7 +68,7 @@ class PageNumber(NamedTuple):
         return {"page": self.number - 1 if self.number > 2 else None}
 
 
-def page_number(given: Mapping[str, str]) -> PageNumber | None:
+def parse_page_number(given: Mapping[str, str]) -> PageNumber | None:
     """What ``page`` and ``page_size`` ask for, where one of them is given.
 
     Raises:

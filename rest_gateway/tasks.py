@@ -15,7 +15,7 @@ from rest_gateway.conditions import is_known, write_conditionally
 from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
 from rest_gateway.keys import TASKS, TOKEN
-from rest_gateway.pagination import LAST, LimitOffset, invalid_page, page_number, paginated
+from rest_gateway.pagination import LAST, LimitOffset, invalid_page, paginated, parse_page_number
 from rest_gateway.parameters import parameters
 from shared.errors import TaskbeamError, Unavailable, UserGone, ValidationFailed
 from shared.models import StoredTask, Written
@@ -29,25 +29,25 @@ _KEY_MAX_LENGTH: Final = 255
 
 
 async def _list(request: web.Request) -> web.Response:
-    """An empty value is no filter, as in django-filter: forms and admin panels send all that they have."""
+    """An empty value is no filter, as in django-filter: forms and admin panels send all their fields."""
     given: dict[str, str] = {}
     if request.rel_url.raw_query_string:  # most have none
         given = {name: value for name, value in parameters(request).items() if value.strip()}
     query = clean_query(given)
-    numbered = page_number(given)
+    page_number = parse_page_number(given)
     user_id, tasks = request[TOKEN].user_id, request.app[TASKS]
-    if numbered is not None:
-        if numbered.number == LAST:
-            one = await tasks.find(user_id, msgspec.structs.replace(query, limit=1))
-            numbered = numbered.last_of(one.count)
-        query = msgspec.structs.replace(query, limit=numbered.limit, offset=numbered.offset)
+    if page_number is not None:
+        if page_number.number == LAST:
+            counted = await tasks.find(user_id, msgspec.structs.replace(query, limit=1))
+            page_number = page_number.last_of(counted.count)
+        query = msgspec.structs.replace(query, limit=page_number.limit, offset=page_number.offset)
     page = await tasks.find(user_id, query)
     headers = {"X-Taskbeam-Seq": str(page.seq), "X-Taskbeam-Epoch": tasks.epoch}
     if query.limit is None:
         return json_response(page.json, headers=headers)
-    if numbered is not None and numbered.offset >= max(page.count, 1):
+    if page_number is not None and page_number.offset >= max(page.count, 1):
         raise invalid_page()
-    pagination = numbered or LimitOffset(query.limit, query.offset)
+    pagination = page_number or LimitOffset(query.limit, query.offset)
     return json_response(paginated(request, pagination, page), headers=headers)
 
 

@@ -18,7 +18,7 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.rules.requests import clean_create, clean_update, known_id
+from shared.rules.requests import canonical_task_id, clean_create, clean_update
 from shared.store import Store
 
 
@@ -40,7 +40,7 @@ class TaskService:
 
     def read(self, user_id: int, task_id: str) -> Awaitable[StoredTask]:
         """Raises NotFound."""
-        return self._store.task(user_id, known_id(task_id))
+        return self._store.task(user_id, canonical_task_id(task_id))
 
     async def find(self, user_id: int, query: TaskQuery) -> TaskPage:
         return await self._store.tasks(user_id, query)
@@ -61,7 +61,7 @@ class TaskService:
         write_id: int | None = None,
     ) -> Awaitable[Written]:
         """Keys left out keep their value. Raises NotFound, ValidationFailed, Conflict."""
-        task_id = known_id(task_id)
+        task_id = canonical_task_id(task_id)
         try:
             operation = clean_update(task_id, data, rev)
         except ValidationFailed as refusal:
@@ -76,7 +76,7 @@ class TaskService:
         self, user_id: int, task_id: str, *, rev: int | None = None, write_id: int | None = None
     ) -> Awaitable[Written]:
         """Raises NotFound, Conflict."""
-        return self._write(user_id, DeleteTask(known_id(task_id), rev), write_id)
+        return self._write(user_id, DeleteTask(canonical_task_id(task_id), rev), write_id)
 
     def batch(self, user_id: int, operations: Sequence[Operation]) -> Awaitable[list[Written]]:
         """All or nothing; an error over an operation has its index among its extras, ``op``."""

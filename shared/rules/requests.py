@@ -88,9 +88,9 @@ def _clean_operation(raw: object) -> Operation:
         if mode == "create":
             return clean_create(request_data(raw))
         if mode == "update":
-            return clean_update(known_id(request_task_id(raw)), request_data(raw), request_rev(raw))
+            return clean_update(canonical_task_id(request_task_id(raw)), request_data(raw), request_rev(raw))
         if mode == "delete":
-            return DeleteTask(known_id(request_task_id(raw)), request_rev(raw))
+            return DeleteTask(canonical_task_id(request_task_id(raw)), request_rev(raw))
         raise InvalidRequest("Must be one of create, update, delete.", key="mode")
     except TaskbeamError as error:
         return Refused(error)
@@ -120,7 +120,7 @@ def request_rev(raw: Mapping[str, object]) -> int | None:
     return rev
 
 
-def known_id(task_id: str) -> str:
+def canonical_task_id(task_id: str) -> str:
     """The canonical form. Raises NotFound for a text that is no UUID: no task has such an id."""
     canonical = canonical_uuid(task_id)
     if canonical is None:

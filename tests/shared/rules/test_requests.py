@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.errors import InvalidRequest, NotFound, TaskbeamError, ValidationFailed
 from shared.models import CreateTask, DeleteTask, Refused, UpdateTask
 from shared.rules.fields import canonical_uuid
-from shared.rules.requests import BATCH_MAX, clean_create, clean_operations, clean_update, known_id
+from shared.rules.requests import BATCH_MAX, canonical_task_id, clean_create, clean_operations, clean_update
 from tests.shared.json_values import texts, values
 from tests.shared.rules.objects import UUID, check_key, objects
 
@@ -77,7 +77,7 @@ def test_operations_are_clean_or_refused_each_for_itself(raw: object) -> None:
 @given(texts)
 def test_id_is_canonical_or_of_no_task(text: str) -> None:
     try:
-        assert str(uuid.UUID(known_id(text))) == known_id(text)
+        assert str(uuid.UUID(canonical_task_id(text))) == canonical_task_id(text)
     except NotFound:
         assert canonical_uuid(text) is None
 
