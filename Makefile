@@ -8,14 +8,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help run test coverage check bench clean FORCE
-# Two pips in one environment would be in each other's way.
+# Two pips must not run in one environment at once.
 .NOTPARALLEL:
 .SUFFIXES:
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): .*## /\1	/p' $(MAKEFILE_LIST) | expand -t 8
 
-# WORKERS from the command line reaches the launcher's environment by itself.
+# make exports WORKERS from its command line to the launcher.
 run: $(VENV)/.run ## start both servers in the foreground; WORKERS=4 for four WebSocket workers; Ctrl-C stops
 	@$(BIN)/python deploy/run.py
 
@@ -38,15 +38,15 @@ clean: ## remove the environment and all caches; var/, the data, stays
 	rm -rf $(VENV) .venv-* benchmarks/.venv-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 	find . \( -path ./.git -o -path ./var \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
-# The environment holds absolute paths and links to one Python. What it was made for is written into it last, so one that
-# is half-made, or belongs to another Python or to another place, is known, and made anew.
+# The environment contains absolute paths, and links to one Python. The identity of both is written last. So an environment
+# that is incomplete, or of another Python or folder, is noticed, and made again.
 define IDENTITY
 import os, sys
 print(*sys.version_info, sys.implementation.name, sys.base_prefix, os.getcwd())
 endef
 export IDENTITY
 
-# The Python below the environment, should PYTHON be the environment's own: that one is about to be removed.
+# The Python that the environment was made from, where PYTHON is the environment's own, which is about to be removed.
 BASE_PYTHON := import sys; print(getattr(sys, "_base_executable", None) or sys.executable)
 
 $(VENV)/.base: FORCE
@@ -63,9 +63,9 @@ $(VENV)/.base: FORCE
 	base="$$($(PYTHON) -c '$(BASE_PYTHON)')" && rm -rf $(VENV) && "$$base" -m venv $(VENV) && echo "$$identity" >$@
 
 # Versions are those of constraints.txt, which says how it is made.
-# Each stamp is what was installed, pyproject.toml and constraints.txt: compared by content, since a checkout gives files any time.
-# pip may take a package for whole that it was cut off in the middle of: .unfinished stays behind, and the next run makes
-# the environment anew. pip 25.1 is the first that knows dependency groups.
+# Each stamp has the content of pyproject.toml and constraints.txt as installed: after a checkout, times mean nothing.
+# An interrupted pip may leave a package that it later takes for complete. So .unfinished stays behind, and the next run
+# makes the environment again. pip 25.1 is the first with dependency groups.
 define install
 @cat pyproject.toml constraints.txt | cmp -s - $@ || { \
     echo "taskbeam: installing into $(VENV)/" && touch $(VENV)/.unfinished \

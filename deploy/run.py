@@ -1,10 +1,10 @@
-"""Start both servers under supervisord, in the foreground, and say when they answer. `make run` comes here.
+"""Start both servers under supervisord, in the foreground, and print when they are ready. `make run` runs this.
 
-supervisord keeps the servers running. This launcher adds what it does not do: checks before the start that
-end in one clear line, a look at whether the servers ever get ready, an end with a non-zero status when one
-has failed for good, and a stop that leaves nothing behind, however it is asked for.
+supervisord keeps the servers running. This launcher adds what supervisord lacks: checks before the start, each
+with a one-line error; a check that the servers become ready; a non-zero exit status when one has failed for good;
+and a stop that leaves no process behind, whatever causes it.
 
-Standard library only, so that what it says is there even when the environment is not.
+Standard library only, so that its errors are printed even when the environment is incomplete.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ CONTROL_SOCKET = VAR / "supervisor.sock"
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_SECONDS = 30.0
-# supervisord itself kills after stopwaitsecs, 20: this is for a supervisord that hangs.
+# supervisord kills its processes after stopwaitsecs, 20. This limit is for a supervisord that hangs.
 STOP_SECONDS = 30.0
-# A first failure may be a neighbour that starts more slowly. The third is about five seconds in.
+# A first failure may only mean that another process starts more slowly. The third comes after about five seconds.
 FAILED_STARTS = 3
 BAD_SETTINGS = 2
 # minfds in supervisord.conf
@@ -46,11 +46,11 @@ PR_SET_PDEATHSIG = 1
 
 
 class Trouble(Exception):
-    """Its text is the one line that the user reads."""
+    """Ends the launcher. Its message is the one line that the user reads."""
 
 
 class Server(NamedTuple):
-    """What a server is called, and the address that its settings give it."""
+    """A server's name, and its address in the settings."""
 
     name: str
     scheme: str
@@ -64,7 +64,7 @@ class Server(NamedTuple):
         return [f"{self.scheme}://{host}:{self.port}{self.path}" for host in hosts]
 
     def check_free(self) -> None:
-        """Said once here, instead of by each worker at each of its starts."""
+        """Raise Trouble for a port in use: one message, instead of one by each worker at each of its starts."""
         for host in self.hosts:
             self._check_free(host)
 
@@ -76,14 +76,14 @@ class Server(NamedTuple):
             raise Trouble(f"TASKBEAM_{self.name}_HOST: {host}: {reason}") from error
         for family, kind, protocol, _, where in found:
             with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
-                # As the servers do: connections that have ended do not count as use.
+                # Like the servers: old connections in TIME_WAIT do not count.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 try:
                     probe.bind(where)
                 except OSError as error:
-                    # Any other reason the server gives itself, and more exactly.
+                    # The server reports any other error itself, and more precisely.
                     if error.errno == errno.EADDRINUSE:
                         raise Trouble(
                             f"port {self.port} is already in use: stop what listens there, "
@@ -103,7 +103,7 @@ class Server(NamedTuple):
 
 
 def server(name: str, scheme: str, port: int, path: str) -> Server:
-    """The server of this name, by its settings. Raises Trouble for a bad port."""
+    """The server of this name, from the settings. Raises Trouble for an invalid port."""
     hosts = os.environ.get(f"TASKBEAM_{name}_HOST") or "127.0.0.1"
     text = os.environ.get(f"TASKBEAM_{name}_PORT") or str(port)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
@@ -123,7 +123,7 @@ class ControlTransport(xmlrpc.client.Transport):
 
 
 def processes() -> list[dict[str, Any]]:
-    """What supervisord knows of its processes; nothing while it cannot be asked."""
+    """supervisord's list of processes; empty while it does not answer."""
     proxy = xmlrpc.client.ServerProxy("http://localhost", transport=ControlTransport())
     try:
         found: Any = proxy.supervisor.getAllProcessInfo()
@@ -133,7 +133,7 @@ def processes() -> list[dict[str, Any]]:
 
 
 def prepare() -> tuple[Server, Server]:
-    """Everything that can be wrong before the start, said before the start."""
+    """Check everything that can be checked before the start. Raises Trouble."""
     workers = os.environ.setdefault("WORKERS", "1")
     if not (workers.isascii() and workers.isdigit() and int(workers) >= 1):
         raise Trouble(f"WORKERS: expected a whole number from 1, not {workers!r}")
@@ -143,23 +143,23 @@ def prepare() -> tuple[Server, Server]:
         VAR.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise Trouble(f"{VAR}: {error.strerror}") from error
-    # A Unix socket's path has room for 107 bytes, and supervisord binds it under a longer, temporary name.
+    # A Unix socket's path may have 107 bytes, and supervisord first binds a longer, temporary name.
     spare = 107 - len(os.fsencode(f"{CONTROL_SOCKET}.1234567"))
     if spare < 0:
         raise Trouble(f"the path of this folder is {-spare} bytes too long for a Unix socket in it: {ROOT}")
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(2)
-        # A stale socket refuses, and supervisord replaces it.
+        # A stale socket refuses the connection, and supervisord replaces it.
         if probe.connect_ex(str(CONTROL_SOCKET)) == 0:
             raise Trouble("it already runs from this folder; .venv/bin/supervisorctl shutdown stops it")
-    for one in servers:
-        one.check_free()
+    for server_ in servers:
+        server_.check_free()
     return servers
 
 
 @contextlib.contextmanager
 def own_terminal() -> Iterator[None]:
-    """Have Ctrl-C come here alone: make, which waits for us, would report it as a failure of its own."""
+    """Let only us get Ctrl-C: make, which waits for us, would report it as its own failure."""
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)
     except OSError:
@@ -167,10 +167,10 @@ def own_terminal() -> Iterator[None]:
         return
     group = os.getpgrp()
     if group == os.getpid() or os.tcgetpgrp(terminal) != group:
-        yield  # a shell has already given us the terminal, or has given it to someone else
+        yield  # a shell has given the terminal to us already, or to another process group
         return
-    # From the background, only who ignores SIGTTOU may give the terminal back. And nobody could wake us from
-    # Ctrl-Z: the shell sees make's process group, not ours.
+    # A process in the background must ignore SIGTTOU to give the terminal back. And after Ctrl-Z nobody could
+    # continue us: the shell knows make's process group, not ours.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     os.setpgid(0, 0)
@@ -183,31 +183,31 @@ def own_terminal() -> Iterator[None]:
         os.close(terminal)
 
 
-def relay() -> subprocess.Popen[bytes]:
-    """Stands between supervisord and our standard output, whatever that is.
+def start_relay() -> subprocess.Popen[bytes]:
+    """Relays supervisord's output to our standard output, whatever that is.
 
-    supervisord opens its standard output again, by the name /dev/fd/1. That fails for a socket, as under
-    systemd or Node, and overwrites what is in a file. And once nobody reads its output any more it falls over,
-    and leaves its processes alone: hence the second cat.
+    supervisord opens its standard output again, as /dev/fd/1. That fails for a socket, as under systemd or Node,
+    and truncates a file. And when its output has no reader any more, supervisord crashes and leaves its processes
+    running: hence the second cat.
     """
     return subprocess.Popen(["sh", "-c", "cat; cat >/dev/null"], stdin=subprocess.PIPE, process_group=0)
 
 
 def stop_with_launcher() -> None:
-    """Runs in the child: should the launcher be killed, the kernel asks supervisord to stop."""
+    """Runs in the child: when the launcher is killed, the kernel sends SIGTERM to supervisord."""
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Launcher:
-    """Runs supervisord, says when the servers answer, and sees to an orderly end."""
+    """Runs supervisord, prints when the servers are ready, and stops everything in order."""
 
     def __init__(self, servers: tuple[Server, ...]) -> None:
         self.servers = servers
         self.pids: set[int] = set()
 
     async def run(self) -> None:
-        """Return after an orderly end, asked for here or by `supervisorctl shutdown`; else raise Trouble."""
+        """Return after an orderly stop, by a signal or by `supervisorctl shutdown`. Else raise Trouble."""
         loop = asyncio.get_running_loop()
         asked = asyncio.Event()
         for number in STOP_SIGNALS:
@@ -217,10 +217,10 @@ class Launcher:
         if hard_limit != resource.RLIM_INFINITY and hard_limit < FILE_DESCRIPTORS:
             print(f"taskbeam: only {hard_limit} file descriptors a process (ulimit -Hn)", file=sys.stderr)
             command += ["--minfds", str(hard_limit)]
-        output = relay()
+        output = start_relay()
         assert output.stdin is not None
-        # A process group of its own: what it is told, it is told here, once, and never the SIGHUP of a closed
-        # terminal, which means "restart" to it.
+        # Its own process group: it gets signals only from here, once, and never the SIGHUP of a closed terminal,
+        # on which it would restart.
         supervisord = await asyncio.create_subprocess_exec(
             *command,
             stdin=subprocess.DEVNULL,
@@ -241,9 +241,9 @@ class Launcher:
             watching.cancel()
             asking.cancel()
             status = await self.stop(supervisord, ended)
-            with contextlib.suppress(subprocess.TimeoutExpired):  # a terminal that stands still
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a terminal whose output is stopped
                 output.communicate(timeout=5)
-            # Nothing is left to stop, and asyncio, as it closes, is not safe from two signals at once.
+            # Nothing is left to stop, and asyncio does not handle two signals at once while it closes.
             for number in STOP_SIGNALS:
                 loop.remove_signal_handler(number)
                 signal.signal(number, signal.SIG_IGN)
@@ -251,7 +251,7 @@ class Launcher:
             raise Trouble(f"supervisord ended with status {status}")
 
     async def watch(self, output: IO[bytes]) -> None:
-        """Say once that both answer. Raise Trouble when that takes too long, or one has failed for good."""
+        """Print once that both are ready. Raise Trouble when that takes too long, or one has failed for good."""
         deadline = asyncio.get_running_loop().time() + READY_SECONDS
         waiting = list(self.servers)
         starts: collections.defaultdict[str, set[int]] = collections.defaultdict(set)
@@ -288,8 +288,8 @@ class Launcher:
             if not ended.done():
                 supervisord.kill()
             if await ended == -signal.SIGTERM:
-                return 0  # so early that it had no handler yet, and no processes
-        # Nobody stops the servers of a supervisord that was killed or fell over. Each leads a process group.
+                return 0  # it had no handler yet, and no processes
+        # When supervisord was killed or crashed, we stop its servers. Each leads a process group.
         if ended.result() != 0:
             for pid in self.pids:
                 with contextlib.suppress(ProcessLookupError):
@@ -298,7 +298,7 @@ class Launcher:
 
 
 def main() -> int:
-    """The exit status: 0 after an orderly end, 1 after trouble, which is said on standard error."""
+    """Returns the exit status: 0 after an orderly stop, 1 after Trouble, which is printed on standard error."""
     os.umask(0o077)
     try:
         servers = prepare()
@@ -308,7 +308,7 @@ def main() -> int:
         print(f"taskbeam: {trouble}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 0  # before there was anything to stop, or after all of it had
+        return 0  # before the start, or after the stop
     return 0
 
 

@@ -1,1 +1,1 @@
-"""What Django REST Framework and simplejwt answer, recorded, and replayed against our gateway."""
+"""Recorded answers of Django REST Framework and simplejwt, compared with those of our gateway."""

@@ -1,4 +1,4 @@
-"""The gateway as a process of its own, on its own database."""
+"""A gateway process with its own database."""
 
 import os
 import secrets
@@ -9,7 +9,7 @@ import pytest
 from tests.support.ports import free_port
 from tests.support.processes import Process
 
-from .world import Gateway, shared_world
+from .placeholders import Gateway, shared_placeholders
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +34,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="session")
-def world(gateway: Gateway) -> dict[str, str]:
-    """What the placeholders of the recorded requests stand for."""
-    return shared_world(gateway)
+def placeholders(gateway: Gateway) -> dict[str, str]:
+    """The values of the placeholders in the recorded requests."""
+    return shared_placeholders(gateway)

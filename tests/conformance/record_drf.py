@@ -1,5 +1,5 @@
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-untyped-call"
-"""Record what the original application answers, into `drf_answers.json`.
+"""Records the answers of the original application in `drf_answers.json`.
 
 The application is written here as the contract describes it: Django, Django REST Framework and simplejwt, with an
 in-memory database, called through WSGI so that odd headers and bodies arrive byte for byte. Only re-recording needs
@@ -137,7 +137,9 @@ class TaskListCreate(_OwnTasks, generics.ListCreateAPIView):
 
 class TaskRetrieveUpdateDestroy(_OwnTasks, generics.RetrieveUpdateDestroyAPIView):
     def put(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        return self.partial_update(request, *args, **kwargs)  # on purpose: what is left out keeps its value
+        return self.partial_update(
+            request, *args, **kwargs
+        )  # on purpose: fields that are left out keep their value
 
 
 urlpatterns = [
@@ -154,8 +156,8 @@ def _user(password: str = PASSWORD) -> Any:
     return User.objects.create_user("u" + secrets.token_hex(6), password=password)
 
 
-def _world() -> dict[str, str]:
-    """The values of the placeholders: a new user with two tasks, and everyone else that a case may need."""
+def _placeholders() -> dict[str, str]:
+    """The values of the placeholders: a new user with two tasks, and the other users that cases need."""
     user, other, lonely, inactive = (_user() for _ in range(4))
     spaced = _user(f"  {PASSWORD}  ")
     User.objects.filter(pk=inactive.pk).update(is_active=False)
@@ -187,12 +189,12 @@ def _world() -> dict[str, str]:
     }
 
 
-def _environ(case: Case, world: dict[str, str]) -> dict[str, Any]:
+def _environ(case: Case, placeholders: dict[str, str]) -> dict[str, Any]:
     request = case["request"]
     encoded = request.get("encoding") == "base64"
     text = request["body"]
-    body = base64.b64decode(text) if encoded else filled(text, world).encode()
-    address, _, query = filled(request["path"], world).partition("?")
+    body = base64.b64decode(text) if encoded else filled(text, placeholders).encode()
+    address, _, query = filled(request["path"], placeholders).partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request["method"],
         "PATH_INFO": unquote_to_bytes(address).decode("latin-1"),
@@ -208,34 +210,34 @@ def _environ(case: Case, world: dict[str, str]) -> dict[str, Any]:
     for name, value in request["headers"].items():
         key = name.upper().replace("-", "_")
         # A server strips the white space around a header's value.
-        environ[key if key == "CONTENT_TYPE" else "HTTP_" + key] = filled(value, world).strip(" \t")
+        environ[key if key == "CONTENT_TYPE" else "HTTP_" + key] = filled(value, placeholders).strip(" \t")
     return environ
 
 
-def _named(body: object, world: dict[str, str]) -> object:
-    """The body with the names that a case made up turned back into placeholders."""
+def _named(body: object, placeholders: dict[str, str]) -> object:
+    """The body with the names that a case made up replaced by placeholders."""
     if isinstance(body, list):
-        return [_named(item, world) for item in body]
+        return [_named(item, placeholders) for item in body]
     if isinstance(body, dict):
-        return {key: _named(value, world) for key, value in body.items()}
+        return {key: _named(value, placeholders) for key, value in body.items()}
     if isinstance(body, str):
         for name in ("new", "number", "username", "USERNAME"):
-            body = body.replace(world[name], "{" + name + "}")
+            body = body.replace(placeholders[name], "{" + name + "}")
     return body
 
 
-def _answer(handler: WSGIHandler, case: Case, world: dict[str, str]) -> Answer:
+def _answer(handler: WSGIHandler, case: Case, placeholders: dict[str, str]) -> Answer:
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start(status: str, headers: list[tuple[str, str]]) -> None:
         started.append((status, headers))
 
-    content = b"".join(handler(_environ(case, world), start)).decode()
+    content = b"".join(handler(_environ(case, placeholders), start)).decode()
     status, headers = started[0]
     body: object = "" if case["request"]["method"] == "HEAD" else content
     kept = {name.lower(): value for name, value in headers if name.lower() in KEPT_HEADERS}
     if body and kept["content-type"].startswith("application/json"):
-        body = _named(masked(json.loads(content)), world)
+        body = _named(masked(json.loads(content)), placeholders)
     return {"status": int(status.split()[0]), "headers": dict(sorted(kept.items())), "body": body}
 
 
@@ -248,7 +250,7 @@ def _with_rev(body: object, rev: int) -> object:
 
 
 def _recorded(handler: WSGIHandler, case: Case) -> Case:
-    response = _answer(handler, case, _world())
+    response = _answer(handler, case, _placeholders())
     recorded: Case = {**case, "response": response}
     ours = _with_rev(response["body"], 2 if case["request"]["method"] in ("PUT", "PATCH") else 1)
     if "contract" not in case and ours != response["body"]:
@@ -258,7 +260,7 @@ def _recorded(handler: WSGIHandler, case: Case) -> Case:
 
 
 def main() -> None:
-    logging.disable(logging.CRITICAL)  # the 500s among the answers are what we are here for
+    logging.disable(logging.CRITICAL)  # 500s are expected among the answers
     call_command("migrate", verbosity=0)
     with connection.schema_editor() as editor:
         editor.create_model(Task)

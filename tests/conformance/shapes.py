@@ -59,7 +59,7 @@ VARYING: Mapping[str, Callable[[object], bool]] = {
 
 
 def masked(body: object) -> object:
-    """The body with the values that differ from run to run replaced by `*` (where they have their form)."""
+    """The body with values that differ between runs replaced by `*`, where they have the right form."""
     if isinstance(body, list):
         return [masked(item) for item in body]
     if isinstance(body, dict):
@@ -70,12 +70,12 @@ def masked(body: object) -> object:
     return body
 
 
-def settled(expected: object, got: object, key: str = "") -> object:
-    """The expectation with its open parts taken from the answer, where the answer may fill them."""
+def with_open_parts(expected: object, got: object, key: str = "") -> object:
+    """The expected body with its open parts taken from the answer, where the answer may choose them."""
     if isinstance(expected, dict) and isinstance(got, dict):
-        return {name: settled(value, got.get(name), name) for name, value in expected.items()}
+        return {name: with_open_parts(value, got.get(name), name) for name, value in expected.items()}
     if isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
-        return [settled(one, other) for one, other in zip(expected, got, strict=True)]
+        return [with_open_parts(one, other) for one, other in zip(expected, got, strict=True)]
     if expected == ANY and key in VARYING:
         return got if VARYING[key](got) else expected
     if expected == OPEN_END:
@@ -86,7 +86,7 @@ def settled(expected: object, got: object, key: str = "") -> object:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """The text with `{placeholders}` replaced. Not `str.format`: the bodies are full of other braces."""
+    """The text with `{placeholders}` replaced. Not `str.format`: the bodies are full of braces."""
     for name, value in values.items():
         text = text.replace("{" + name + "}", value)
     return text

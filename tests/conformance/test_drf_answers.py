@@ -1,4 +1,4 @@
-"""The gateway answers as Django REST Framework did, or as the contract says where that differs on purpose."""
+"""The gateway answers like Django REST Framework, or like the contract where that differs on purpose."""
 
 import asyncio
 import base64
@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.exact_http import Reply, send
 
-from .shapes import OPEN_END, Answer, Case, Request, filled, settled
-from .world import Gateway, fresh_world
+from .placeholders import Gateway, fresh_placeholders
+from .shapes import OPEN_END, Answer, Case, Request, filled, with_open_parts
 
 CASES: list[Case] = json.loads(Path(__file__).with_name("drf_answers.json").read_text(encoding="utf-8"))
 
@@ -87,8 +87,8 @@ def _read(reply: Reply) -> Answer:
 _RECORDED_ON = (3, 11)
 
 
-def _in_words_of_this_python(wanted: Answer, request: Request) -> Answer:
-    """DRF repeats what Python's `json` says, and later versions say some things more precisely."""
+def _with_messages_of_this_python(wanted: Answer, request: Request) -> Answer:
+    """DRF repeats the messages of Python's `json`, which are more precise in later versions."""
     if sys.version_info[:2] == _RECORDED_ON or not re.search(
         r"JSON parse error - .*\(char \d+\)", str(wanted["body"])
     ):
@@ -99,22 +99,24 @@ def _in_words_of_this_python(wanted: Answer, request: Request) -> Answer:
 
 
 def _text(answer: Answer) -> str:
-    """As text, in which the order of keys counts and `1`, `1.0` and `true` differ."""
+    """The answer as text, so that the order of keys counts, and `1`, `1.0` and `true` differ."""
     return json.dumps(answer, indent=1, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-async def test_the_gateway_answers_as_recorded(case: Case, gateway: Gateway, world: dict[str, str]) -> None:
-    values = world
+async def test_the_gateway_answers_as_recorded(
+    case: Case, gateway: Gateway, placeholders: dict[str, str]
+) -> None:
+    values = placeholders
     if case["setup"] == "fresh":
-        values = await asyncio.to_thread(fresh_world, gateway, world)
+        values = await asyncio.to_thread(fresh_placeholders, gateway, placeholders)
     reply = await asyncio.to_thread(_sent, case["request"], values, gateway.port)
 
     wanted: Answer = json.loads(filled(json.dumps(_expected(case)), values))
     got = _read(reply)
     any_body = wanted["body"] == OPEN_END
-    wanted = _in_words_of_this_python(wanted, case["request"])
-    wanted["body"] = settled(wanted["body"], got["body"])
+    wanted = _with_messages_of_this_python(wanted, case["request"])
+    wanted["body"] = with_open_parts(wanted["body"], got["body"])
     method = case["request"]["method"]
     assert _text(_compared(method, got, any_body=any_body)) == _text(
         _compared(method, wanted, any_body=any_body)
@@ -133,5 +135,5 @@ def test_the_table_covers_every_text_of_the_contract() -> None:
     assert missing == []
 
 
-def test_every_deliberate_difference_says_why() -> None:
+def test_every_deliberate_difference_has_a_reason() -> None:
     assert [case["name"] for case in CASES if ("contract" in case) != bool(case.get("why"))] == []

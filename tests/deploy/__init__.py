@@ -1,1 +1,1 @@
-"""The launcher and supervisord's settings, with real processes."""
+"""The launcher, supervisord and proxies, with real processes."""

@@ -1,4 +1,4 @@
-"""What supervisord.conf and the launcher expect around them, in a folder of a test's own."""
+"""A folder like a checkout, in which supervisord.conf and the launcher run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECONDS = 30.0
 
 
 class Checkout:
-    """What supervisord.conf expects around it, in a folder of its own: fresh var/, free ports."""
+    """A folder with what supervisord.conf expects: a new var/, free ports."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +52,7 @@ class Checkout:
             (folder / package).symlink_to(ROOT / package)
 
     def replace(self, package: str, source: str) -> None:
-        """Put a program of the test's own in the place of a server."""
+        """Replace a server by a program of the test."""
         (self.folder / package).unlink()
         (self.folder / package).mkdir()
         (self.folder / package / "__init__.py").touch()  # or the installed package would come first
@@ -103,7 +103,7 @@ class Checkout:
             yield process
 
     def launch(self) -> subprocess.CompletedProcess[str]:
-        """Run the launcher to an end that it comes to by itself."""
+        """Run the launcher until it exits by itself."""
         return subprocess.run(
             [sys.executable, "deploy/run.py"],
             cwd=self.folder,
@@ -120,7 +120,7 @@ class Checkout:
         answer = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf", *command],
             cwd=self.folder,
-            # As an operator's shell, which has none of the servers' variables.
+            # Like an operator's shell: without the servers' variables.
             env={"PATH": os.environ["PATH"]},
             capture_output=True,
             text=True,
@@ -130,7 +130,7 @@ class Checkout:
         return answer.stdout + answer.stderr
 
     def pids(self) -> dict[str, int]:
-        """The processes that have been up for startsecs."""
+        """The processes that have run for startsecs."""
         running = re.findall(r"^(\S+) +RUNNING +pid (\d+)", self.supervisorctl("status"), re.MULTILINE)
         return {name: int(pid) for name, pid in running}
 
@@ -138,7 +138,7 @@ class Checkout:
         wait_until(lambda: len(self.pids()) == 3, SECONDS, "three processes run")
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """End one process, and wait for the one that takes its place."""
+        """Kill a process, and wait for its replacement."""
         before = self.pids()[name]
         os.kill(before, number)
         wait_until(lambda: self.pids().get(name, before) != before, SECONDS, f"{name} comes back")

@@ -1,4 +1,4 @@
-"""The proxies whose settings stand in ``deploy/``, on free ports, in front of a system; and a client that comes through them."""
+"""The proxies configured in ``deploy/``, on free ports, in front of a system; and a client that connects through them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 NAME: Final = "tasks.example.org"
 
 
-class Front(NamedTuple):
+class Proxy(NamedTuple):
     """A proxy that listens at ``port`` of 127.0.0.1 as ``NAME``."""
 
     port: int
@@ -73,7 +73,7 @@ def _decoded(text: bytes) -> Any:
 
 
 class _Program(NamedTuple):
-    """How a proxy is started: its file with the places of this test in it, its command and environment."""
+    """How a proxy is started: its configuration with this test's paths, its command and environment."""
 
     command: list[str]
     environ: dict[str, str]
@@ -93,11 +93,11 @@ def _path(program: str) -> str | None:
 
 
 @contextmanager
-def proxied(proxy: str, system: System, folder: Path) -> Iterator[Front]:
+def proxied(name: str, system: System, folder: Path) -> Iterator[Proxy]:
     """The proxy of that name in front of the system, ready."""
-    require(proxy, "openssl")
-    front = Front(free_port(), _make_certificate(folder))
-    program = _PROXIES[proxy](system, front.port, folder)
+    require(name, "openssl")
+    proxy = Proxy(free_port(), _make_certificate(folder))
+    program = _PROXIES[name](system, proxy.port, folder)
     with (folder / "proxy.log").open("wb") as log:
         process = subprocess.Popen(
             [_path(program.command[0]) or "", *program.command[1:]],
@@ -106,17 +106,17 @@ def proxied(proxy: str, system: System, folder: Path) -> Iterator[Front]:
             stderr=log,
         )
     try:
-        wait_until(lambda: _is_ready(front, process, folder), 20, f"{proxy} is ready")
-        yield front
+        wait_until(lambda: _is_ready(proxy, process, folder), 20, f"{name} is ready")
+        yield proxy
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _is_ready(front: Front, process: subprocess.Popen[bytes], folder: Path) -> bool:
+def _is_ready(proxy: Proxy, process: subprocess.Popen[bytes], folder: Path) -> bool:
     assert process.poll() is None, (folder / "proxy.log").read_text()
     try:
-        return front.ask("GET", "/readyz").status == 200
+        return proxy.ask("GET", "/readyz").status == 200
     except OSError:
         return False
 
@@ -144,7 +144,7 @@ def _make_certificate(folder: Path) -> ssl.SSLContext:
 
 
 def _adapt(name: str, folder: Path, system: System, changes: Mapping[str, str]) -> Path:
-    """A copy of the file in ``deploy/``, with other places in it, and nothing else changed."""
+    """A copy of the file in ``deploy/`` in which only ports and paths are replaced."""
     text = (ROOT / "deploy" / name).read_text()
     ports = {
         "127.0.0.1:8000": f"127.0.0.1:{system.ws.port}",

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import pytest
 import websockets
 
-from tests.deploy.proxies import NAME, Front, proxied
+from tests.deploy.proxies import NAME, Proxy, proxied
 from tests.support.clients import Account, Rest, new_account
 from tests.support.processes import ROOT, Process, System, running
 from tests.support.waiting import wait_until
@@ -24,7 +24,7 @@ _ADDRESS_LIMIT: Final = 10  # failed logins from one address: five times the set
 
 
 class Site(NamedTuple):
-    front: Front
+    proxy: Proxy
     system: System
     account: Account
 
@@ -43,9 +43,9 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             ALLOWED_ORIGINS=f"https://{NAME}:*",
             LOGIN_ATTEMPTS_PER_MINUTE=str(_ADDRESS_LIMIT // 5),
         ) as system,
-        proxied(request.param, system, folder) as front,
+        proxied(request.param, system, folder) as proxy,
     ):
-        yield Site(front, system, new_account(system))
+        yield Site(proxy, system, new_account(system))
 
 
 SPOOFED = {
@@ -59,31 +59,31 @@ SPOOFED = {
 @pytest.mark.parametrize("spoofed", [{}, SPOOFED], ids=["plain", "spoofed"])
 def test_links_lead_back_through_the_proxy(site: Site, spoofed: dict[str, str]) -> None:
     for _ in range(2):
-        site.front.ask("POST", "/", {"task": "x"}, site.headers())
-    page = site.front.ask("GET", "/?limit=1", headers={**site.headers(), **spoofed}).body
-    assert page["next"] == f"{site.front.origin}/?limit=1&offset=1"
-    following = site.front.ask(
-        "GET", page["next"].removeprefix(site.front.origin), headers=site.headers()
+        site.proxy.ask("POST", "/", {"task": "x"}, site.headers())
+    page = site.proxy.ask("GET", "/?limit=1", headers={**site.headers(), **spoofed}).body
+    assert page["next"] == f"{site.proxy.origin}/?limit=1&offset=1"
+    following = site.proxy.ask(
+        "GET", page["next"].removeprefix(site.proxy.origin), headers=site.headers()
     ).body
-    assert following["previous"] == f"{site.front.origin}/?limit=1"
+    assert following["previous"] == f"{site.proxy.origin}/?limit=1"
 
 
-def test_each_client_counts_for_itself_whatever_it_says_of_itself(site: Site) -> None:
+def test_clients_are_counted_by_their_real_address(site: Site) -> None:
     def log_in(client: str, number: int) -> int:
         body = {"username": f"nobody-{number}", "password": "wrong password"}
         spoofed = {**SPOOFED, "X-Forwarded-For": f"203.0.113.{number}"}
-        return site.front.ask("POST", "/login/", body, spoofed, client=client).status
+        return site.proxy.ask("POST", "/login/", body, spoofed, client=client).status
 
     statuses = [log_in("127.0.0.2", number) for number in range(_ADDRESS_LIMIT + 1)]
     assert statuses == [401] * _ADDRESS_LIMIT + [429]
     assert log_in("127.0.0.3", 0) == 401, "another client"
 
 
-async def test_a_socket_hears_what_rest_writes(site: Site) -> None:
-    async with _connect(site, origin=site.front.origin) as client:
+async def test_a_socket_gets_changes_over_rest(site: Site) -> None:
+    async with _connect(site, origin=site.proxy.origin) as client:
         await client.send(json.dumps({"type": "auth", "token": site.account.access}))
         assert json.loads(await client.recv())["type"] == "auth"
-        answer = await asyncio.to_thread(site.front.ask, "POST", "/", {"task": "x"}, site.headers())
+        answer = await asyncio.to_thread(site.proxy.ask, "POST", "/", {"task": "x"}, site.headers())
         async with asyncio.timeout(10):
             assert json.loads(await client.recv())["task"] == answer.body
 
@@ -97,16 +97,16 @@ async def test_a_page_of_another_origin_gets_no_connect(site: Site) -> None:
 
 def _connect(site: Site, origin: str) -> websockets.connect:
     return websockets.connect(
-        f"wss://{NAME}:{site.front.port}/ws/tasks/",
+        f"wss://{NAME}:{site.proxy.port}/ws/tasks/",
         host="127.0.0.1",
-        ssl=site.front.tls,
+        ssl=site.proxy.tls,
         origin=websockets.Origin(origin),
         proxy=None,
     )
 
 
-def test_events_come_when_they_happen(site: Site) -> None:
-    connection = site.front.connect()
+def test_events_arrive_at_once(site: Site) -> None:
+    connection = site.proxy.connect()
     headers = site.headers(Accept="text/event-stream", Accept_Encoding="gzip, br, zstd")
     connection.request("GET", "/events/", headers=headers)
     stream = connection.getresponse()
@@ -123,38 +123,38 @@ def test_events_come_when_they_happen(site: Site) -> None:
 
 
 def test_a_long_poll_is_answered_at_the_next_change(site: Site) -> None:
-    seq = int(site.front.ask("GET", "/", headers=site.headers()).headers["x-taskbeam-seq"])
-    epoch = site.front.ask("GET", "/", headers=site.headers()).headers["x-taskbeam-epoch"]
-    answer = site.front.ask("GET", f"/changes/?epoch={epoch}&since={seq}&wait=1", headers=site.headers())
+    seq = int(site.proxy.ask("GET", "/", headers=site.headers()).headers["x-taskbeam-seq"])
+    epoch = site.proxy.ask("GET", "/", headers=site.headers()).headers["x-taskbeam-epoch"]
+    answer = site.proxy.ask("GET", f"/changes/?epoch={epoch}&since={seq}&wait=1", headers=site.headers())
     assert (answer.status, answer.body["changes"]) == (200, [])
 
 
-def test_a_tag_that_came_with_a_compressed_answer_still_names_the_revision(site: Site) -> None:
-    created = site.front.ask("POST", "/", {"task": "x", "description": "long " * 500}, site.headers()).body
+def test_an_etag_of_a_compressed_answer_is_accepted(site: Site) -> None:
+    created = site.proxy.ask("POST", "/", {"task": "x", "description": "long " * 500}, site.headers()).body
     path = f"/task/{created['uuid']}/"
-    answer = site.front.ask("GET", path, headers=site.headers(Accept_Encoding="gzip"))
+    answer = site.proxy.ask("GET", path, headers=site.headers(Accept_Encoding="gzip"))
     assert answer.headers["content-encoding"] == "gzip"
     tag = answer.headers["etag"]
-    assert site.front.ask("GET", path, headers=site.headers(If_None_Match=tag)).status == 304
-    assert site.front.ask("PATCH", path, {}, site.headers(If_Match=tag)).status == 200
-    assert site.front.ask("PATCH", path, {}, site.headers(If_Match=tag)).status == 412
+    assert site.proxy.ask("GET", path, headers=site.headers(If_None_Match=tag)).status == 304
+    assert site.proxy.ask("PATCH", path, {}, site.headers(If_Match=tag)).status == 200
+    assert site.proxy.ask("PATCH", path, {}, site.headers(If_Match=tag)).status == 412
 
 
-def test_what_is_refused_is_refused_by_taskbeam(site: Site) -> None:
-    answer = site.front.ask("GET", "/")
+def test_refusals_are_those_of_taskbeam(site: Site) -> None:
+    answer = site.proxy.ask("GET", "/")
     assert (answer.status, answer.body["detail"]) == (401, "Authentication credentials were not provided.")
-    too_large = site.front.ask("POST", "/", {"task": "x" * 300_000}, site.headers())
+    too_large = site.proxy.ask("POST", "/", {"task": "x" * 300_000}, site.headers())
     assert (too_large.status, list(too_large.body)) == (413, ["detail"])
 
 
-def test_a_gateway_that_starts_anew_is_found_again(site: Site) -> None:
+def test_a_restarted_gateway_is_found_again(site: Site) -> None:
     assert site.system.gateway.stop() == 0
-    assert site.front.ask("GET", "/", headers=site.headers()).status in (502, 503)
+    assert site.proxy.ask("GET", "/", headers=site.headers()).status in (502, 503)
     site.system.gateway.start()
     wait_until(lambda: _status(site) == 200, 20, "it is found")
 
 
-def test_nobody_sees_a_restart_over_an_inherited_socket(site: Site) -> None:
+def test_clients_do_not_notice_a_restart_over_an_inherited_socket(site: Site) -> None:
     gateway = site.system.gateway
     assert gateway.stop() == 0
     with socket.create_server(("127.0.0.1", gateway.port)) as listening:
@@ -184,7 +184,7 @@ def test_nobody_sees_a_restart_over_an_inherited_socket(site: Site) -> None:
 
 
 def _status(site: Site) -> int:
-    return site.front.ask("GET", "/", headers=site.headers()).status
+    return site.proxy.ask("GET", "/", headers=site.headers()).status
 
 
 def _start_over(listening: socket.socket, gateway: Process) -> subprocess.Popen[bytes]:

@@ -31,7 +31,7 @@ WORKERS = ["taskbeam:ws_server_00", "taskbeam:ws_server_01"]
 
 
 class Writer:
-    """Creates tasks until told to stop. One whose answer got lost is sent again, as clients do."""
+    """Creates tasks until it is stopped. Repeats a create whose answer was lost, as clients do."""
 
     def __init__(self, checkout: Checkout, token: str) -> None:
         self.checkout = checkout
@@ -116,20 +116,20 @@ def test_workers_share_one_port(checkout: Checkout) -> None:
         token = checkout.log_in()
         for name in WORKERS:
             checkout.kill(name)
-            with checkout.socket(token):  # the other one takes it
+            with checkout.socket(token):  # the other worker accepts it
                 pass
             wait_until(lambda: len(checkout.pids()) == 3, SECONDS, f"{name} comes back")
             wait_until(listens(name), SECONDS, f"{name} listens again")
 
 
-def test_an_end_with_status_zero_is_not_the_end(checkout: Checkout) -> None:
+def test_a_server_that_exits_with_status_zero_is_started_again(checkout: Checkout) -> None:
     with checkout.supervisord():
         checkout.wait_for_all()
         for name in (WORKERS[0], GATEWAY):
             checkout.kill(name, signal.SIGTERM)
 
 
-def test_control_socket_is_for_its_owner_alone(checkout: Checkout) -> None:
+def test_only_the_owner_can_open_the_control_socket(checkout: Checkout) -> None:
     with checkout.supervisord():
         wait_until(
             lambda: set(checkout.pids()) == {GATEWAY, *WORKERS}, SECONDS, "supervisorctl status shows all"
@@ -137,14 +137,14 @@ def test_control_socket_is_for_its_owner_alone(checkout: Checkout) -> None:
         mode = (checkout.folder / "var" / "supervisor.sock").stat().st_mode
         assert stat.S_ISSOCK(mode)
         assert stat.S_IMODE(mode) == 0o700
-        # umask: what the servers make, the database and the key, is for nobody else either.
+        # umask: only the owner can read what the servers make, such as the database and the key.
         open_to_others = {
             path.name for path in (checkout.folder / "var").iterdir() if path.stat().st_mode & 0o077
         }
         assert open_to_others <= {"supervisord.pid"}
 
 
-def test_stops_clean(checkout: Checkout) -> None:
+def test_a_stop_leaves_no_process(checkout: Checkout) -> None:
     with checkout.supervisord() as supervisord:
         checkout.wait_for_all()
         processes = [psutil.Process(pid) for pid in checkout.pids().values()]
@@ -163,7 +163,9 @@ def test_stops_clean(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_launcher_says_the_addresses_and_stops_clean(checkout: Checkout, number: signal.Signals) -> None:
+def test_launcher_prints_the_addresses_and_stops_everything(
+    checkout: Checkout, number: signal.Signals
+) -> None:
     checkout.environment["TASKBEAM_REST_HOST"] = "127.0.0.1,::1"
     with checkout.started("deploy/run.py") as launcher:
         wait_until(lambda: "taskbeam: ready at http" in checkout.log.read_text(), SECONDS, "readiness")
@@ -182,7 +184,7 @@ def test_launcher_says_the_addresses_and_stops_clean(checkout: Checkout, number:
     assert "Traceback" not in checkout.log.read_text()
 
 
-def test_ctrl_c_is_no_failure_to_make(checkout: Checkout) -> None:
+def test_make_does_not_fail_on_ctrl_c(checkout: Checkout) -> None:
     (checkout.folder / "Makefile").write_text("run:\n\t@.venv/bin/python deploy/run.py\n")
     ours, theirs = os.openpty()
     # The first terminal that the leader of a session opens is the one whose Ctrl-C it gets.
@@ -199,7 +201,7 @@ def test_ctrl_c_is_no_failure_to_make(checkout: Checkout) -> None:
         assert select.select([ours], [], [], 60)[0], said
         try:
             said += os.read(ours, 65536)
-        except OSError:  # nobody has the terminal open any more
+        except OSError:  # no process has the terminal open any more
             return False
         return True
 
@@ -212,7 +214,7 @@ def test_ctrl_c_is_no_failure_to_make(checkout: Checkout) -> None:
             pass
         assert make.wait(STOP_SECONDS) == 0, said
     finally:
-        os.close(ours)  # a hang-up ends what still runs
+        os.close(ours)  # the hang-up ends all that still runs
         make.kill()
         make.wait()
     assert b"Traceback" not in said
@@ -220,7 +222,7 @@ def test_ctrl_c_is_no_failure_to_make(checkout: Checkout) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
-def test_nothing_outlives_a_killed_launcher(checkout: Checkout) -> None:
+def test_no_process_outlives_a_killed_launcher(checkout: Checkout) -> None:
     with checkout.started("deploy/run.py") as launcher:
         wait_until(lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness")
         processes = psutil.Process(launcher.pid).children(recursive=True)
@@ -228,7 +230,7 @@ def test_nothing_outlives_a_killed_launcher(checkout: Checkout) -> None:
         assert psutil.wait_procs(processes, timeout=STOP_SECONDS)[1] == []
 
 
-def test_nothing_outlives_a_killed_supervisord_and_its_leftovers_do_no_harm(checkout: Checkout) -> None:
+def test_no_process_outlives_a_killed_supervisord_and_its_files_do_no_harm(checkout: Checkout) -> None:
     with checkout.started("deploy/run.py") as launcher:
         wait_until(lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness")
         supervisord = psutil.Process(int((checkout.folder / "var" / "supervisord.pid").read_text()))
@@ -249,7 +251,7 @@ def test_nothing_outlives_a_killed_supervisord_and_its_leftovers_do_no_harm(chec
 @pytest.mark.parametrize("name", ["WS", "REST"])
 def test_launcher_names_a_port_in_use(checkout: Checkout, name: str) -> None:
     port = int(checkout.environment[f"TASKBEAM_{name}_PORT"])
-    # A stranger that would let a worker share its port.
+    # Another program that would let a worker share its port.
     with socket.create_server(("127.0.0.1", port), reuse_port=True):
         ended = checkout.launch()
     assert ended.returncode == 1
@@ -276,7 +278,7 @@ def test_launcher_names_a_bad_variable(checkout: Checkout, name: str, value: str
     assert ended.stdout.count("\n") == 1
 
 
-def test_launcher_ends_when_the_settings_are_bad(checkout: Checkout) -> None:
+def test_launcher_exits_when_the_settings_are_invalid(checkout: Checkout) -> None:
     checkout.environment["TASKBEAM_LOG_LEVEL"] = "LOUD"
     ended = checkout.launch()
     assert ended.returncode == 1
@@ -303,8 +305,8 @@ def test_launcher_refuses_a_path_too_long_for_a_socket(checkout: Checkout) -> No
     assert re.fullmatch(r"taskbeam: the path of this folder is \d+ bytes too long .*\n", ended.stdout)
 
 
-def test_launcher_outlives_the_reader_of_its_output(checkout: Checkout) -> None:
-    """And writes to a socket, as under systemd: supervisord alone does neither."""
+def test_launcher_keeps_running_without_a_reader_of_its_output(checkout: Checkout) -> None:
+    """Its output is a socket, as under systemd. supervisord alone could do neither."""
     ours, theirs = socket.socketpair()
     ours.settimeout(60)
     launcher = subprocess.Popen(
@@ -321,7 +323,7 @@ def test_launcher_outlives_the_reader_of_its_output(checkout: Checkout) -> None:
             assert any("ready at http" in line for line in lines)
         checkout.wait_for_all()
         for name in (GATEWAY, WORKERS[0]):
-            checkout.kill(name)  # supervisord has something to say
+            checkout.kill(name)  # supervisord logs something
         launcher.terminate()
         assert launcher.wait(STOP_SECONDS) == 0
     finally:

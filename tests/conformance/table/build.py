@@ -1,4 +1,4 @@
-"""Words for writing the table."""
+"""Functions to write the table of cases."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ BEARER = "Bearer {access}"
 CHALLENGE = 'Bearer realm="api"'
 _NOTHING = object()
 
-# The two tasks that every user of a recording or replay starts with, as the contract writes them.
+# The two tasks that every user of a recording or a replay starts with.
 FIRST_TASK: dict[str, object] = {
     "uuid": ANY,
     "user_id": ANY,
@@ -26,7 +26,7 @@ FIRST_TASK: dict[str, object] = {
 
 
 def answer(status: int, body: object = "", **headers: str) -> Answer:
-    """An answer of ours; `allow=` and the like become headers."""
+    """An answer of ours; other keyword arguments, like `allow=`, become headers."""
     found = {name.replace("_", "-"): value for name, value in headers.items()}
     if body != "":
         found["content-type"] = JSON
@@ -52,7 +52,7 @@ def case(
     contract: Answer | None = None,
     why: str = "",
 ) -> Case:
-    """One request. `body` is sent as JSON, `raw` as it stands; `auth` and `media` may be None for no header."""
+    """One request. `body` is sent as JSON, `raw` unchanged; `auth` and `media` may be None for no header."""
     content = json.dumps(body, ensure_ascii=False) if body is not _NOTHING else raw
     data = content.encode() if isinstance(content, str) else content
     sent: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The data behind the placeholders, made through the REST API of the gateway under test."""
+"""The data for the placeholders, created through the REST API of the gateway under test."""
 
 import json
 import secrets
@@ -52,7 +52,7 @@ def _task(gateway: Gateway, session: Mapping[str, str], **fields: object) -> str
 
 
 def _deactivate(gateway: Gateway, user: _User) -> None:
-    """No endpoint does this: an administrator's act, straight in the database."""
+    """Disable a user in the database, as an administrator would: no endpoint does it."""
     connection = sqlite3.connect(gateway.database, timeout=10)
     try:
         with connection:
@@ -62,8 +62,8 @@ def _deactivate(gateway: Gateway, user: _User) -> None:
         connection.close()
 
 
-def shared_world(gateway: Gateway) -> dict[str, str]:
-    """Everyone whom the cases only look at, and a first user of `fresh_world`."""
+def shared_placeholders(gateway: Gateway) -> dict[str, str]:
+    """Users that cases only read, and a first user for `fresh_placeholders`."""
     inactive = _register(gateway)
     _deactivate(gateway, inactive)
     spaced = _register(gateway, f"  {PASSWORD}  ")
@@ -72,7 +72,7 @@ def shared_world(gateway: Gateway) -> dict[str, str]:
     leaver = _register(gateway)
     ended = _login(gateway, leaver)
     _post(gateway, "/logout/", {"refresh": ended["refresh"]})
-    return fresh_world(
+    return fresh_placeholders(
         gateway,
         {
             "password": PASSWORD,
@@ -87,8 +87,8 @@ def shared_world(gateway: Gateway) -> dict[str, str]:
     )
 
 
-def fresh_world(gateway: Gateway, shared: Mapping[str, str]) -> dict[str, str]:
-    """The shared world with a new user, who has two tasks, and new names that nobody has taken."""
+def fresh_placeholders(gateway: Gateway, shared: Mapping[str, str]) -> dict[str, str]:
+    """The shared placeholders, with a new user who has two tasks, and new unused names."""
     user = _register(gateway)
     session = _login(gateway, user)
     first = _task(gateway, session, task="First task", description="Some words")
