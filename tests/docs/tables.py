@@ -1,4 +1,4 @@
-"""The tables of the documentation that are made from the code. ``python -m tests.docs.tables`` writes them into their pages."""
+"""The tables of the documentation that are made from the code or from other pages. ``python -m tests.docs.tables`` writes them into their pages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import msgspec
 
 from shared.models import CreateTask
 from shared.settings import PREFIX, VARIABLES
+from tests.docs.decisions import FOLDER, records
 from tests.support.processes import ROOT
 from ws_server.close_codes import CLOSE_CODES
 
@@ -56,6 +57,14 @@ def _task_field(field: msgspec.structs.FieldInfo) -> str:
     return f"| `{field.name}` | {value} | {left_out} |"
 
 
+def decisions() -> list[str]:
+    rows = ["| decision | date | status |", "|---|---|---|"]
+    for record in records():
+        link = f"[{record.number:04}: {record.title}]({record.file})"
+        rows.append(f"| {link} | {record.date} | {record.status} |")
+    return rows
+
+
 class Table(NamedTuple):
     """A table of one page: it stands between two comments, of which the first has its name."""
 
@@ -82,6 +91,7 @@ TABLES: Final = (
     Table("settings", README, settings),
     Table("close codes", ROOT / "docs/reference/websocket.md", close_codes),
     Table("fields", ROOT / "docs/reference/tasks.md", task_fields),
+    Table("decisions", FOLDER / "README.md", decisions),
 )
 
 

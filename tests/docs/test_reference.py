@@ -1,4 +1,4 @@
-"""The tables of the documentation are what the code says."""
+"""The tables of the documentation are what the code, or the page that they are made from, says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.docs.tables import TABLES, Table
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_the_table_is_the_code(table: Table) -> None:
+def test_the_table_is_up_to_date(table: Table) -> None:
     page = table.page.read_text()
     assert page == table.put_into(page), "run: .venv/bin/python -m tests.docs.tables"
 
