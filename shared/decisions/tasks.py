@@ -96,13 +96,15 @@ class Decided(msgspec.Struct, Generic[P], frozen=True):
 
 def named_tasks(requests: Iterable[WriteRequest | BatchRequest]) -> set[str]:
     """The uuids that ``decide`` must be given the tasks of."""
-    uuids = set()
+    uuids: set[str | None] = set()
     for request in requests:
-        operations = (request.operation,) if isinstance(request, WriteRequest) else request.operations
-        for operation in operations:
-            if not isinstance(operation, Refused) and operation.uuid is not None:
-                uuids.add(operation.uuid)
-    return uuids
+        if isinstance(request, WriteRequest):
+            uuids.add(request.operation.uuid)
+        else:
+            uuids.update(
+                operation.uuid for operation in request.operations if not isinstance(operation, Refused)
+            )
+    return {uuid for uuid in uuids if uuid is not None}
 
 
 def decide(

@@ -64,25 +64,27 @@ def write_log(
     """
     first = read_position(connection).changes + 1
     last: dict[int, int] = {}
-    rows = []
+    rows, anchors = [], []
     for position, change in enumerate(changes, first):
-        previous = last.get(change.user_id) or feeds[change.user_id].last
+        user_id = change.user_id
+        previous = last.get(user_id) or feeds[user_id].last
         rows.append((position, *astuple(change), previous))
-        last[change.user_id] = position
-    insert(connection, "changes", ("position", *_COLUMNS, "previous"), rows)
-    for position, change in enumerate(changes, first):
+        last[user_id] = position
         if change.seq % ANCHOR_EVERY == 0:
-            _add_anchor(connection, change, position)
+            anchors.append((user_id, change.seq, position))
+    insert(connection, "changes", ("position", *_COLUMNS, "previous"), rows)
+    for anchor in anchors:
+        _add_anchor(connection, *anchor)
     return first, last
 
 
-def _add_anchor(connection: sqlite3.Connection, change: Change, position: int) -> None:
+def _add_anchor(connection: sqlite3.Connection, user_id: int, seq: int, position: int) -> None:
     """Remember where a change is whose seq is a multiple of ``ANCHOR_EVERY``, and forget what is older than HISTORY."""
     connection.execute(
         "INSERT INTO change_anchors (user_id, seq, position) VALUES (?, ?, ?)",
-        (change.user_id, change.seq, position),
+        (user_id, seq, position),
     )
-    _delete_changes(connection, change.user_id, change.seq - HISTORY)
+    _delete_changes(connection, user_id, seq - HISTORY)
 
 
 def _delete_changes(connection: sqlite3.Connection, user_id: int, seq: int) -> None:

@@ -15,15 +15,14 @@ from shared.store.sqlite.inserts import insert
 PENDING_MAX: Final = 16  # of a user; when there are more, all of them are merged
 
 
-def add_entries(pending: tuple[int, ...], entries: Iterable[int]) -> list[int]:
+def add_entries(pending: tuple[int, ...], entries: Iterable[int]) -> tuple[int, ...]:
     """What is pending then, as yet without a bound. An id that comes and goes, or goes and comes again, is no entry."""
-    together = list(pending)
     for entry in entries:
-        if -entry in together:
-            together.remove(-entry)
+        if -entry in pending:
+            pending = tuple(other for other in pending if other != -entry)
         else:
-            together.append(entry)
-    return together
+            pending = (*pending, entry)
+    return pending
 
 
 def merge_entries(connection: sqlite3.Connection, entries: Iterable[tuple[int, int]]) -> None:

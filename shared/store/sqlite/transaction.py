@@ -87,11 +87,13 @@ def _write_tasks(
     transaction.changes += decided.changes
     new_feeds, to_merge = {}, []
     for user_id, feed in decided.feeds.items():
-        pending = add_entries(feeds[user_id].pending, entries.get(user_id, ()))
-        if len(pending) > PENDING_MAX:
-            to_merge += [(user_id, entry) for entry in pending]
-            pending = []
-        new_feeds[user_id] = FeedRow(feed.seq, feed.tasks, newest[user_id], tuple(pending))
+        pending = feeds[user_id].pending
+        if user_id in entries:
+            pending = add_entries(pending, entries[user_id])
+            if len(pending) > PENDING_MAX:
+                to_merge += [(user_id, entry) for entry in pending]
+                pending = ()
+        new_feeds[user_id] = FeedRow(feed.seq, feed.tasks, newest[user_id], pending)
     write_feeds(connection, new_feeds)
     merge_entries(connection, to_merge)
     cache.update(new_feeds)
