@@ -97,7 +97,7 @@ Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX_LENGTH)]
 
 
 class CreateTask(msgspec.Struct, frozen=True, gc=False):
-    """``uuid`` is ``None`` where the client brought none; the rest are the fields that clients write.
+    """``uuid`` is ``None`` where the client gave none; the rest are the fields that clients write.
 
     They are declared here: type, limits and default.
     """
@@ -151,7 +151,7 @@ class DeleteTask(msgspec.Struct, frozen=True, gc=False):
     rev: int | None = None
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusedOperation(msgspec.Struct, frozen=True):
     """Stands in a batch for an operation that was found bad before the database was asked.
 
     An earlier operation may yet turn out to be bad there, and would come first.
@@ -161,7 +161,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 Write = CreateTask | UpdateTask | DeleteTask
-Operation = Write | Refused
+Operation = Write | RefusedOperation
 """One of a batch."""
 
 

@@ -23,7 +23,7 @@ from shared.store import Store
 
 
 class TaskService:
-    """Checks what a caller brought and has the store do it.
+    """Checks what a caller gave and has the store do it.
 
     Ids are as the caller gave them, data a decoded JSON object. ``write_id`` marks the changes of a
     request whose answer travels on the change feed (see ``ws_server.hub``).

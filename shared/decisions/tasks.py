@@ -19,7 +19,7 @@ from shared.models import (
     DeleteTask,
     Mode,
     Operation,
-    Refused,
+    RefusedOperation,
     StoredTask,
     UpdateTask,
     Write,
@@ -102,7 +102,9 @@ def named_tasks(requests: Iterable[WriteRequest | BatchRequest]) -> set[str]:
             uuids.add(request.operation.uuid)
         else:
             uuids.update(
-                operation.uuid for operation in request.operations if not isinstance(operation, Refused)
+                operation.uuid
+                for operation in request.operations
+                if not isinstance(operation, RefusedOperation)
             )
     return {uuid for uuid in uuids if uuid is not None}
 
@@ -170,7 +172,7 @@ class _Group(Generic[P]):
                 return self._update(request, operation)
             case DeleteTask():
                 return self._delete(request, operation)
-            case Refused():
+            case RefusedOperation():
                 raise operation.error
 
     def _create(self, request: WriteRequest | BatchRequest, operation: CreateTask) -> Written:

@@ -15,7 +15,7 @@ from shared.models import (
     CreateTask,
     DeleteTask,
     Operation,
-    Refused,
+    RefusedOperation,
     UpdateTask,
 )
 from shared.rules.fields import Rule, canonical_uuid, clean_boolean, clean_fields, clean_uuid, text_up_to
@@ -80,7 +80,7 @@ def clean_operations(raw: object) -> list[Operation]:
 
 
 def _clean_operation(raw: object) -> Operation:
-    """One operation of a batch; a bad one comes back as ``Refused``, with what is wrong."""
+    """One operation of a batch; a bad one comes back as ``RefusedOperation``, with what is wrong."""
     try:
         if not isinstance(raw, dict):
             raise InvalidRequest("Must be a list of JSON objects.", key="ops")
@@ -93,7 +93,7 @@ def _clean_operation(raw: object) -> Operation:
             return DeleteTask(canonical_task_id(request_task_id(raw)), request_rev(raw))
         raise InvalidRequest("Must be one of create, update, delete.", key="mode")
     except TaskbeamError as error:
-        return Refused(error)
+        return RefusedOperation(error)
 
 
 def request_data(raw: Mapping[str, object]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.models import CreateTask, DeleteTask, Refused, TaskQuery, UpdateTask
+from shared.models import CreateTask, DeleteTask, RefusedOperation, TaskQuery, UpdateTask
 from shared.strict_json import MalformedJSON
 from ws_server import protocol
 from ws_server.protocol import (
@@ -126,7 +126,7 @@ def test_batch_keeps_a_bad_operation_in_its_place() -> None:
         UpdateTask(UUID, completed=True, rev=2),
         DeleteTask(UUID),
     ]
-    assert isinstance(request.operations[3], Refused)
+    assert isinstance(request.operations[3], RefusedOperation)
 
 
 def test_sync() -> None:

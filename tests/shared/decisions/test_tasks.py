@@ -27,7 +27,7 @@ from shared.models import (
     CreateTask,
     DeleteTask,
     Operation,
-    Refused,
+    RefusedOperation,
     Task,
     UpdateTask,
     Write,
@@ -116,7 +116,7 @@ def test_conflict_over_a_task_that_the_batch_itself_made_shows_none(engine: Engi
 
 
 def test_earlier_operation_that_fails_comes_before_one_that_was_refused_already(engine: Engine) -> None:
-    refused = Refused(InvalidRequest("no object"))
+    refused = RefusedOperation(InvalidRequest("no object"))
     first = engine.commit(BatchRequest(1, NOW, 99, [DeleteTask(B), refused])).outcomes[0]
     later = engine.commit(BatchRequest(1, NOW, 99, [DeleteTask(A), refused])).outcomes[0]
     assert (type(first), _error(first).extra["op"]) == (NotFound, 0)
@@ -174,6 +174,8 @@ def test_named_tasks_are_those_that_operations_name() -> None:
         [
             ask(1, CreateTask(None, "one")),
             ask(1, CreateTask(A, "one")),
-            BatchRequest(1, NOW, 99, [DeleteTask(B), Refused(InvalidRequest("no object")), UpdateTask(C)]),
+            BatchRequest(
+                1, NOW, 99, [DeleteTask(B), RefusedOperation(InvalidRequest("no object")), UpdateTask(C)]
+            ),
         ]
     ) == {A, B, C}

@@ -32,7 +32,7 @@ from shared.models import (
     CreateTask,
     DeleteTask,
     Operation,
-    Refused,
+    RefusedOperation,
     StoredTask,
     Task,
     UpdateTask,
@@ -105,7 +105,7 @@ class Model:
 
     def _do(self, request: Request, operation: Operation, write_id: int | None) -> Written:
         state, user_id, time = self.state, request.user_id, timestamp(request.now)
-        if isinstance(operation, Refused):
+        if isinstance(operation, RefusedOperation):
             raise operation.error
         if isinstance(operation, CreateTask):
             if operation.uuid in state.tasks:
@@ -173,7 +173,7 @@ writes: st.SearchStrategy[Write] = st.one_of(
 
 
 operations: st.SearchStrategy[Operation] = st.one_of(
-    *[writes] * 8, st.builds(lambda: Refused(InvalidRequest("no object")))
+    *[writes] * 8, st.builds(lambda: RefusedOperation(InvalidRequest("no object")))
 )
 
 
@@ -235,7 +235,7 @@ def test_a_refused_batch_leaves_no_trace(groups: list[list[Request]], doomed: li
     for group in groups:
         with_it.commit(*group)
         without.commit(*group)
-    refused = BatchRequest(user, NOW, 4, [*doomed, Refused(InvalidRequest("no object"))])
+    refused = BatchRequest(user, NOW, 4, [*doomed, RefusedOperation(InvalidRequest("no object"))])
     first, last = ask(1, CreateTask(A, "before")), ask(1, UpdateTask(A, "after"))
     with_it.commit(first, refused, last)
     without.commit(first, last)

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidRequest, NotFound, TaskbeamError, ValidationFailed
-from shared.models import CreateTask, DeleteTask, Refused, UpdateTask
+from shared.models import CreateTask, DeleteTask, RefusedOperation, UpdateTask
 from shared.rules.fields import canonical_uuid
 from shared.rules.requests import BATCH_MAX, canonical_task_id, clean_create, clean_operations, clean_update
 from tests.shared.json_values import texts, values
@@ -71,7 +71,7 @@ def test_operations_are_clean_or_refused_each_for_itself(raw: object) -> None:
     assert isinstance(raw, list)
     assert len(operations) == len(raw)
     for operation in operations:
-        assert isinstance(operation, (CreateTask, UpdateTask, DeleteTask, Refused))
+        assert isinstance(operation, (CreateTask, UpdateTask, DeleteTask, RefusedOperation))
 
 
 @given(texts)
@@ -106,7 +106,7 @@ def test_bad_operation_of_a_batch_is_refused_with_its_reason(
     operation: object, error: type[TaskbeamError]
 ) -> None:
     [refused] = clean_operations([operation])
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedOperation)
     assert isinstance(refused.error, error)
 
 

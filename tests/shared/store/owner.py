@@ -14,7 +14,7 @@ from shared.models import (
     CreateTask,
     DeleteTask,
     Operation,
-    Refused,
+    RefusedOperation,
     Task,
     TaskPage,
     TaskQuery,
@@ -50,7 +50,7 @@ class Owner:
         self, *operations: Operation, now: int = NOW, max_tasks: int = ENOUGH, write_id: int | None = None
     ) -> list[Written]:
         """Several are a batch."""
-        if len(operations) == 1 and not isinstance(operation := operations[0], Refused):
+        if len(operations) == 1 and not isinstance(operation := operations[0], RefusedOperation):
             return [
                 await self.store.write(self.id, operation, now=now, max_tasks=max_tasks, write_id=write_id)
             ]

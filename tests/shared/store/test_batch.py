@@ -17,7 +17,7 @@ from shared.errors import (
     UserGone,
     ValidationFailed,
 )
-from shared.models import CreateTask, DeleteTask, Operation, Refused, UpdateTask
+from shared.models import CreateTask, DeleteTask, Operation, RefusedOperation, UpdateTask
 from shared.store import Store
 from tests.shared.store.owner import ENOUGH, MISSING, NOW, READING, Owner, new_owner
 
@@ -69,7 +69,7 @@ FAILURES: dict[str, tuple[Operation, type[TaskbeamError]]] = {
     "missing": (UpdateTask(MISSING, "x"), NotFound),
     "conflict": (DeleteTask(A, rev=9), Conflict),
     "limit": (CreateTask(None, "one too many"), LimitReached),
-    "refused": (Refused(InvalidRequest("bad", key="mode")), InvalidRequest),
+    "refused": (RefusedOperation(InvalidRequest("bad", key="mode")), InvalidRequest),
 }
 
 
@@ -99,14 +99,14 @@ async def test_foreign_uuid_in_a_batch_is_named(owner: Owner, stranger: Owner) -
 
 
 async def test_earlier_failure_of_the_database_wins_over_a_later_refused_one(owner: Owner) -> None:
-    operations = (CreateTask(None, "fine"), DeleteTask(MISSING), Refused(InvalidRequest("bad")))
+    operations = (CreateTask(None, "fine"), DeleteTask(MISSING), RefusedOperation(InvalidRequest("bad")))
     with pytest.raises(NotFound) as failed:
         await owner.write(*operations)
     assert failed.value.extra["op"] == 1
 
 
 async def test_earlier_refused_one_wins_over_a_later_failure_of_the_database(owner: Owner) -> None:
-    operations = (CreateTask(None, "fine"), Refused(InvalidRequest("bad")), DeleteTask(MISSING))
+    operations = (CreateTask(None, "fine"), RefusedOperation(InvalidRequest("bad")), DeleteTask(MISSING))
     with pytest.raises(InvalidRequest) as failed:
         await owner.write(*operations)
     assert failed.value.extra["op"] == 1
@@ -114,7 +114,7 @@ async def test_earlier_refused_one_wins_over_a_later_failure_of_the_database(own
 
 async def test_refused_batch_leaves_nothing_behind(owner: Owner) -> None:
     """An error has the frames that it was raised through, and they the batch that has the error."""
-    refused = Refused(InvalidRequest("bad"))
+    refused = RefusedOperation(InvalidRequest("bad"))
     error = weakref.ref(refused.error)
     with pytest.raises(InvalidRequest):
         await owner.batch(CreateTask(None, "a"), refused)

@@ -1,4 +1,4 @@
-"""A user's changes are found by way of a chain and its marks: every page of every user, whatever was pruned."""
+"""A user's changes are found by previous links and anchors: every page of every user, whatever was pruned."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.shared.store.sqlite.sqlite_file import as_writer, user_of
 from tests.support.change_links import assert_change_links
 
 FEW, SHORT = 5, 20
-"""Changes between two marks, and changes that are kept, in the tests that try every page."""
+"""Changes between two anchors, and changes that are kept, in the tests that try every page."""
 
 
 class Database:
@@ -149,7 +149,7 @@ def test_page_that_would_have_a_hole_is_none(database: Database, limit: int) -> 
 
 
 def test_old_page_costs_no_more_than_a_new_one() -> None:
-    """It is found by its mark: to walk there from the newest change would take as long as the log is."""
+    """It is found by its anchor: to walk there from the newest change would take as long as the log is."""
     with closing(Database(users=2)) as database:
         for _ in range(HISTORY // 50):
             database.write_group((0, 50), (1, 1))
