@@ -157,41 +157,23 @@ def _comparable(outcome: object) -> object:
 
 
 texts = st.sampled_from(["one", "two", "☃"])
-
-
 uuids = st.sampled_from([A, B, C])
-
-
 revs = st.none() | st.integers(1, 3)
-
-
 writes: st.SearchStrategy[Write] = st.one_of(
     st.builds(CreateTask, uuids | st.none(), texts, texts, st.booleans()),
     st.builds(UpdateTask, uuids, st.none() | texts, st.none() | texts, st.none() | st.booleans(), revs),
     st.builds(DeleteTask, uuids, revs),
 )
-
-
 operations: st.SearchStrategy[Operation] = st.one_of(
     *[writes] * 8, st.builds(lambda: RefusedOperation(InvalidRequest("no object")))
 )
-
-
 users = st.sampled_from([*USERS * 3, GONE])
-
-
 times = st.integers(-2, 2).map(lambda seconds: NOW + seconds * SECOND)
-
-
 limits = st.integers(0, 4)
-
-
 requests: st.SearchStrategy[Request] = st.one_of(
     st.builds(WriteRequest, users, times, limits, st.none() | st.integers(0, 99), writes),
     st.builds(BatchRequest, users, times, limits, st.lists(operations, max_size=6)),
 )
-
-
 groups = st.lists(st.lists(requests, max_size=8), max_size=4)
 
 
