@@ -1,4 +1,4 @@
-"""Whether a file is a database of ours, found out without changing a byte of it or beside it."""
+"""Checks whether a file is a Taskbeam database, without changing it or making a file beside it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from shared.store.sqlite.meta import immutable_uri
 from shared.store.sqlite.migrate import newest_version
 
 APPLICATION_ID: Final = 0x5461_7362  # "Tasb"; sqlite.org/pragma.html#pragma_application_id
-_SMALLEST_BYTES: Final = 512  # the smallest page; what is shorter is to SQLite an empty file
-# Databases from before they had the number are known by these tables, which all versions have.
+_SMALLEST_BYTES: Final = 512  # the smallest page; SQLite takes a shorter file for an empty one
+# Old databases without the application id are recognized by these tables, which all versions have.
 _TABLES: Final = frozenset({"meta", "users", "feeds", "tasks", "changes", "sessions", "revocations"})
 
 
-class _Marks(NamedTuple):
+class _Identification(NamedTuple):
     application_id: int
     schema_version: int
     names: frozenset[str]
@@ -33,10 +33,10 @@ class _Marks(NamedTuple):
 
 
 def require_ours(path: DatabasePath) -> None:
-    """Returns for a file that is there and empty, too.
+    """Return for a Taskbeam database, and for an empty file.
 
     Raises:
-        Unavailable: it is something else, or is of a newer version, or cannot be read.
+        Unavailable: the file is something else, or has a newer schema, or cannot be read.
     """
     size = os.stat(path.real).st_size
     if not size:
@@ -44,33 +44,33 @@ def require_ours(path: DatabasePath) -> None:
     if size < _SMALLEST_BYTES:
         raise Unavailable(f"cannot open {path.given}: file is not a database")
     try:
-        marks = _read(immutable_uri(path.real))
-        if marks.is_blank and path.wal.exists():
-            # All may be in the log still: a process that made the database was killed.
-            marks = _read_with_log(path)
+        found = _read(immutable_uri(path.real))
+        if found.is_blank and path.wal.exists():
+            # Everything may still be in the log, where the process that made the database was killed.
+            found = _read_with_log(path)
     except sqlite3.Error as error:
         raise Unavailable(f"cannot open {path.given}: {error}") from error
-    if marks.is_blank:
+    if found.is_blank:
         return
-    if marks.application_id != APPLICATION_ID and (marks.application_id or not marks.names >= _TABLES):
+    if found.application_id != APPLICATION_ID and (found.application_id or not found.names >= _TABLES):
         raise Unavailable(f"{path.given} is the database of another program")
-    if marks.schema_version > newest_version():
+    if found.schema_version > newest_version():
         raise Unavailable(
-            f"{path.given} has schema version {marks.schema_version}, this program knows {newest_version()}"
+            f"{path.given} has schema version {found.schema_version}, this program knows {newest_version()}"
         )
 
 
-def _read(uri: str) -> _Marks:
+def _read(uri: str) -> _Identification:
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         application_id, version = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
         )
         names = connection.execute("SELECT name FROM sqlite_schema").fetchall()
-    return _Marks(application_id, version, frozenset(name for (name,) in names))
+    return _Identification(application_id, version, frozenset(name for (name,) in names))
 
 
-def _read_with_log(path: DatabasePath) -> _Marks:
-    """From a copy: SQLite would make an index for the log, and empty it at the end."""
+def _read_with_log(path: DatabasePath) -> _Identification:
+    """Read a copy: on the file itself SQLite would make an index, and empty the log at the end."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "copy")
         shutil.copyfile(path.real, copy)

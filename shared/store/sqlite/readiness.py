@@ -1,4 +1,4 @@
-"""Whether the database can be used now, for the probes."""
+"""Whether the database can be read and written now, for the readiness probes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from shared.store.sqlite.meta import read_epoch, try_writing
 from shared.store.sqlite.readers import ThreadReader
 from shared.store.sqlite.transaction import Work
 
-_ROOM_BYTES: Final = 1024 * 1024  # with less it is tried whether something can be written
+_ROOM_BYTES: Final = 1024 * 1024  # with less, a write is tried
 _TRY_SECONDS: Final = 1.0
 
 
 class Readiness:
-    """Reads at every call. Writes only where that is in doubt, once a second at most.
+    """Reads at every check. Tries a write only where it may fail, at most once a second.
 
     Args:
-        folder: where the database is.
-        reader: of the database.
-        writes: what is to be written goes there.
-        group_commit: the writer's, which knows how its last try ended.
+        folder: the database's folder.
+        reader: a reader of the database.
+        writes: the batcher of the writer.
+        group_commit: the writer's; it knows whether its last commit failed.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Readiness:
         self._tried = 0.0
 
     async def check(self) -> None:
-        """Raises Unavailable when a table cannot be read, or nothing written."""
+        """Raises Unavailable where the database cannot be read or written."""
         await self._reader.submit(read_epoch)
         if self._group_commit.failure is not None or not self._has_room():
             await self._try_to_write()
@@ -52,7 +52,7 @@ class Readiness:
         return not state.f_flag & os.ST_RDONLY and state.f_bavail * state.f_frsize >= _ROOM_BYTES
 
     async def _try_to_write(self) -> None:
-        """All who ask within a second have one answer."""
+        """Try a write. All calls within a second share one try."""
         now = asyncio.get_running_loop().time()
         if self._trying is None or (self._trying.done() and now - self._tried >= _TRY_SECONDS):
             self._tried = now

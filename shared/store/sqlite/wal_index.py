@@ -1,6 +1,6 @@
-"""What SQLite's shared memory says of the write-ahead log, read without SQLite (sqlite.org/walformat.html).
+"""Reads the WAL index, SQLite's shared memory file, without SQLite (sqlite.org/walformat.html).
 
-It is read through SQLite's own descriptor: to open and close the file once more would take away all the locks that this
+It is read through SQLite's own descriptor: opening and closing the file once more would release all locks that this
 process has on it (sqlite.org/howtocorrupt.html, section 2.2).
 """
 
@@ -10,10 +10,10 @@ import os
 import struct
 from typing import Final, NamedTuple
 
-# The header stands twice, and what is known of checkpoints follows. All in the machine's byte order.
+# Two copies of the header, then the state of checkpoints, in the machine's byte order.
 _HEADER_BYTES: Final = 48
-_HEADER: Final = struct.Struct("=12xBxHI12x8s8x")  # whether it is made, page size, frames, salts
-_CHECKPOINTS: Final = struct.Struct("=I28xI")  # frames that were copied, frames that somebody began to copy
+_HEADER: Final = struct.Struct("=12xBxHI12x8s8x")  # is initialized, page size, frames, salts
+_CHECKPOINTS: Final = struct.Struct("=I28xI")  # frames copied, frames that a checkpoint began to copy
 _BYTES: Final = 2 * _HEADER_BYTES + _CHECKPOINTS.size
 
 LOG_HEADER_BYTES: Final = 32
@@ -21,7 +21,7 @@ FRAME_HEADER_BYTES: Final = 24
 
 
 class WalIndex(NamedTuple):
-    """``frames`` are those that are committed in the log; ``frame_bytes`` is the size of one in its file."""
+    """``frames``: committed frames in the log. ``frame_bytes``: the size of a frame in the file."""
 
     frame_bytes: int
     frames: int
@@ -31,22 +31,22 @@ class WalIndex(NamedTuple):
 
     @property
     def log_bytes(self) -> int:
-        """As long as the log's file must be at least."""
+        """The minimum size of the log's file."""
         return LOG_HEADER_BYTES + self.frames * self.frame_bytes if self.frames else 0
 
     @property
     def checkpoint(self) -> tuple[bytes, int, int]:
-        """Changes whenever a checkpoint begins to write to the database, and when it has ended."""
+        """Changes when a checkpoint starts to write to the database file, and when it ends."""
         return self.salts, self.copied, self.attempted
 
     @property
     def is_settled(self) -> bool:
-        """Whether no checkpoint is at work, or was cut short."""
+        """Whether no checkpoint is running or was interrupted."""
         return self.copied == self.attempted
 
 
 def open_descriptor(path: str) -> int | None:
-    """A descriptor that this process has of that file; ``None`` where the system cannot tell."""
+    """A descriptor of this file that the process has open; ``None`` where the system cannot list them."""
     wanted = os.stat(path)
     try:
         names = os.listdir("/dev/fd")
@@ -55,7 +55,7 @@ def open_descriptor(path: str) -> int | None:
     for name in names:
         try:
             found = os.fstat(int(name))
-        except OSError:  # the listing's own
+        except OSError:  # the descriptor of the listing itself
             continue
         if os.path.samestat(found, wanted):
             return int(name)
@@ -63,15 +63,15 @@ def open_descriptor(path: str) -> int | None:
 
 
 def read_wal_index(descriptor: int) -> WalIndex | None:
-    """``None`` while somebody writes it: the next look finds it whole."""
+    """``None`` while another process writes it, or where it is not initialized."""
     try:
         content = os.pread(descriptor, _BYTES, 0)
     except OSError:
         return None
     if len(content) < _BYTES or content[:_HEADER_BYTES] != content[_HEADER_BYTES : 2 * _HEADER_BYTES]:
         return None
-    made, page_bytes, frames, salts = _HEADER.unpack_from(content)
-    if not made:
+    initialized, page_bytes, frames, salts = _HEADER.unpack_from(content)
+    if not initialized:
         return None
     copied, attempted = _CHECKPOINTS.unpack_from(content, 2 * _HEADER_BYTES)
     page_bytes = 65536 if page_bytes == 1 else page_bytes
