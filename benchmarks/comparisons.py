@@ -27,7 +27,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from benchmarks.seed import DESCRIPTION, add_users
+from benchmarks.seed import DESCRIPTION, add_users, open_store
 from benchmarks.servers import KEY, settings_of
 from shared.auth.tokens import TokenCodec
 from shared.auth.verified_tokens import VerifiedTokens
@@ -35,7 +35,6 @@ from shared.clock import system_clock, timestamp
 from shared.decisions.tasks import WriteRequest
 from shared.models import CreateTask, Task, TaskQuery
 from shared.store import batching
-from shared.store.opening import open_store
 from shared.store.sqlite import feeds
 from shared.store.sqlite.feeds import FeedCache
 from shared.store.sqlite.list_cache import ListCache

@@ -9,15 +9,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from shared.auth.password_hashes import hash_password
 from shared.clock import system_clock
 from shared.models import CreateTask
-from shared.settings import load_settings
+from shared.settings import Settings, load_settings
 from shared.store import Store
-from shared.store.opening import open_store
+from shared.store.opening import open_database
 
 USER: Final = "bench"
 PASSWORD: Final = "bench-password"
@@ -26,6 +27,13 @@ DESCRIPTION: Final = "Semi-skimmed, two litres; and the dark rye from the corner
 _AT_ONCE: Final = 256  # the store's group size
 _TASKS_AT_ONCE: Final = 10
 _NO_LIMIT: Final = 10_000_000
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store alone, without the rest of its database."""
+    async with open_database(settings.database_url) as database:
+        yield database.store
 
 
 async def add_users(store: Store, count: int, rounds: int = PASSWORD_ROUNDS) -> None:

@@ -11,8 +11,8 @@ from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, SESSIONS, STOR
 from rest_gateway.middleware import answered, common_headers
 from rest_gateway.request_headers import answer_expectation
 from rest_gateway.waiting import Waiters
+from shared.backend import Backend
 from shared.origins import OriginPolicy
-from shared.process import Backend
 from shared.settings import Settings
 
 

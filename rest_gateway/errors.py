@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from shared.errors import (
     Conflict,
     CredentialsRejected,
-    FilesChanged,
+    FatalError,
     InvalidRequest,
     LimitReached,
     NotFound,
@@ -37,7 +37,7 @@ _STATUS: Final[dict[type[TaskbeamError], int]] = {
     LimitReached: 403,
     Throttled: 429,
     Unavailable: 503,
-    FilesChanged: 503,
+    FatalError: 503,
     CredentialsRejected: 401,
     TokenRejected: 401,
     TokenWithoutUser: 401,

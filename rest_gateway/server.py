@@ -15,9 +15,9 @@ from rest_gateway.dispatch import Dispatcher
 from rest_gateway.keys import WAITERS
 from shared.accepting import Acceptor
 from shared.auth.token_watch import watch_tokens
+from shared.backend import Backend
 from shared.descriptors import connection_limits
 from shared.listening import listen
-from shared.process import Backend
 from shared.settings import Settings
 
 _DRAIN_TIMEOUT: Final = 9.0  # aiohttp rounds up to a second more; supervisord.conf's stopwaitsecs is above it

@@ -16,9 +16,8 @@ from aiohttp import web
 from rest_gateway.connection import Connection
 from shared.auth.authenticator import Authenticator
 from shared.errors import Throttled
-from shared.feed.tail import ChangeFeed
-from shared.models import Change, Token
-from shared.store import Revocation
+from shared.feed import ChangeFeed
+from shared.models import Change, Revocation, Token
 
 _RETRY_SECONDS: Final = 5.0  # after which one above the limit may ask again
 
@@ -92,7 +91,7 @@ class Waiter:
 
 
 class Waiters:
-    """All waiters by user; a listener of the change feed, see ``shared.feed.tail.FeedListener``."""
+    """All waiters by user; a listener of the change feed, see ``shared.feed.FeedListener``."""
 
     def __init__(self, feed: ChangeFeed, authenticator: Authenticator, max_per_user: int) -> None:
         self._feed = feed
@@ -150,7 +149,7 @@ class Waiters:
         if self._is_stopping or connection.peer_has_ended or request.transport is None:
             waiter.end()
         try:
-            await self._feed.awake()
+            await self._feed.resume()
             yield waiter
         finally:
             connection.on_disconnect = None

@@ -8,7 +8,7 @@
 ├── ``LimitReached``        too many tasks
 ├── ``Throttled``           too many attempts
 ├── ``Unavailable``         the database cannot be read or written now
-│   └── ``FilesChanged``    for good: the database's files were replaced
+│   └── ``FatalError``      for good, and the process must end at once
 ├── ``CredentialsRejected`` wrong username or password
 └── ``TokenRejected``       the token is invalid, expired or revoked
     ├── ``TokenWithoutUser`` it names no user
@@ -106,8 +106,12 @@ class Unavailable(TaskbeamError):
         self.retry_after = retry_after
 
 
-class FilesChanged(Unavailable):
-    """The database's files are not those that this process has open. It must write nothing more, and exit."""
+class FatalError(Unavailable):
+    """This process must write nothing more, and end by ``os._exit``.
+
+    The interpreter's orderly end would close the database's connections, which may destroy what is there now.
+    ``shared.store.sqlite.open_files`` raises it, ``shared.process`` ends the process.
+    """
 
 
 class CredentialsRejected(TaskbeamError):

@@ -68,6 +68,13 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     write_id: int | None = None
 
 
+class Revocation(NamedTuple):
+    """The end of a token family, or with ``sid`` ``None`` of all tokens of a user."""
+
+    user_id: int
+    sid: str | None
+
+
 class User(msgspec.Struct, frozen=True):
     """An account. ``username`` is in NFKC; ``password`` is an encoded hash, see ``shared.auth.password_hashes``."""
 

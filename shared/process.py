@@ -1,4 +1,4 @@
-"""What both processes do alike: read the settings, open the shared parts, run until told to stop."""
+"""The life of a process, the same for both: its settings, its run until a signal, its exit status."""
 
 from __future__ import annotations
 
@@ -8,30 +8,16 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Final
 
-from shared.auth.accounts import AccountService
-from shared.auth.authenticator import Authenticator
-from shared.auth.hash_renewal import HashRenewal
-from shared.auth.key_file import KeyFile, fingerprint
-from shared.auth.password_hasher import PasswordHasher
-from shared.auth.services import make_auth_services
-from shared.auth.sessions import SessionService
-from shared.auth.tokens import TokenCodec
-from shared.auth.verified_tokens import VerifiedTokens
-from shared.clock import system_clock
+from shared.backend import Backend, open_backend
 from shared.descriptors import raise_file_limit
-from shared.errors import FilesChanged, Unavailable
-from shared.feed.tail import ChangeFeed, open_feed
+from shared.errors import FatalError, Unavailable
 from shared.listening import check_inherited_socket
 from shared.logs import configure_logging
-from shared.settings import PREFIX, ListenAddress, Settings, SettingsError, load_settings
+from shared.settings import ListenAddress, Settings, SettingsError, load_settings
 from shared.startup import stop_signals
-from shared.store import Store
-from shared.store.opening import open_store
-from shared.tasks import TaskService
 
 EXIT_SETTINGS: Final = 2
 EXIT_FAILURE: Final = 1
@@ -39,77 +25,8 @@ EXIT_FAILURE: Final = 1
 log = logging.getLogger(__name__)
 
 
-class Backend(NamedTuple):
-    """The shared parts, open."""
-
-    store: Store
-    feed: ChangeFeed
-    tasks: TaskService
-    accounts: AccountService
-    sessions: SessionService
-    authenticator: Authenticator
-
-
 Serve = Callable[[Settings, Backend, asyncio.Future[signal.Signals]], Awaitable[None]]
 """Serves until the future is done; its result is the signal that ended it."""
-
-
-@asynccontextmanager
-async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backend]:
-    """Open store, feed and services for a process of that name. Raises Unavailable."""
-    async with open_store(settings) as store:
-        key_file = None if settings.secret_key else KeyFile(store.beside(".key"))
-        codec = TokenCodec(
-            await _signing_key(settings, store, key_file), settings.secret_keys_old, system_clock
-        )
-        hasher = PasswordHasher(settings.bcrypt_rounds)
-        renewal = HashRenewal(store, hasher)
-        verified = VerifiedTokens(system_clock)
-        try:
-            async with (
-                open_feed(store, store.beside("-wake"), process) as feed,
-                asyncio.TaskGroup() as tasks,
-            ):
-                feed.subscribe(verified)
-                helpers = [tasks.create_task(renewal.run())]
-                if key_file is not None:
-                    helpers.append(tasks.create_task(key_file.watch()))
-                yield Backend(
-                    store,
-                    feed,
-                    TaskService(store, settings.max_tasks_per_user),
-                    *make_auth_services(store, hasher, codec, verified, renewal, settings),
-                )
-                for helper in helpers:
-                    helper.cancel()
-        finally:
-            hasher.close()
-
-
-async def _signing_key(settings: Settings, store: Store, key_file: KeyFile | None) -> str:
-    """The key of this process. Says so where it is not the one of those before it, or beside it."""
-    former = await store.signing_key()
-    if key_file is None:
-        key, source = settings.secret_key, f"{PREFIX}SECRET_KEY"
-    else:
-        try:
-            await key_file.open(expected=former.fingerprint is not None and former.has_users)
-        except (OSError, ValueError) as error:
-            raise Unavailable(f"no secret key: {error}") from error
-        key, source = key_file.key, str(key_file.path)
-    if fingerprint(key) == former.fingerprint:
-        return key
-    with suppress(Unavailable):  # a full disk: reading goes on
-        await store.set_signing_key(fingerprint(key))
-    is_new = former.fingerprint is not None or (key_file is not None and key_file.was_made)
-    old = {fingerprint(each) for each in settings.secret_keys_old}
-    if former.has_users and is_new and former.fingerprint not in old:
-        log.warning(
-            "the key in %s is another one than this database's was: tokens that were signed before are refused here, "
-            "and those of this process wherever the other key is still in use",
-            source,
-        )
-    return key
 
 
 def run(
@@ -135,25 +52,28 @@ def run(
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve_until_signalled(settings, process, serve))
-    except Exception as error:
-        leaves = list(_leaves(error))
-        for leaf in leaves:
-            if isinstance(leaf, FilesChanged):
-                log.critical("%s", leaf.reason)
-                # The interpreter's own end would close SQLite's connections, which must stay open: see FilesChanged.
-                logging.shutdown()
-                os._exit(EXIT_FAILURE)
-        for leaf in leaves:
-            if isinstance(leaf, SettingsError):
-                print(leaf, file=sys.stderr)
-            elif isinstance(leaf, Unavailable):
-                log.critical("%s", leaf.reason)
-            elif isinstance(leaf, OSError):
-                log.critical("%s", leaf)
-            else:
-                log.critical("a defect ended this process", exc_info=leaf)
-        return EXIT_SETTINGS if any(isinstance(leaf, SettingsError) for leaf in leaves) else EXIT_FAILURE
+    except Exception as error:  # noqa: BLE001 - all of it is reported
+        return _report(list(_leaves(error)))
     return 0
+
+
+def _report(errors: Sequence[BaseException]) -> int:
+    """Log why the process ends, and return its exit status. After a ``FatalError`` it ends here."""
+    for error in errors:
+        if isinstance(error, FatalError):
+            log.critical("%s", error.reason)
+            logging.shutdown()
+            os._exit(EXIT_FAILURE)
+    for error in errors:
+        if isinstance(error, SettingsError):
+            print(error, file=sys.stderr)
+        elif isinstance(error, Unavailable):
+            log.critical("%s", error.reason)
+        elif isinstance(error, OSError):
+            log.critical("%s", error)
+        else:
+            log.critical("a defect ended this process", exc_info=error)
+    return EXIT_SETTINGS if any(isinstance(error, SettingsError) for error in errors) else EXIT_FAILURE
 
 
 def _collect_garbage_seldom() -> None:

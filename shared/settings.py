@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import unquote
 
 from shared.setting_values import (
     TrustedProxies,
@@ -154,11 +152,6 @@ class Settings:
     @property
     def rest_address(self) -> ListenAddress:
         return ListenAddress("REST", self.rest_host, self.rest_port, self.rest_fd)
-
-    @property
-    def sqlite_path(self) -> Path:
-        """The database file of a ``sqlite://`` URL."""
-        return Path(unquote(self.database_url.removeprefix("sqlite:///")))
 
 
 class Variable(NamedTuple):

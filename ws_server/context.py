@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from shared.auth.authenticator import Authenticator
-from shared.feed.tail import ChangeFeed
+from shared.feed import ChangeFeed
 from shared.settings import Settings
 from shared.tasks import TaskService
 from ws_server.deadlines import Deadlines

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import Any, Final
 
 from shared.errors import Unavailable
-from shared.feed.tail import ChangeFeed
+from shared.feed import ChangeFeed
 from ws_server.deadlines import Deadlines
 
 _TIMEOUT_SECONDS: Final = 10.0

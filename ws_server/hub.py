@@ -8,8 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from shared.auth.token_watch import TokenHolder
-from shared.models import Change
-from shared.store import Revocation
+from shared.models import Change, Revocation
 from shared.wire import change_frame
 from ws_server.close_codes import Disconnect
 from ws_server.push import Push
@@ -40,7 +39,7 @@ class OpenConnection(Protocol):
 
 
 class Hub:
-    """A listener of the change feed, see ``shared.feed.tail.FeedListener``."""
+    """A listener of the change feed, see ``shared.feed.FeedListener``."""
 
     def __init__(self) -> None:
         self._by_user: dict[int, set[Subscriber]] = {}

@@ -13,9 +13,9 @@ from websockets.exceptions import InvalidHeader
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
+from shared.backend import Backend
 from shared.errors import Unavailable
 from shared.origins import OriginPolicy
-from shared.process import Backend
 from shared.settings import Settings
 from ws_server.http_answers import answer, refusal, without_body
 from ws_server.targets import BadTarget, host_of, path_of

@@ -14,10 +14,10 @@ from websockets.protocol import Protocol as Parser
 
 from shared.accepting import Acceptor
 from shared.auth.token_watch import watch_tokens
+from shared.backend import Backend
 from shared.descriptors import connection_limits
 from shared.listening import listen
 from shared.port_locks import PortLocks
-from shared.process import Backend
 from shared.settings import Settings
 from ws_server.close_codes import Disconnect
 from ws_server.connection import Connection
@@ -45,7 +45,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     hub = Hub()
     backend.feed.subscribe(hub)
     deadlines = Deadlines()
-    listening = await listen(settings.ws_address, PortLocks(backend.store.beside("-ports")))
+    listening = await listen(settings.ws_address, PortLocks(backend.beside("-ports")))
     limits = connection_limits(settings.max_connections)
     settings = dataclasses.replace(settings, max_connections=limits.kept)
     streams = StreamContext(

@@ -106,7 +106,7 @@ class Session:
     async def _identify(self, token: Token) -> int:
         """The user's seq. Raises TokenRejected, Unavailable, RequestDropped."""
         self._must_recheck = False
-        await self._context.feed.awake()
+        await self._context.feed.resume()
         identity = await self._context.authenticator.identify(token)
         if self.stream.is_closing:  # the client has disconnected meanwhile
             raise RequestDropped

@@ -18,10 +18,9 @@ from benchmarks.http_load import HttpClient
 from benchmarks.http_load import connect as connect_http
 from benchmarks.report import number
 from benchmarks.results import Findings, Table
-from benchmarks.seed import add_users
+from benchmarks.seed import add_users, open_store
 from benchmarks.servers import System, access_token, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect
-from shared.store.opening import open_store
 
 _WRITES: Final = 300  # of one round
 _NO_WAKE_UP_WRITES: Final = 16

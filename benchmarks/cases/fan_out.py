@@ -15,10 +15,9 @@ from benchmarks.closed_loop import UnexpectedAnswer
 from benchmarks.figures import Spread, percentile, ratios
 from benchmarks.report import number
 from benchmarks.results import Findings, Table
-from benchmarks.seed import add_users
+from benchmarks.seed import add_users, open_store
 from benchmarks.servers import access_token, baseline, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect, connect_all
-from shared.store.opening import open_store
 
 _SOCKETS: Final = 1000
 _WRITES: Final = 40  # of one window

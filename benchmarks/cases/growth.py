@@ -26,10 +26,9 @@ from benchmarks.http_load import HttpClient, request
 from benchmarks.http_load import connect as connect_http
 from benchmarks.report import number
 from benchmarks.results import Curve, Findings, Plot, Table
-from benchmarks.seed import add_tasks, add_users
+from benchmarks.seed import add_tasks, add_users, open_store
 from benchmarks.servers import System, access_token, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
-from shared.store.opening import open_store
 
 _OF_ONE_USER: Final = (1_000, 10_000, 100_000)
 _IN_ALL: Final = (1_000, 10_000, 100_000, 1_000_000)

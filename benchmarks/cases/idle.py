@@ -17,9 +17,8 @@ from benchmarks.figures import Spread
 from benchmarks.machine import cpu_seconds, memory_bytes
 from benchmarks.report import number, percent
 from benchmarks.results import Findings, Table
-from benchmarks.seed import add_users
+from benchmarks.seed import add_users, open_store
 from benchmarks.servers import ROOT, ServerFailed, access_tokens, data_folder, settings_of, system
-from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 10_000
 _FEW_USERS: Final = 100

@@ -18,9 +18,8 @@ from benchmarks.http_load import connect
 from benchmarks.machine import cpu_seconds, memory_bytes
 from benchmarks.report import number
 from benchmarks.results import Findings, Table
-from benchmarks.seed import add_users
+from benchmarks.seed import add_users, open_store
 from benchmarks.servers import access_tokens, data_folder, settings_of, system
-from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 50_000
 _USERS: Final = 500

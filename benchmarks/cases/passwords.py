@@ -19,10 +19,9 @@ from benchmarks.http_load import HttpClient, connect, request
 from benchmarks.machine import on_cores
 from benchmarks.report import number, rate_table
 from benchmarks.results import Findings, Table
-from benchmarks.seed import PASSWORD, PASSWORD_ROUNDS, USER, add_tasks, add_users
+from benchmarks.seed import PASSWORD, PASSWORD_ROUNDS, USER, add_tasks, add_users, open_store
 from benchmarks.servers import ROOT, ServerFailed, access_tokens, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
-from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 64
 _TASKS: Final = 5

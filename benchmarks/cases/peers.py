@@ -24,7 +24,7 @@ from benchmarks.figures import ratios
 from benchmarks.http_load import HttpClient, body, connect, request
 from benchmarks.report import rate_table
 from benchmarks.results import Findings
-from benchmarks.seed import add_users
+from benchmarks.seed import add_users, open_store
 from benchmarks.servers import (
     KEY,
     ROOT,
@@ -37,7 +37,6 @@ from benchmarks.servers import (
     system,
 )
 from benchmarks.websocket_load import Client, connect_all
-from shared.store.opening import open_store
 
 _FOLDER: Final = ROOT / "benchmarks" / "peers"
 _ENVIRONMENT: Final = ROOT / "benchmarks" / ".venv-peers"

@@ -15,10 +15,9 @@ from benchmarks.figures import ratios
 from benchmarks.http_load import HttpClient, body, connect, request
 from benchmarks.report import rate_table
 from benchmarks.results import Findings
-from benchmarks.seed import DESCRIPTION, add_tasks, add_users
+from benchmarks.seed import DESCRIPTION, add_tasks, add_users, open_store
 from benchmarks.servers import access_token, baseline, data_folder, settings_of, system
 from benchmarks.websocket_load import uuids
-from shared.store.opening import open_store
 
 CONNECTIONS: Final = 32
 OK: Final = b"HTTP/1.1 20"

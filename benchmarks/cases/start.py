@@ -15,8 +15,8 @@ from benchmarks.cases import Effort
 from benchmarks.figures import Spread
 from benchmarks.machine import on_cores
 from benchmarks.results import Findings
+from benchmarks.seed import open_store
 from benchmarks.servers import ROOT, ServerFailed, data_folder, environ, free_port, settings_of
-from shared.store.opening import open_store
 
 _POLL_SECONDS: Final = 0.002
 _DEADLINE_SECONDS: Final = 30.0

@@ -16,10 +16,9 @@ from benchmarks.closed_loop import ClosedLoop, Window, alternate
 from benchmarks.figures import Spread, ratios
 from benchmarks.report import rate_table
 from benchmarks.results import Findings
-from benchmarks.seed import DESCRIPTION, add_tasks, add_users
+from benchmarks.seed import DESCRIPTION, add_tasks, add_users, open_store
 from benchmarks.servers import access_tokens, baseline, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
-from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 64
 _TASKS: Final = 5

@@ -17,10 +17,9 @@ from benchmarks.figures import ratios
 from benchmarks.machine import on_cores
 from benchmarks.report import rate_table
 from benchmarks.results import Findings
-from benchmarks.seed import add_tasks, add_users
+from benchmarks.seed import add_tasks, add_users, open_store
 from benchmarks.servers import access_tokens, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
-from shared.store.opening import open_store
 
 _CONNECTIONS: Final = 64  # of each worker
 _TASKS: Final = 5

@@ -10,7 +10,8 @@ from shared.auth.password_hasher import PasswordHasher
 from shared.errors import UserGone
 from shared.models import Bearer, User
 from shared.rules.accounts import username_key
-from shared.store import LoginRecord, Store
+from shared.store import Store
+from shared.store.records import LoginRecord
 
 TRIES: Final = 3  # a password that was changed while it was checked is checked again
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from shared.clock import Clock, uptime
-from shared.models import Change, Token
-from shared.store import Revocation
+from shared.models import Change, Revocation, Token
 
 ACTIVE_SECONDS: Final = 1.0  # how long the store's answer that a token is active is reused
 _ENTRIES_MAX: Final = 10_000  # a token of ours and its claims take about a kilobyte
@@ -25,7 +24,7 @@ class VerifiedTokens:
     """The claims of each token whose signature was verified, by its text, until it expires or is revoked; and whether
     the store found it active (not revoked, of an active user) within the last ``ACTIVE_SECONDS``.
 
-    A listener of the change feed, which brings every process's revocations (see ``shared.feed.tail.FeedListener``).
+    A listener of the change feed, which brings every process's revocations (see ``shared.feed.FeedListener``).
     This process's own are told by ``forget``, before their caller is answered. What ends a token without writing a
     revocation, such as a user disabled by another program, shows after ``ACTIVE_SECONDS``.
     """

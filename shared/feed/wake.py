@@ -1,6 +1,6 @@
-"""Wake-up calls between the processes of one host: Unix datagrams that say "look at the log now".
+"""Wake-ups between the processes of one host: Unix datagrams that say "look at the log now".
 
-A call carries nothing and may be lost; whoever waits for one also looks by itself now and then.
+A datagram is empty and may be lost; whoever waits for one also looks by itself now and then.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-_LISTING_SECONDS: Final = (
-    0.5  # how old the list of the others may be; a newcomer looks at the log by itself at start
-)
-_LOOK_SECONDS: Final = 0.5
+# How old the list of the other sockets may be; a new process looks at the log by itself at start.
+_LISTING_SECONDS: Final = 0.5
+_RESTORE_SECONDS: Final = 0.5
 _PROC: Final = os.path.isdir("/proc/self/fd")
 
 
-class Wake:
-    """This process's socket and the others'.
+class WakeSocket:
+    """This process's socket, and one to each other process.
 
     Args:
         folder: where each process keeps its socket; all that share a database share it.
         process: what kind of process this is; its socket's name begins with it.
-        on_wake: called on the event loop when somebody has called.
+        on_wake: called on the event loop when a datagram has come.
     """
 
     def __init__(self, folder: Path, process: str, on_wake: Callable[[], None]) -> None:
@@ -37,17 +36,17 @@ class Wake:
         self._process = process
         self._on_wake = on_wake
         self._reading_loop: asyncio.AbstractEventLoop | None = None
-        # A socket for each: calls that lie unread are charged to the one that sent them, and would fill it for all.
-        self._others: dict[str, socket.socket] = {}
-        self._looked = time.monotonic()
-        self._move_in()
+        # A socket for each: datagrams that lie unread are charged to the one that sent them, and would fill it for all.
+        self._peers: dict[str, socket.socket] = {}
+        self._checked = time.monotonic()
+        self._bind()
 
-    def _move_in(self) -> None:
+    def _bind(self) -> None:
         """Make the folder, where there is none, and a socket in it."""
         self._path.mkdir(mode=0o700, exist_ok=True)
         self._folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._name = f"{self._process}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._socket = _datagrams()
+        self._socket = _datagram_socket()
         try:
             self._socket.bind(self._address(self._name))
         except OSError:
@@ -56,65 +55,65 @@ class Wake:
             raise
         self._listed = float("-inf")
 
-    def _is_at_home(self) -> bool:
-        """Whether the others find this socket where they look for it."""
+    def _is_reachable(self) -> bool:
+        """Whether the other processes find this socket where they look for it."""
         try:
             os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
             return os.path.samestat(os.stat(self._path), os.fstat(self._folder))
         except OSError:
             return False
 
-    def stay_at_home(self) -> None:
+    def restore(self) -> None:
         """Make the folder and the socket again, should somebody have deleted them; to be called often.
 
-        Until then calls are lost. Where it cannot be done, the next time tries again.
+        Until then wake-ups are lost. Where it cannot be done, the next time tries again.
         """
         now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS:
+        if now - self._checked < _RESTORE_SECONDS:
             return
-        self._looked = now
-        if self._is_at_home():
+        self._checked = now
+        if self._is_reachable():
             return
         former = self._folder, self._socket
         try:
-            self._move_in()
+            self._bind()
         except OSError:
             self._folder, self._socket = former
             return
-        taking, self._reading_loop = self._reading_loop, None
-        if taking is not None:
-            taking.remove_reader(former[1].fileno())
-            self.take_calls(True)
+        loop, self._reading_loop = self._reading_loop, None
+        if loop is not None:
+            loop.remove_reader(former[1].fileno())
+            self.receive(True)
         former[1].close()
         os.close(former[0])
-        self._meet([])
+        self._set_peers([])
 
     def _address(self, name: str) -> str:
         """Through the folder's descriptor where there is /proc: a socket's path may have about 100 bytes only."""
         return f"/proc/self/fd/{self._folder}/{name}" if _PROC else str(self._path / name)
 
-    def call(self) -> None:
-        """Wake all others. Never blocks: who cannot take the call has one waiting already."""
+    def wake_others(self) -> None:
+        """Send a datagram to all other processes. Never blocks: a socket that is full holds a wake-up already."""
         now = time.monotonic()
         if now - self._listed > _LISTING_SECONDS:
             with suppress(OSError):  # no more files: whoever is not known yet looks by itself
-                self._meet(self._list())
+                self._set_peers(self._list())
             self._listed = now
-        for name, sender in self._others.items():
-            if not self._reaches(name, sender):
+        for name, sender in self._peers.items():
+            if not self._send(name, sender):
                 self._listed = float("-inf")
 
-    def _meet(self, names: list[str]) -> None:
-        for gone in self._others.keys() - names:
-            self._others.pop(gone).close()
-        for new in names - self._others.keys():
-            self._others[new] = _datagrams()
+    def _set_peers(self, names: list[str]) -> None:
+        for gone in self._peers.keys() - names:
+            self._peers.pop(gone).close()
+        for new in names - self._peers.keys():
+            self._peers[new] = _datagram_socket()
 
     def _list(self) -> list[str]:
         return [name for name in os.listdir(self._folder) if name != self._name]
 
-    def _reaches(self, name: str, sender: socket.socket) -> bool:
-        """Call one. Who is gone does not count; who cannot take a call now, because they have enough, does."""
+    def _send(self, name: str, sender: socket.socket) -> bool:
+        """Returns whether the process is there; one whose socket is full is."""
         try:
             sender.sendto(b"", self._address(name))
         except ConnectionRefusedError:  # its process was killed, or it is no socket
@@ -127,8 +126,8 @@ class Wake:
             return error.errno in (errno.EAGAIN, errno.ENOBUFS)
         return True
 
-    def take_calls(self, wanted: bool) -> None:
-        """Take calls on the running event loop, or leave them lying, until no more go into the socket."""
+    def receive(self, wanted: bool) -> None:
+        """Read what comes, on the running event loop; or leave it unread, until no more goes into the socket."""
         if wanted == (self._reading_loop is not None):
             return
         if self._reading_loop is None:
@@ -139,31 +138,31 @@ class Wake:
             self._reading_loop = None
 
     def read(self) -> None:
-        """Take all calls that have come; the loop calls this when the socket is readable."""
+        """Read all that has come; the loop calls this when the socket is readable."""
         with suppress(BlockingIOError):
             while True:
                 self._socket.recv(1)
         self._on_wake()
 
     def close(self) -> None:
-        self.take_calls(False)
-        self._meet([])
+        self.receive(False)
+        self._set_peers([])
         self._socket.close()
         with suppress(FileNotFoundError):
             os.unlink(self._name, dir_fd=self._folder)
         os.close(self._folder)
 
 
-def _datagrams() -> socket.socket:
+def _datagram_socket() -> socket.socket:
     return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
 
 @asynccontextmanager
-async def open_wake(folder: Path, process: str, on_wake: Callable[[], None]) -> AsyncIterator[Wake]:
-    """Take calls until the body ends."""
-    wake = Wake(folder, process, on_wake)
+async def open_wake(folder: Path, process: str, on_wake: Callable[[], None]) -> AsyncIterator[WakeSocket]:
+    """A socket that receives until the body ends."""
+    wake = WakeSocket(folder, process, on_wake)
     try:
-        wake.take_calls(True)
+        wake.receive(True)
         yield wake
     finally:
         wake.close()

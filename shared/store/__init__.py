@@ -7,11 +7,9 @@ is whole: cancelled or failed, it has either done everything or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol
 
-from shared.auth.password_hashes import HashCosts
 from shared.clock import ClockReading
 from shared.decisions.sessions import TokenStatus
 from shared.models import (
@@ -26,59 +24,13 @@ from shared.models import (
     Write,
     Written,
 )
-
-
-class Position(NamedTuple):
-    """How far a reader of the log has come."""
-
-    changes: int
-    revocations: int
-
-
-class Revocation(NamedTuple):
-    """The end of a token family, or with ``sid`` ``None`` of all tokens of a user."""
-
-    user_id: int
-    sid: str | None
-
-
-class Tail(NamedTuple):
-    """What has come after a position, all users', in order; ``more`` when there may be more at once.
-
-    ``positions`` are those of the changes.
-    """
-
-    changes: list[Change]
-    positions: list[int]
-    revocations: list[Revocation]
-    position: Position
-    more: bool
-
-
-class LoginRecord(NamedTuple):
-    """What a login needs to know. ``knows_address``: the user has logged in from there before."""
-
-    user: User | None
-    knows_address: bool
-    dearest: HashCosts
-
-
-class SigningKey(NamedTuple):
-    """Which key signed last, ``None`` where it is not known, and whether there is anybody who may have such tokens."""
-
-    fingerprint: str | None
-    has_users: bool
+from shared.store.records import LoginRecord, SigningKey
 
 
 class Commit(Protocol):
-    """What a transaction of this process has written.
-
-    ``changes`` are in order, ``position`` is the one of the first, and the others follow it. ``others``: whether anything
-    else was written too.
-    """
+    """What this process has committed: changes in order, and whether anything else was written too."""
 
     changes: list[Change]
-    position: int
     others: bool
 
 
@@ -92,10 +44,6 @@ class Store(Protocol):
     epoch: str
 
     def listen(self, listener: CommitListener) -> None: ...
-
-    def beside(self, suffix: str) -> Path:
-        """The path of a file of ours beside the database."""
-        ...
 
     async def ping(self) -> None:
         """Raises Unavailable when a table cannot be read, or it is known that nothing can be written."""
@@ -120,8 +68,13 @@ class Store(Protocol):
     # The change log
     async def seq(self, user_id: int) -> int: ...  # UserGone
     async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage: ...  # UserGone
-    async def position(self) -> Position: ...
-    async def tail(self, after: Position) -> Tail: ...
+
+    async def seqs(self, user_ids: Collection[int]) -> dict[int, int]:
+        """Each user's ``seq``, all from one snapshot; a user who is gone is missing.
+
+        The safety net of a feed whose notices can be lost, as a message broker's: it is behind where it has brought less.
+        """
+        ...
 
     # The key that signs tokens, as a fingerprint
     async def signing_key(self) -> SigningKey: ...

@@ -114,7 +114,7 @@ def _is_impure(module: Module) -> object:
 
 def _opens_store(module: Module) -> object:
     opens = "shared.store.opening" in module.imports
-    return opens and module.name != "shared.process" and module.package != "taskbeam"
+    return opens and module.name != "shared.backend" and module.package != "taskbeam"
 
 
 def _reads_environment(module: Module) -> object:

@@ -95,7 +95,7 @@ VIOLATIONS = {
         ("ws_server.stream", "from shared.tasks import TaskService"),
     ],
     "only the composition opens a store": [
-        ("rest_gateway.app", "from shared.store.opening import open_store")
+        ("rest_gateway.app", "from shared.store.opening import open_database")
     ],
     "only __main__ and taskbeam read the environment": [
         ("shared.settings", "import os\nx = os.environ['A']"),
@@ -143,8 +143,8 @@ def test_violation_is_noticed(name: str, source: str, rule: str) -> None:
         ("shared.decisions.history", "from shared.decisions.tasks import decide\nimport msgspec"),
         ("shared.rules.fields", "import re, unicodedata\nfrom shared.errors import ValidationFailed"),
         ("ws_server.__main__", "import os\nprint(os.environ)"),
-        ("taskbeam.backup", "import os\nfrom shared.store.opening import open_store\nos.environ"),
-        ("shared.process", "from shared.store.opening import open_store"),
+        ("taskbeam.backup", "import os\nfrom shared.store.opening import open_database\nos.environ"),
+        ("shared.backend", "from shared.store.opening import open_database"),
         ("ws_server.protocol", "from shared.models import Task"),
         ("ws_server.connection", "import asyncio, websockets"),
         ("ws_server.close_codes", "TOKEN_REVOKED = 4403"),

@@ -41,7 +41,7 @@ def test_circle_is_found(sources: dict[str, str], found: list[list[str]]) -> Non
 
 
 def test_package_may_be_in_a_circle_with_what_is_in_it() -> None:
-    package = Module("shared.store", "from shared.store.opening import open_store", is_package=True)
+    package = Module("shared.store", "from shared.store.opening import open_database", is_package=True)
     assert circles(graph([package, Module("shared.store.opening", "from shared.store import Store")])) == [
         ["shared.store", "shared.store.opening"]
     ]

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from rest_gateway.app import make_app
 from rest_gateway.server import GatewayRunner
-from shared.process import Backend, open_backend
+from shared.backend import Backend, open_backend
 from shared.settings import load_settings
 from tests.support.clients import PASSWORD
 

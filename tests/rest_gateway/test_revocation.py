@@ -12,9 +12,9 @@ import pytest
 
 from shared.clock import ClockReading, system_clock
 from shared.settings import load_settings
-from shared.store.opening import open_store
 from tests.support.clients import PASSWORD, Account, Rest, connected, new_account
 from tests.support.processes import System, running
+from tests.support.stores import open_store
 from tests.support.waiting import wait_for_second, wait_until
 
 WITHIN = 1.0

@@ -39,18 +39,6 @@ def test_value_is_parsed(name: str, text: str, value: object) -> None:
     assert getattr(load_settings({f"TASKBEAM_{name}": text}), name.lower()) == value
 
 
-@pytest.mark.parametrize(
-    ("url", "path"),
-    [
-        ("sqlite:///var/t.db", "var/t.db"),
-        ("sqlite:////srv/t.db", "/srv/t.db"),
-        ("sqlite:////srv/a%20b.db", "/srv/a b.db"),
-    ],
-)
-def test_sqlite_url_names_a_file(url: str, path: str) -> None:
-    assert load_settings({"TASKBEAM_DATABASE_URL": url}).sqlite_path == Path(path)
-
-
 def _problems(environ: dict[str, str]) -> list[str]:
     with pytest.raises(SettingsError) as refused:
         load_settings(environ)

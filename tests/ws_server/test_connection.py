@@ -12,9 +12,8 @@ import pytest
 from shared.auth.authenticator import Identity
 from shared.auth.tokens import BLACKLISTED
 from shared.errors import TokenRejected, Unavailable
-from shared.models import Change, StoredTask, TaskPage, TaskQuery, Token, User, Written
+from shared.models import Change, Revocation, StoredTask, TaskPage, TaskQuery, Token, User, Written
 from shared.settings import load_settings
-from shared.store import Revocation
 from tests.support.waiting import until
 from ws_server.close_codes import Disconnect
 from ws_server.connection import Connection

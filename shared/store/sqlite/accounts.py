@@ -12,7 +12,7 @@ from shared.clock import ClockReading, timestamp
 from shared.errors import UserGone, ValidationFailed
 from shared.models import User
 from shared.rules.accounts import USERNAME_TAKEN
-from shared.store import LoginRecord
+from shared.store.records import LoginRecord
 from shared.store.sqlite.log import append_revocation, delete_log
 from shared.store.sqlite.tasks import delete_tasks
 

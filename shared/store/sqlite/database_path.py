@@ -5,6 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from pathlib import Path
+from urllib.parse import unquote
+
+
+def file_of(url: str) -> Path:
+    """The file that a `sqlite:///relative` or `sqlite:////absolute` URL names."""
+    return Path(unquote(url.removeprefix("sqlite:///")))
 
 
 class DatabasePath:

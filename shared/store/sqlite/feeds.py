@@ -43,6 +43,15 @@ def read_feed(connection: sqlite3.Connection, user_id: int) -> FeedRow:
     return _to_feed(*rows[0])
 
 
+def read_seqs(connection: sqlite3.Connection, user_ids: Collection[int]) -> dict[int, int]:
+    """Of each user that is there."""
+    return dict(
+        connection.execute(
+            "SELECT user_id, seq FROM json_each(?) JOIN feeds ON user_id = value", (ids_text(user_ids),)
+        ).fetchall()
+    )
+
+
 def _to_feed(seq: int, tasks: int, last: int, pending: str) -> FeedRow:
     return FeedRow(seq, tasks, last, _decode_ids(pending) if pending != "[]" else ())
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Final
 
 from shared.decisions.tasks import BatchRequest, WriteRequest
-from shared.errors import FilesChanged, Unavailable
+from shared.errors import FatalError, Unavailable
 from shared.store.sqlite.checkpoints import BUSY_TIMEOUT_MS, Checkpoints
 from shared.store.sqlite.connections import roll_back
 from shared.store.sqlite.errors import translated
@@ -38,13 +38,13 @@ class GroupCommit:
         """Do all of it on the connection's thread, where it may wait for the lock.
 
         Raises:
-            FilesChanged: nobody may be told that anything was written.
+            FatalError: nobody may be told that anything was written.
         """
         try:
             with self._lock.held():
                 transaction = self._transact(connection, group)
                 self._checkpoint(connection)
-        except FilesChanged:
+        except FatalError:
             raise
         except Unavailable as error:
             self.failure = error
@@ -89,7 +89,7 @@ class GroupCommit:
     def finish(
         self, connection: sqlite3.Connection, group: Sequence[Work], transaction: Transaction
     ) -> Transaction:
-        """Commit on the connection's thread what ``begin`` has done. Raises FilesChanged, as ``run``."""
+        """Commit on the connection's thread what ``begin`` has done. Raises FatalError, as ``run``."""
         try:
             transaction = self._commit(connection, group, transaction)
             self._checkpoint(connection)
@@ -123,7 +123,7 @@ class GroupCommit:
         error = translated(error)
         if isinstance(error, Unavailable):
             self.failure = error
-        if isinstance(error, FilesChanged):
+        if isinstance(error, FatalError):
             raise error
         if len(group) == 1 or isinstance(error, Unavailable):
             return Transaction([error] * len(group))
@@ -154,14 +154,14 @@ class GroupCommit:
         """To be called every second in which nothing is written here, on the connection's thread.
 
         Raises:
-            FilesChanged: see ``OpenFiles``.
+            FatalError: see ``OpenFiles``.
         """
         try:
             if self._files.look():
                 with self._lock.held():
                     self._files.before_commit()
             self._checkpoint_when_quiet(connection)
-        except FilesChanged:
+        except FatalError:
             raise
         except (Unavailable, sqlite3.Error):  # it is tried again in a moment
             pass

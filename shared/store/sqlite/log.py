@@ -10,8 +10,8 @@ from msgspec.structs import astuple
 
 from shared.clock import ClockReading
 from shared.decisions.history import HISTORY, no_page, page_seqs, read_page
-from shared.models import Change, ChangePage
-from shared.store import Position, Revocation, Tail
+from shared.feed.log import Position, Tail
+from shared.models import Change, ChangePage, Revocation
 from shared.store.sqlite.feeds import FeedRow, read_feed
 from shared.store.sqlite.inserts import insert
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from shared.store import SigningKey
+from shared.store.records import SigningKey
 from shared.store.sqlite.database_path import DatabasePath
 
 Content = tuple[object, ...]

@@ -16,7 +16,7 @@ import sqlite3
 from contextlib import suppress
 from typing import Final
 
-from shared.errors import FilesChanged, Unavailable
+from shared.errors import FatalError, Unavailable
 from shared.store.sqlite import meta
 from shared.store.sqlite.database_path import DatabasePath
 from shared.store.sqlite.wal_index import LOG_HEADER_BYTES, WalIndex, open_descriptor, read_wal_index
@@ -61,7 +61,7 @@ class OpenFiles:
         lock: the descriptor of the write lock.
 
     Raises:
-        FilesChanged: another database has come meanwhile.
+        FatalError: another database has come meanwhile.
     """
 
     def __init__(self, path: DatabasePath, database: os.stat_result, lock: int) -> None:
@@ -77,7 +77,7 @@ class OpenFiles:
         self._faults = [fault for fault, _, _ in watched]
         self._paths = [str(file) for _, file, _ in watched]
         self._identities = [_identity(state) for _, _, state in watched]
-        self._lost: FilesChanged | None = None
+        self._lost: FatalError | None = None
         self._fault: Fault | None = None
         self._index = open_descriptor(str(path.shm))
         self._wal = os.open(path.wal, os.O_RDONLY | os.O_CLOEXEC)
@@ -94,7 +94,7 @@ class OpenFiles:
         """Takes microseconds, and needs no lock. Returns whether ``before_commit`` has to judge what was seen.
 
         Raises:
-            FilesChanged: a file is another one.
+            FatalError: a file is another one.
             Unavailable: that cannot be told now.
         """
         index = self._read_index()
@@ -109,13 +109,13 @@ class OpenFiles:
         """Look every second until cancelled; to be run as one supervised task.
 
         Raises:
-            FilesChanged: they are not those that are open.
+            FatalError: they are not those that are open.
         """
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             try:
                 self.look()
-            except FilesChanged:
+            except FatalError:
                 raise
             except Unavailable:  # the next look tells
                 pass
@@ -124,7 +124,7 @@ class OpenFiles:
         """To be called under the write lock, which keeps all checkpoints but those of other programs away.
 
         Raises:
-            FilesChanged: a file is another one, or was changed by somebody else.
+            FatalError: a file is another one, or was changed by somebody else.
             Unavailable: that cannot be told now.
         """
         database, wal = self._look()
@@ -140,7 +140,7 @@ class OpenFiles:
         """To be called under the write lock, before the commit is acknowledged.
 
         Raises:
-            FilesChanged: what was committed is perhaps not in the files that are there now.
+            FatalError: what was committed is perhaps not in the files that are there now.
             Unavailable: that cannot be told now.
         """
         _, wal = self._look()
@@ -164,10 +164,10 @@ class OpenFiles:
             states.append(state)
         return states[0], states[1]
 
-    def _change(self, fault: Fault, path: str) -> FilesChanged:
+    def _change(self, fault: Fault, path: str) -> FatalError:
         what = _TEXTS.get(fault, "was moved, removed or replaced")
         self._fault = fault
-        self._lost = FilesChanged(
+        self._lost = FatalError(
             f"{path} {what} while it was open: this process ends, to be started on what is there now"
         )
         return self._lost

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from shared.errors import FilesChanged, Unavailable
+from shared.errors import FatalError, Unavailable
 from shared.store.sqlite.checkpoints import Checkpoints
 from shared.store.sqlite.connections import connect_inline, connect_reader, connect_writer, on_thread
 from shared.store.sqlite.database_path import DatabasePath
@@ -48,7 +48,7 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
 
     Raises:
         Unavailable: the file cannot be opened, is no database of ours, or is of a newer version.
-        FilesChanged: in an exception group, when the files were taken away. The process then has to end by ``os._exit``.
+        FatalError: in an exception group, when the files were taken away. The process then has to end by ``os._exit``.
     """
     if sqlite3.sqlite_version_info < _MINIMUM_VERSION:
         raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old, 3.37 or newer is needed")
@@ -98,7 +98,7 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
                     watch.cancel()
                     store.close()
             files.look()
-        except* FilesChanged:
+        except* FatalError:
             await on_thread(writing, group_commit.abandon)
             # As long as one connection is open, SQLite does not touch the files when the others are closed.
             _left_open.append(inline)

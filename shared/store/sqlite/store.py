@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from shared.clock import ClockReading
 from shared.decisions.sessions import TokenStatus
 from shared.decisions.tasks import BatchRequest, WriteRequest
 from shared.errors import Unavailable
+from shared.feed.log import LoggedCommit, Position, Tail
 from shared.models import (
     ChangePage,
     Operation,
@@ -23,8 +23,8 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.store import CommitListener, LoginRecord, Position, SigningKey, Tail
 from shared.store.batching import Batcher
+from shared.store.records import LoginRecord, SigningKey
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import feeds, lists, meta
 from shared.store.sqlite import log as change_log
@@ -55,7 +55,7 @@ class SqliteStore:
         inline_reader: InlineReader,
         group_commit: GroupCommit,
     ) -> None:
-        self._path = path
+        self.path = path
         self._writer = writer
         self._writes: Batcher[Work] = Batcher(writer.run, linger=True)
         self._row_reader = row_reader  # never behind a long list
@@ -64,17 +64,14 @@ class SqliteStore:
         self._list_cache = ListCache()
         self._readiness = Readiness(path.real.parent, row_reader, self._writes, group_commit)
 
-    def listen(self, listener: CommitListener) -> None:
+    def listen(self, listener: Callable[[LoggedCommit], None]) -> None:
         self._writer.listen(listener)
-
-    def beside(self, suffix: str) -> Path:
-        return self._path.beside(suffix)
 
     async def serve(self) -> None:
         """Do what is asked for until ``close``; to be run as one supervised task.
 
         Raises:
-            FilesChanged: in an exception group; see ``OpenFiles``.
+            FatalError: in an exception group; see ``OpenFiles``.
         """
         async with asyncio.TaskGroup() as tasks:
             for part in (self._writes, self._row_reader, self._list_reader):
@@ -134,6 +131,9 @@ class SqliteStore:
         return await self._list_reader.submit(
             lambda connection: change_log.read_changes(connection, user_id, epoch == self.epoch, since, limit)
         )
+
+    async def seqs(self, user_ids: Collection[int]) -> dict[int, int]:
+        return await self._row_reader.submit(lambda connection: feeds.read_seqs(connection, user_ids))
 
     async def position(self) -> Position:
         return await self._row_reader.submit(change_log.read_position)

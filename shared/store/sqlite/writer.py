@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import aiosqlite
 
-from shared.store import CommitListener
+from shared.feed.log import LoggedCommit
 from shared.store.batching import Outcome
 from shared.store.sqlite.connections import on_thread, plain
 from shared.store.sqlite.group_commit import GroupCommit
@@ -23,15 +23,13 @@ class Writer:
     def __init__(self, connection: aiosqlite.Connection, group_commit: GroupCommit) -> None:
         self._connection = connection
         self._group_commit = group_commit
-        self._listeners: list[CommitListener] = []
+        self._listeners: list[Callable[[LoggedCommit], None]] = []
         self._loop = asyncio.get_running_loop()
-        self._turn = (
-            asyncio.Lock()
-        )  # the write lock keeps out other processes, not another thread of this one
+        self._turn = asyncio.Lock()  # the write lock keeps out other processes, not this one's other thread
         self._used_at = self._loop.time()
         self._closing = asyncio.Event()
 
-    def listen(self, listener: CommitListener) -> None:
+    def listen(self, listener: Callable[[LoggedCommit], None]) -> None:
         self._listeners.append(listener)
 
     async def run(self, group: Sequence[Work]) -> list[Outcome]:
@@ -41,7 +39,7 @@ class Writer:
         the disk, on the connection's thread.
 
         Raises:
-            FilesChanged: nobody may be told that anything was written.
+            FatalError: nobody may be told that anything was written.
         """
         async with self._turn:
             begun = self._group_commit.begin(plain(self._connection), group)
@@ -65,7 +63,7 @@ class Writer:
         To be run as one supervised task.
 
         Raises:
-            FilesChanged: see ``OpenFiles``.
+            FatalError: see ``OpenFiles``.
         """
         pause = _QUIET_SECONDS
         while not await self._closes_within(pause):

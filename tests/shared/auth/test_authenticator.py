@@ -19,8 +19,8 @@ from shared.errors import TokenRejected
 from shared.models import Bearer, Token
 from shared.settings import load_settings
 from shared.store import Store
-from shared.store.opening import open_store
 from tests.shared.auth.set_clock import SetClock
+from tests.support.stores import open_store
 
 KEY = "a-key-for-the-tests-of-more-than-32-bytes"
 PASSWORD = "correct horse battery staple"

@@ -6,8 +6,7 @@ import pytest
 
 from shared.auth import verified_tokens
 from shared.auth.verified_tokens import VerifiedTokens
-from shared.models import Token
-from shared.store import Revocation
+from shared.models import Revocation, Token
 from tests.shared.auth.set_clock import NOW, SetClock
 
 

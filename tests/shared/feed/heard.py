@@ -6,9 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from shared.feed.tail import ChangeFeed
-from shared.models import Change
-from shared.store import Revocation
+from shared.feed import ChangeFeed
+from shared.models import Change, Revocation
 
 
 class Heard:

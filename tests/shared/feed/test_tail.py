@@ -11,29 +11,31 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from shared.feed import tail as changes_module
-from shared.feed.tail import ChangeFeed, open_feed
-from shared.models import Change, CreateTask
-from shared.store import Revocation, Store
-from shared.store.opening import open_store
+from shared.feed import tail
+from shared.feed.tail import LogTail, open_tail
+from shared.models import Change, CreateTask, Revocation
+from shared.store import Store
+from shared.store.sqlite.store import SqliteStore
 from tests.shared.feed.heard import Heard
 from tests.shared.store.owner import READING, Owner, new_owner
 from tests.shared.store.sqlite.engine import settings_of
+from tests.shared.store.sqlite.sqlite_file import as_sqlite
+from tests.support.stores import open_store
 
 
 class Process:
     """A store and a feed, as one process has them."""
 
-    def __init__(self, store: Store, feed: ChangeFeed) -> None:
+    def __init__(self, store: SqliteStore, feed: LogTail) -> None:
         self.store = store
         self.feed = feed
         self.heard = Heard(feed)
 
-    async def fall_asleep(self) -> None:
+    async def be_paused(self) -> None:
         self.heard.wanted = False
         self.feed.look()
         async with asyncio.timeout(10):
-            while not self.feed._asleep:  # noqa: ASYNC110 - nothing tells of it
+            while not self.feed._paused:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.001)
 
 
@@ -41,15 +43,15 @@ class Process:
 async def process(folder: Path) -> AsyncIterator[Process]:
     async with (
         open_store(settings_of(folder / "taskbeam.db")) as store,
-        open_feed(store, folder / "wake", "test") as feed,
+        open_tail(as_sqlite(store), folder / "wake", "test") as feed,
     ):
-        yield Process(store, feed)
+        yield Process(as_sqlite(store), feed)
 
 
 @pytest.fixture
 def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is heard then was called."""
-    monkeypatch.setattr(changes_module, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(tail, "POLL_SECONDS", 3600.0)
 
 
 async def _write(store: Store, owner: Owner, count: int = 1) -> list[Change]:
@@ -114,10 +116,10 @@ async def test_both_hear_one_stream_when_both_write(tmp_path: Path) -> None:
 async def test_who_wants_no_changes_hears_none_until_they_do(tmp_path: Path) -> None:
     async with process(tmp_path) as one, process(tmp_path) as two:
         owner = await new_owner(one.store)
-        await two.fall_asleep()
+        await two.be_paused()
         await _write(one.store, owner, 3)
         two.heard.wanted = True
-        await two.feed.awake()
+        await two.feed.resume()
         [change] = await _write(one.store, owner)
         await two.heard.until(lambda: bool(two.heard.changes))
         assert two.heard.changes == [change]
@@ -128,7 +130,7 @@ async def test_who_wants_no_changes_hears_none_until_they_do(tmp_path: Path) -> 
 async def test_revocations_are_heard_where_nobody_wants_changes(tmp_path: Path) -> None:
     async with process(tmp_path) as one, process(tmp_path) as two:
         owner = await new_owner(one.store)
-        await two.fall_asleep()
+        await two.be_paused()
         await _write(one.store, owner)
         await one.store.set_password(owner.user, "another", READING)
         assert await two.heard.until(lambda: bool(two.heard.revocations)) < 1
@@ -140,12 +142,12 @@ async def test_own_commits_are_heard_from_when_they_are_wanted(tmp_path: Path) -
     """What another process wrote before, and nobody wanted, is no gap."""
     async with process(tmp_path) as one, process(tmp_path) as two:
         owner = await new_owner(one.store)
-        await two.fall_asleep()
+        await two.be_paused()
         await _write(one.store, owner)
         await _write(two.store, owner)
         assert two.heard.changes == []
         two.heard.wanted = True
-        await two.feed.awake()
+        await two.feed.resume()
         changes = await _write(two.store, owner) + await _write(two.store, owner)
         await two.heard.until(lambda: len(two.heard.changes) >= 2)
         assert two.heard.changes == changes

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from shared.errors import Unavailable
-from shared.feed import tail as changes_module
-from shared.feed.tail import ChangeFeed, open_feed
+from shared.feed import tail
+from shared.feed.log import LoggedCommit, Position, Tail
+from shared.feed.tail import LogTail, open_tail
 from shared.models import Change
-from shared.store import CommitListener, Position, Tail
 from shared.store.sqlite.transaction import Transaction
 from tests.shared.feed.heard import Heard
 
@@ -20,7 +21,7 @@ from tests.shared.feed.heard import Heard
 @pytest.fixture
 def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """The log is read when there is a reason to, or not at all."""
-    monkeypatch.setattr(changes_module, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(tail, "POLL_SECONDS", 3600.0)
 
 
 def _changes(*positions: int) -> list[Change]:
@@ -31,12 +32,12 @@ class SlowStore:
     """The part of a store that a feed knows: each read waits until the test says what it has found."""
 
     def __init__(self) -> None:
-        self.listener: CommitListener = lambda commit: None
+        self.listener: Callable[[LoggedCommit], None] = lambda commit: None
         self.reads: asyncio.Queue[tuple[Position, asyncio.Future[Tail]]] = asyncio.Queue()
         self.ends: asyncio.Queue[asyncio.Future[Position]] = asyncio.Queue()
         self.is_open = False
 
-    def listen(self, listener: CommitListener) -> None:
+    def listen(self, listener: Callable[[LoggedCommit], None]) -> None:
         self.listener = listener
 
     def commit(self, changes: list[Change], others: bool) -> None:
@@ -81,7 +82,7 @@ def _heard(heard: Heard) -> list[int]:
 @pytest.mark.usefixtures("no_poll")
 async def test_own_commit_that_a_read_in_progress_also_finds_is_heard_once(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
         feed.look()
         _, answer = await store.read_begins()
@@ -95,7 +96,7 @@ async def test_own_commit_that_a_read_in_progress_also_finds_is_heard_once(tmp_p
 @pytest.mark.usefixtures("no_poll")
 async def test_read_that_found_less_than_was_committed_meanwhile_turns_nothing_back(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
         feed.look()
         _, answer = await store.read_begins()
@@ -111,7 +112,7 @@ async def test_read_that_found_less_than_was_committed_meanwhile_turns_nothing_b
 @pytest.mark.usefixtures("no_poll")
 async def test_own_commit_waits_for_what_another_process_committed_before(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
         store.commit(_changes(2, 3), False)
         assert heard.changes == []
@@ -125,7 +126,7 @@ async def test_own_commit_waits_for_what_another_process_committed_before(tmp_pa
 @pytest.mark.usefixtures("no_poll")
 async def test_page_that_ends_within_a_commit_of_our_own_is_read_on(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
         feed.look()
         _, answer = await store.read_begins()
@@ -139,24 +140,24 @@ async def test_page_that_ends_within_a_commit_of_our_own_is_read_on(tmp_path: Pa
         assert _heard(heard) == [1, 2, 3]
 
 
-async def _fall_asleep(feed: ChangeFeed, store: SlowStore, heard: Heard) -> None:
+async def _be_paused(feed: LogTail, store: SlowStore, heard: Heard) -> None:
     heard.wanted = False
     feed.look()
     _, answer = await store.read_begins()
     answer.set_result(_found())
     async with asyncio.timeout(10):
-        while not feed._asleep:  # noqa: ASYNC110 - nothing tells of it
+        while not feed._paused:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0)
 
 
 @pytest.mark.usefixtures("no_poll")
 async def test_feed_that_is_woken_skips_what_was_committed_before_and_nothing_after(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
-        await _fall_asleep(feed, store, heard)
+        await _be_paused(feed, store, heard)
         heard.wanted = True
-        waking = asyncio.create_task(feed.awake())
+        waking = asyncio.create_task(feed.resume())
         end = await store.end_is_sought()
         store.commit(_changes(4), False)  # later than what the store will say
         assert not waking.done()
@@ -167,21 +168,21 @@ async def test_feed_that_is_woken_skips_what_was_committed_before_and_nothing_af
         answer.set_result(_found(3, 4))
         await asyncio.wait_for(waking, 10)
         assert _heard(heard) == [3, 4]
-        await asyncio.wait_for(feed.awake(), 10)
+        await asyncio.wait_for(feed.resume(), 10)
 
 
 @pytest.mark.usefixtures("no_poll")
 async def test_feed_that_reads_in_its_sleep_can_be_woken(tmp_path: Path) -> None:
     """As it does now and then, for the revocations."""
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
-        await _fall_asleep(feed, store, heard)
+        await _be_paused(feed, store, heard)
         feed.look()
         (await store.end_is_sought()).set_result(Position(2, 0))
         _, answer = await store.read_begins()
         heard.wanted = True
-        waking = asyncio.create_task(feed.awake())
+        waking = asyncio.create_task(feed.resume())
         await asyncio.sleep(0)
         answer.set_result(_found(3))
         await asyncio.wait_for(waking, 10)
@@ -193,9 +194,9 @@ async def test_feed_that_reads_in_its_sleep_can_be_woken(tmp_path: Path) -> None
 @pytest.mark.usefixtures("no_poll")
 async def test_own_commit_while_the_end_is_sought_is_not_turned_back(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
-        await _fall_asleep(feed, store, heard)
+        await _be_paused(feed, store, heard)
         feed.look()
         end = await store.end_is_sought()
         store.commit(_changes(1, 2, 3), False)
@@ -208,10 +209,10 @@ async def test_own_commit_while_the_end_is_sought_is_not_turned_back(tmp_path: P
 @pytest.mark.usefixtures("no_poll")
 async def test_who_leaves_while_the_feed_wakes_keeps_nobody_waiting(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
-        await _fall_asleep(feed, store, heard)
-        waking = [asyncio.create_task(feed.awake()) for _ in range(3)]
+        await _be_paused(feed, store, heard)
+        waking = [asyncio.create_task(feed.resume()) for _ in range(3)]
         end = await store.end_is_sought()
         waking[1].cancel()
         await asyncio.wait([waking[1]])
@@ -223,15 +224,15 @@ async def test_who_leaves_while_the_feed_wakes_keeps_nobody_waiting(tmp_path: Pa
 @pytest.mark.usefixtures("no_poll")
 async def test_feed_that_cannot_wake_says_so_and_can_be_woken_again(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
-        await _fall_asleep(feed, store, heard)
+        await _be_paused(feed, store, heard)
         heard.wanted = True
-        waking = asyncio.create_task(feed.awake())
+        waking = asyncio.create_task(feed.resume())
         (await store.end_is_sought()).set_exception(Unavailable("away"))
         with pytest.raises(Unavailable):
             await waking
-        waking = asyncio.create_task(feed.awake())
+        waking = asyncio.create_task(feed.resume())
         (await store.end_is_sought()).set_result(Position(2, 0))
         (await store.read_begins())[1].set_result(_found())
         await asyncio.wait_for(waking, 10)
@@ -240,9 +241,9 @@ async def test_feed_that_cannot_wake_says_so_and_can_be_woken_again(tmp_path: Pa
 @pytest.mark.usefixtures("no_poll")
 async def test_feed_that_ends_wakes_nobody_any_more(tmp_path: Path) -> None:
     store = SlowStore()
-    async with open_feed(store, tmp_path / "wake", "test") as feed:  # type: ignore[arg-type]
-        await _fall_asleep(feed, store, Heard(feed))
-        waking = asyncio.create_task(feed.awake())
+    async with open_tail(store, tmp_path / "wake", "test") as feed:
+        await _be_paused(feed, store, Heard(feed))
+        waking = asyncio.create_task(feed.resume())
         await store.end_is_sought()
     with pytest.raises(Unavailable):
         await waking
@@ -271,14 +272,14 @@ class FailingStore:
 
 async def _read_from(store: FailingStore, folder: Path) -> None:
     """Until a change has been heard."""
-    async with open_feed(store, folder / "wake", "test") as feed:  # type: ignore[arg-type]
+    async with open_tail(store, folder / "wake", "test") as feed:
         heard = Heard(feed)
         await heard.until(lambda: bool(heard.changes))
 
 
 @pytest.fixture
 def fast_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes_module, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(tail, "POLL_SECONDS", 0.001)
 
 
 @pytest.mark.usefixtures("fast_poll")
@@ -293,7 +294,7 @@ async def test_database_that_is_away_for_a_while_is_asked_again(tmp_path: Path) 
 async def test_database_that_stays_away_ends_the_body(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes_module, "_AWAY_SECONDS", 0.2)
+    monkeypatch.setattr(tail, "_AWAY_SECONDS", 0.2)
     with pytest.raises(ExceptionGroup) as ended:
         await _read_from(FailingStore(Unavailable("away"), times=10**9), tmp_path)
     assert ended.group_contains(Unavailable)

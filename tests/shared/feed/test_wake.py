@@ -1,4 +1,4 @@
-"""Wake-up datagrams: delivered when they can be, and harmless when they cannot."""
+"""WakeSocket-up datagrams: delivered when they can be, and harmless when they cannot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import NoReturn
 import pytest
 
 from shared.feed import wake
-from shared.feed.wake import Wake, open_wake
+from shared.feed.wake import WakeSocket, open_wake
 from tests.support.processes import ROOT
 
 
@@ -46,10 +46,10 @@ async def test_call_wakes_all_others_and_not_the_caller(tmp_path: Path) -> None:
         open_wake(folder, "test", sleepers[1]) as other,
     ):
         async with open_wake(folder, "test", sleepers[2]):
-            caller.call()
+            caller.wake_others()
             await asyncio.gather(*(sleeper.wait() for sleeper in sleepers[1:]))
         assert sleepers[0].calls == 0
-        other.call()
+        other.wake_others()
         await sleepers[0].wait()
 
 
@@ -60,7 +60,7 @@ async def test_many_calls_are_one_waking(tmp_path: Path) -> None:
         open_wake(tmp_path / "wake", "test", Sleeper()) as caller,
     ):
         for _ in range(5):
-            caller.call()
+            caller.wake_others()
         await sleeper.wait()
         await asyncio.sleep(0)
         assert sleeper.calls == 1
@@ -72,15 +72,15 @@ async def test_calls_that_are_not_taken_wait(tmp_path: Path) -> None:
         open_wake(tmp_path / "wake", "test", sleeper) as sleeping,
         open_wake(tmp_path / "wake", "test", Sleeper()) as caller,
     ):
-        sleeping.take_calls(False)
+        sleeping.receive(False)
         for _ in range(100):
-            caller.call()
+            caller.wake_others()
             await asyncio.sleep(0)
         assert sleeper.calls == 0
-        sleeping.take_calls(True)
+        sleeping.receive(True)
         await sleeper.wait()
         assert sleeper.calls == 1
-        caller.call()
+        caller.wake_others()
         await sleeper.wait()
 
 
@@ -91,10 +91,10 @@ async def test_those_who_take_no_calls_keep_nobody_elses_away(tmp_path: Path) ->
         caller = await stack.enter_async_context(open_wake(folder, "test", Sleeper()))
         for _ in range(40):
             sleeping = await stack.enter_async_context(open_wake(folder, "test", Sleeper()))
-            sleeping.take_calls(False)
+            sleeping.receive(False)
         await stack.enter_async_context(open_wake(folder, "test", sleeper))
         for _ in range(600):
-            caller.call()
+            caller.wake_others()
             await sleeper.wait()
     assert sleeper.calls == 600
     assert os.listdir(folder) == []
@@ -106,15 +106,15 @@ async def test_caller_that_may_open_no_more_files_calls_those_it_knows(
     folder, known, newcomer = tmp_path / "wake", Sleeper(), Sleeper()
     monkeypatch.setattr(wake, "_LISTING_SECONDS", 0.0)
     async with open_wake(folder, "test", Sleeper()) as caller, open_wake(folder, "test", known):
-        caller.call()
+        caller.wake_others()
         await known.wait()
         async with open_wake(folder, "test", newcomer):
             with monkeypatch.context() as patched:
-                patched.setattr(wake, "_datagrams", _no_more_files)
-                caller.call()
+                patched.setattr(wake, "_datagram_socket", _no_more_files)
+                caller.wake_others()
                 await known.wait()
             assert newcomer.calls == 0
-            caller.call()
+            caller.wake_others()
             await newcomer.wait()
 
 
@@ -125,15 +125,15 @@ def _no_more_files() -> NoReturn:
 async def test_full_queue_blocks_no_caller(tmp_path: Path) -> None:
     """The sleeper does not read, as a process that is stopped."""
     sleeper = Sleeper()
-    sleeping = Wake(tmp_path / "wake", "test", sleeper)
+    sleeping = WakeSocket(tmp_path / "wake", "test", sleeper)
     async with open_wake(tmp_path / "wake", "test", Sleeper()) as caller:
         began = time.monotonic()
         for _ in range(10_000):
-            caller.call()
+            caller.wake_others()
         assert time.monotonic() - began < 5
         sleeping.read()
         assert sleeper.calls == 1
-        caller.call()
+        caller.wake_others()
         sleeping.read()
         assert sleeper.calls == 2, "it is still called"
     sleeping.close()
@@ -142,8 +142,8 @@ async def test_full_queue_blocks_no_caller(tmp_path: Path) -> None:
 async def test_socket_of_a_dead_process_is_removed(tmp_path: Path) -> None:
     folder = tmp_path / "wake"
     program = (
-        "import os, signal, sys; from pathlib import Path; from shared.feed.wake import Wake;"
-        "Wake(Path(sys.argv[1]), 'test', print); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, sys; from pathlib import Path; from shared.feed.wake import WakeSocket;"
+        "WakeSocket(Path(sys.argv[1]), 'test', print); os.kill(os.getpid(), signal.SIGKILL)"
     )
     await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", program, str(folder)], cwd=ROOT, check=False, timeout=30
@@ -151,10 +151,10 @@ async def test_socket_of_a_dead_process_is_removed(tmp_path: Path) -> None:
     [dead] = os.listdir(folder)
     sleeper = Sleeper()
     async with open_wake(folder, "test", sleeper), open_wake(folder, "test", Sleeper()) as caller:
-        caller.call()
+        caller.wake_others()
         await sleeper.wait()
         assert dead not in os.listdir(folder)
-        caller.call()
+        caller.wake_others()
         await sleeper.wait()
 
 
@@ -162,20 +162,20 @@ async def test_one_who_leaves_leaves_nothing_behind(tmp_path: Path) -> None:
     folder = tmp_path / "wake"
     async with open_wake(folder, "test", Sleeper()) as caller:
         async with open_wake(folder, "test", Sleeper()):
-            caller.call()
+            caller.wake_others()
             assert len(os.listdir(folder)) == 2
-        caller.call()
+        caller.wake_others()
         assert len(os.listdir(folder)) == 1
     assert os.listdir(folder) == []
 
 
 async def test_newcomer_is_called_before_long(tmp_path: Path) -> None:
     async with open_wake(tmp_path / "wake", "test", Sleeper()) as caller:
-        caller.call()
+        caller.wake_others()
         newcomer = Sleeper()
         async with open_wake(tmp_path / "wake", "test", newcomer), asyncio.timeout(5):
             while not newcomer.calls:
-                caller.call()
+                caller.wake_others()
                 await asyncio.sleep(0.01)
 
 
@@ -187,7 +187,7 @@ async def test_paths_longer_than_a_sockets_address_work(tmp_path: Path) -> None:
         open_wake(parent / "wake", "test", sleeper),
         open_wake(parent / "wake", "test", Sleeper()) as caller,
     ):
-        caller.call()
+        caller.wake_others()
         await sleeper.wait()
 
 
@@ -206,7 +206,7 @@ async def test_what_else_lies_in_the_folder_does_no_harm(tmp_path: Path) -> None
     async with open_wake(folder, "test", sleeper), open_wake(folder, "test", Sleeper()) as caller:
         (folder / "notes.txt").write_text("not a socket")
         os.mkdir(folder / "more")
-        caller.call()
+        caller.wake_others()
         await sleeper.wait()
 
 
@@ -216,7 +216,7 @@ async def test_folder_that_was_removed_does_no_harm(tmp_path: Path) -> None:
         for name in os.listdir(folder):
             os.unlink(folder / name)
         os.rmdir(folder)
-        caller.call()
+        caller.wake_others()
 
 
 def _remove_folder(folder: Path) -> None:
@@ -241,20 +241,20 @@ def _put_another_folder(folder: Path) -> None:
 async def test_folder_that_was_deleted_is_made_again_and_calls_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: Callable[[Path], None]
 ) -> None:
-    monkeypatch.setattr(wake, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr(wake, "_RESTORE_SECONDS", 0)
     folder, sleeper = tmp_path / "wake", Sleeper()
     async with (
         open_wake(folder, "test", sleeper) as sleeping,
         open_wake(folder, "test", Sleeper()) as caller,
     ):
         for _ in range(2):
-            caller.call()
+            caller.wake_others()
             await sleeper.wait()
             deed(folder)
             shutil.rmtree(folder.with_name("away"), ignore_errors=True)
             for one in (caller, sleeping):
-                one.stay_at_home()
-            caller.call()
+                one.restore()
+            caller.wake_others()
             await sleeper.wait()
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700 or deed is _put_another_folder
         assert len(list(folder.iterdir())) == 2
@@ -264,7 +264,7 @@ async def test_folder_that_was_deleted_is_made_again_and_calls_come(
 async def test_folder_that_cannot_be_made_again_is_tried_for_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wake, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr(wake, "_RESTORE_SECONDS", 0)
     folder, sleeper = tmp_path / "wake", Sleeper()
     async with (
         open_wake(folder, "test", sleeper) as sleeping,
@@ -274,12 +274,12 @@ async def test_folder_that_cannot_be_made_again_is_tried_for_later(
         folder.write_text("in the way")
         descriptors = len(os.listdir("/dev/fd"))
         for _ in range(3):
-            caller.stay_at_home()
-            sleeping.stay_at_home()
-            caller.call()
+            caller.restore()
+            sleeping.restore()
+            caller.wake_others()
         assert len(os.listdir("/dev/fd")) == descriptors
         folder.unlink()
-        sleeping.stay_at_home()
-        caller.stay_at_home()
-        caller.call()
+        sleeping.restore()
+        caller.restore()
+        caller.wake_others()
         await sleeper.wait()

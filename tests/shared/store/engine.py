@@ -12,7 +12,7 @@ from typing import Any
 from shared.errors import TaskbeamError
 from shared.settings import Settings, load_settings
 from shared.store import Store
-from shared.store.opening import open_store
+from tests.support.stores import open_store
 
 
 class Engine(ABC):

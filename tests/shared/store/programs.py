@@ -12,7 +12,7 @@ from shared.clock import system_clock
 from shared.errors import TaskbeamError, Unavailable
 from shared.models import CreateTask
 from shared.settings import Settings, load_settings
-from shared.store.opening import open_store
+from tests.support.stores import open_store
 
 
 def settings_of(url: str) -> Settings:

@@ -106,7 +106,7 @@ async def test_closing_does_what_waits_and_answers_it(engine: Engine) -> None:
 async def test_closed_store_refuses(engine: Engine) -> None:
     async with engine.open() as store:
         owner = await new_owner(store)
-    for attempt in (owner.create(), owner.tasks(), store.ping(), store.position()):
+    for attempt in (owner.create(), owner.tasks(), store.ping(), store.seqs([owner.id])):
         with pytest.raises(Unavailable):
             await asyncio.wait_for(attempt, BOUND)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.models import CreateTask, UpdateTask
-from tests.shared.store.owner import Owner
+from shared.store import Store
+from tests.shared.store.owner import READING, Owner, new_owner
 
 
 async def _fill(owner: Owner, changes: int) -> None:
@@ -65,3 +66,12 @@ async def test_ten_thousand_changes_of_each_user_are_kept_and_at_most_a_hundred_
         gone = await owner.store.changes(owner.id, owner.store.epoch, since, 500)
         assert (gone.changes, gone.seq, gone.more, gone.reason) == ([], newest, False, "history_gone")
     assert [change.seq for change in await stranger.log()] == [1], "others' changes do not count"
+
+
+async def test_seqs_are_of_the_users_that_are_asked_for_and_there(store: Store) -> None:
+    owners = [await new_owner(store) for _ in range(4)]
+    for number, owner in enumerate(owners):
+        await _fill(owner, number)
+    await store.delete_user(owners[2].user, READING)
+    assert await store.seqs([owner.id for owner in owners[1:]]) == {owners[1].id: 1, owners[3].id: 3}
+    assert await store.seqs([]) == {}

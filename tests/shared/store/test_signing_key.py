@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shared.store import SigningKey, Store
+from shared.store import Store
+from shared.store.records import SigningKey
 from tests.shared.store.engine import Engine
 from tests.shared.store.owner import READING, new_owner
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from shared.clock import system_clock
 from shared.errors import Unavailable
 from shared.models import CreateTask, TaskQuery
-from shared.store.opening import open_store
 from shared.store.sqlite.write_lock import WriteLock
 from tests.shared.store.programs import open_one, say, settings_of, wait_for_start
+from tests.support.stores import open_store
 
 
 async def hold_lock(path: str) -> None:

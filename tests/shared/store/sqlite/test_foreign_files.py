@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Unavailable
-from shared.store.opening import open_store
 from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.programs import write_until_killed
 from tests.shared.store.sqlite.engine import settings_of, url_of
-from tests.shared.store.sqlite.sqlite_file import assert_sound
+from tests.shared.store.sqlite.sqlite_file import as_sqlite, assert_sound
+from tests.support.stores import open_store
 
 
 @pytest.fixture
@@ -200,7 +200,11 @@ async def test_everything_stands_beside_the_file_that_a_link_leads_to(tmp_path: 
         owner = await new_owner(store)
         task = await owner.create()
         assert await Owner(other, owner.user).tasks() == [task]
-        assert store.beside(".key") == other.beside(".key") == _beside(real, ".key")
+        assert (
+            as_sqlite(store).path.beside(".key")
+            == as_sqlite(other).path.beside(".key")
+            == _beside(real, ".key")
+        )
         names = sorted(file.name for file in real.parent.iterdir())
     assert names == [f"taskbeam.db{suffix}" for suffix in ("", "-lock", "-shm", "-wal")]
     assert sorted(alias.parent.iterdir()) == before
@@ -213,7 +217,7 @@ async def test_file_behind_a_linked_folder_has_one_lock(tmp_path: Path) -> None:
         open_store(settings_of(tmp_path / "alias" / "a.db")) as store,
         open_store(settings_of(tmp_path / "real" / "a.db")) as other,
     ):
-        assert store.beside("-lock") == other.beside("-lock")
+        assert as_sqlite(store).path.lock == as_sqlite(other).path.lock
 
 
 async def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:

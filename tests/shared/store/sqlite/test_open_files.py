@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import FilesChanged, Unavailable
-from shared.store.opening import open_store
+from shared.errors import FatalError, Unavailable
 from shared.store.sqlite import checkpoints, meta, open_files
 from shared.store.sqlite import writer as writer_module
 from shared.store.sqlite.database_path import DatabasePath
@@ -22,6 +21,7 @@ from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.programs import open_one
 from tests.shared.store.sqlite.engine import settings_of, url_of
 from tests.shared.store.sqlite.sqlite_file import assert_sound, quiet_moments
+from tests.support.stores import open_store
 from tests.support.waiting import until
 
 
@@ -139,7 +139,7 @@ async def test_orderly_end_after_the_files_were_taken_away_leaves_those_that_are
     created: list[tuple[str]] = []
     with pytest.raises(BaseExceptionGroup) as failed:
         await be_served()
-    assert isinstance(failed.value.exceptions[0], FilesChanged)
+    assert isinstance(failed.value.exceptions[0], FatalError)
     assert [_beside(path, suffix).read_text() for suffix in ("", "-wal")] == ["somebody's"] * 2
     with closing(sqlite3.connect(_beside(path, ".away"))) as away:
         assert away.execute("SELECT uuid FROM tasks").fetchall() == created

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Unavailable
-from shared.store.opening import open_store
 from shared.store.sqlite.connections import on_thread
 from shared.store.sqlite.opening import has_wal_reset_race
 from tests.shared.store.children import child
@@ -20,6 +19,7 @@ from tests.shared.store.owner import new_owner
 from tests.shared.store.sqlite.engine import settings_of, url_of
 from tests.shared.store.sqlite.programs import open_without_privileges
 from tests.shared.store.sqlite.sqlite_file import inline_connection, readers_of, thread_connections
+from tests.support.stores import open_store
 
 
 def _mode(path: Path) -> int:

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.errors import NotFound
-from shared.models import Change, CreateTask, DeleteTask, UpdateTask
-from shared.store import Position, Revocation, Store
+from shared.feed.log import Position
+from shared.models import Change, CreateTask, DeleteTask, Revocation, UpdateTask
+from shared.store import Store
 from shared.store.sqlite.store import SqliteStore
 from tests.shared.store.owner import (
     ENOUGH,

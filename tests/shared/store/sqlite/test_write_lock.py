@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from shared.errors import Unavailable
-from shared.store.opening import open_store
 from shared.store.sqlite import group_commit
 from shared.store.sqlite.write_lock import WriteLock
 from tests.shared.store.children import Program, child
@@ -19,6 +18,7 @@ from tests.shared.store.programs import open_one
 from tests.shared.store.sqlite.engine import settings_of, url_of
 from tests.shared.store.sqlite.programs import hold_lock, hold_transaction
 from tests.shared.store.sqlite.sqlite_file import assert_sound
+from tests.support.stores import open_store
 
 
 @pytest.fixture

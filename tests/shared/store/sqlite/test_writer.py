@@ -14,7 +14,7 @@ from shared.store import batching
 from shared.store.sqlite.readers import Read
 from shared.store.sqlite.tasks import read_task
 from tests.shared.store.owner import MISSING, Owner
-from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, assert_sound, readers_of
+from tests.shared.store.sqlite.sqlite_file import Statements, as_sqlite, as_writer, assert_sound, readers_of
 
 
 async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, path: Path) -> None:
@@ -59,7 +59,7 @@ async def test_reads_that_wait_at_once_share_a_snapshot(owner: Owner) -> None:
     seen: list[str] = []
     row_reader, _ = readers_of(owner.store)
     await row_reader.submit(lambda plain: plain.set_trace_callback(seen.append))
-    await asyncio.gather(*(owner.store.position() for _ in range(200)))
+    await asyncio.gather(*(as_sqlite(owner.store).position() for _ in range(200)))
     assert 0 < seen.count("COMMIT") <= 5
 
 

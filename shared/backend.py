@@ -1,0 +1,69 @@
+"""The parts that both processes are made of: store, change feed and services, opened for one process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.auth.accounts import AccountService
+from shared.auth.authenticator import Authenticator
+from shared.auth.hash_renewal import HashRenewal
+from shared.auth.key_choice import choose_key
+from shared.auth.key_file import KeyFile
+from shared.auth.password_hasher import PasswordHasher
+from shared.auth.services import make_auth_services
+from shared.auth.sessions import SessionService
+from shared.auth.tokens import TokenCodec
+from shared.auth.verified_tokens import VerifiedTokens
+from shared.clock import system_clock
+from shared.feed import ChangeFeed
+from shared.settings import Settings
+from shared.store import Store
+from shared.store.opening import open_database
+from shared.tasks import TaskService
+
+
+class Backend(NamedTuple):
+    """The shared parts, open. ``beside``: the path of a file of ours beside the database, by its suffix."""
+
+    store: Store
+    beside: Callable[[str], Path]
+    feed: ChangeFeed
+    tasks: TaskService
+    accounts: AccountService
+    sessions: SessionService
+    authenticator: Authenticator
+
+
+@asynccontextmanager
+async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backend]:
+    """Open store, feed and services for a process of that name. Raises Unavailable."""
+    async with open_database(settings.database_url) as database:
+        store = database.store
+        key_file = None if settings.secret_key else KeyFile(database.beside(".key"))
+        codec = TokenCodec(
+            await choose_key(settings, store, key_file), settings.secret_keys_old, system_clock
+        )
+        hasher = PasswordHasher(settings.bcrypt_rounds)
+        renewal = HashRenewal(store, hasher)
+        verified = VerifiedTokens(system_clock)
+        try:
+            async with database.open_feed(process) as feed, asyncio.TaskGroup() as tasks:
+                feed.subscribe(verified)
+                helpers = [tasks.create_task(renewal.run())]
+                if key_file is not None:
+                    helpers.append(tasks.create_task(key_file.watch()))
+                yield Backend(
+                    store,
+                    database.beside,
+                    feed,
+                    TaskService(store, settings.max_tasks_per_user),
+                    *make_auth_services(store, hasher, codec, verified, renewal, settings),
+                )
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            hasher.close()
