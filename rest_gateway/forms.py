@@ -13,9 +13,9 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from rest_gateway.charsets import UTF_8, known_codec
 from rest_gateway.errors import HttpError
+from shared.rules.tasks import BLANK_IS_ABSENT
 
 _FIELDS_MAX: Final = 1000
-_BLANK_IS_ABSENT: Final = ("completed", "uuid")
 _CHARSET_FIELD: Final = (
     "_charset_"  # browsers fill it in with the charset of the form (RFC 7578, section 4.6)
 )
@@ -99,5 +99,5 @@ def _malformed(why: str) -> HttpError:
 
 
 def _present(fields: Mapping[str, object]) -> dict[str, object]:
-    """A form cannot leave a field out. So a blank field counts as left out, where its value cannot be blank."""
-    return {name: value for name, value in fields.items() if not (value == "" and name in _BLANK_IS_ABSENT)}
+    """Without the blank fields that count as left out."""
+    return {name: value for name, value in fields.items() if not (value == "" and name in BLANK_IS_ABSENT)}

@@ -96,7 +96,7 @@ class Bearer(NamedTuple):
     address: str
 
 
-# What a field may hold, after it was trimmed. `shared.rules.requests` makes the rules of these.
+# What a field may hold, after it was trimmed. `shared.rules.tasks` makes the rules of these.
 TASK_MAX_LENGTH: Final = 255
 DESCRIPTION_MAX_LENGTH: Final = 10_000
 TaskText = Annotated[str, Meta(min_length=1, max_length=TASK_MAX_LENGTH)]

@@ -18,7 +18,8 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.rules.requests import canonical_task_id, clean_create, clean_update
+from shared.rules.requests import canonical_task_id
+from shared.rules.tasks import clean_create, clean_update
 from shared.store import Store
 
 

@@ -14,7 +14,7 @@ import pytest
 from rest_gateway import accounts, changes, events, ops, tasks
 from shared.models import CreateTask, Task, UpdateTask
 from shared.rules.queries import ORDERING_FIELDS
-from shared.rules.requests import TASK_RULES
+from shared.rules.tasks import TASK_RULES
 from shared.store.sqlite.migrate import newest_version
 from tests.support import processes
 from tests.support.clients import Account, Rest, connected, new_account

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.errors import ValidationFailed
 from shared.rules.fields import canonical_uuid
-from shared.rules.requests import clean_create
+from shared.rules.tasks import clean_create
 from tests.shared.rules.objects import UUID
 
 
