@@ -63,7 +63,7 @@ def test_help_is_the_default(checkout: Path) -> None:
     assert not (checkout / ".venv").exists()
 
 
-def test_environment_is_made_anew_only_when_it_must_be(checkout: Path) -> None:
+def test_environment_is_made_again_only_when_it_must_be(checkout: Path) -> None:
     assert make(checkout, BASE).returncode == 0
     made = (checkout / BASE).stat().st_mtime_ns
     assert make(checkout, BASE).stdout == ""

@@ -104,7 +104,9 @@ def _head(account: Account, *lines: str) -> bytes:
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_who_is_told_that_it_closes_is_closed(system: System, account: Account, is_chunked: bool) -> None:
+def test_a_connection_announced_to_close_is_closed(
+    system: System, account: Account, is_chunked: bool
+) -> None:
     body = b'{"task": "' + b"a" * MAX_BYTES + b'"}'
     after = _head(account, "Content-Length: 15") + b'{"task": "Too"}'
     if is_chunked:
@@ -124,7 +126,7 @@ def test_a_body_that_is_announced_too_large_is_not_waited_for(system: System, ac
     assert ask(system.gateway.port, expecting, method="POST").status == 413
 
 
-def test_an_unknown_media_type_that_is_no_text_is_told_in_json(system: System, account: Account) -> None:
+def test_an_unknown_media_type_that_is_not_text_is_refused_in_json(system: System, account: Account) -> None:
     request = _head(account, "Content-Length: 2", "Connection: close").replace(b"/json", b"/\xe9") + b"{}"
     answer = ask(system.gateway.port, request, method="POST")
     assert (answer.status, list(answer.json)) == (415, ["detail"])
@@ -136,7 +138,9 @@ def test_a_charset_that_is_none_is_taken_for_utf_8(system: System, account: Acco
     assert (reply.status, json.loads(reply.body)["task"]) == (201, "Packed")
 
 
-def test_a_body_in_a_hundred_thousand_chunks_holds_nobody_up(system: System, account: Account) -> None:
+def test_a_body_in_a_hundred_thousand_chunks_does_not_block_other_requests(
+    system: System, account: Account
+) -> None:
     body = b'{"task": "' + b" " * 100_000 + b'x"}'
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
     request = _head(account, "Transfer-Encoding: chunked", "Connection: close") + chunks + b"0\r\n\r\n"

@@ -91,7 +91,7 @@ def test_a_grace_does_not_last_because_the_clock_was_set_back(timed: Timed) -> N
     assert _refresh(system, current.body["refresh"]).status == 401, "the family is revoked"
 
 
-def test_a_clock_that_is_set_back_lets_nobody_be_believed_for_longer(timed: Timed) -> None:
+def test_a_clock_that_is_set_back_does_not_prolong_a_verified_token(timed: Timed) -> None:
     """Whatever ends a token without a revocation shows after a second."""
     system, clock = timed
     account = new_account(system)

@@ -57,7 +57,7 @@ def test_tokens_and_probes_are_kept_by_no_cache(system: System, account: Account
         assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
 
 
-def test_who_brings_no_token_gets_nothing_that_is_kept(system: System) -> None:
+def test_a_request_without_a_token_gets_no_cached_result(system: System) -> None:
     for answer in (Rest(system)("GET", "/"), Rest(system)("GET", "/nowhere")):
         _assert_common(answer.headers)
         assert answer.headers["Cache-Control"] == "no-store"

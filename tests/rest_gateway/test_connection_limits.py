@@ -54,7 +54,7 @@ def test_the_longest_idle_go_first(crowded_system: System) -> None:
         assert [peer.probe() for peer in peers[2:]] == [200] * (LIMIT - 2)
 
 
-def test_strangers_who_say_nothing_drive_out_each_other(crowded_system: System) -> None:
+def test_silent_connections_replace_each_other(crowded_system: System) -> None:
     with ExitStack() as open_ones:
         client = open_ones.enter_context(closing(_Peer(crowded_system)))
         assert client.probe() == 200
@@ -63,7 +63,7 @@ def test_strangers_who_say_nothing_drive_out_each_other(crowded_system: System) 
         assert client.probe() == 200
 
 
-def test_where_all_are_busy_a_newcomer_is_told_and_they_go_on(crowded_system: System) -> None:
+def test_where_all_connections_are_busy_a_new_one_is_refused(crowded_system: System) -> None:
     account = new_account(crowded_system)
     with ExitStack() as streams:
         for _ in range(LIMIT):

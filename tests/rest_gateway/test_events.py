@@ -183,12 +183,14 @@ def test_it_needs_a_token(system: System) -> None:
 @pytest.mark.parametrize(
     "accept", ["text/event-stream", "text/*", "TEXT/Event-Stream;q=0.5, text/html", "*/*", "application/json"]
 )
-def test_whoever_takes_a_stream_gets_one(system: System, account: Account, accept: str) -> None:
+def test_an_accept_header_with_event_streams_is_accepted(
+    system: System, account: Account, accept: str
+) -> None:
     with event_stream(system, account, Accept=accept) as stream:
         assert stream.ready.name == "ready"
 
 
 @pytest.mark.parametrize("accept", ["text/html", "text/plain", "image/*", "xtext/event-stream"])
-def test_whoever_takes_something_else_is_told(account: Account, accept: str) -> None:
+def test_an_accept_header_without_event_streams_is_refused(account: Account, accept: str) -> None:
     answer = account.rest("GET", "/events/", Accept=accept)
     assert (answer.status, answer.body) == (406, {"detail": "Could not satisfy the request Accept header."})

@@ -74,7 +74,9 @@ def test_text_arrives_as_it_was_meant(system: System, account: Account, media: s
         ("multipart/form-data; xboundary=XX", PART + b"\r\nt" + END),
     ],
 )
-def test_what_is_malformed_is_told_so(system: System, account: Account, media: str, body: bytes) -> None:
+def test_a_malformed_form_is_refused_with_the_reason(
+    system: System, account: Account, media: str, body: bytes
+) -> None:
     before = system.gateway.log.read_text()
     reply = _post(system, account, media, body)
     assert (reply.status, list(json.loads(reply.body))) == (400, ["detail"]), reply

@@ -64,9 +64,7 @@ def test_a_peer_on_a_unix_socket_can_be_trusted() -> None:
 @pytest.mark.parametrize(
     "remote", ["127.0.0.1", "::1", "10.0.0.2", "172.17.0.1", "fd00::1", "fe80::1%eth0", ""]
 )
-def test_a_proxy_that_the_settings_do_not_know_is_told_once(
-    caplog: pytest.LogCaptureFixture, remote: str
-) -> None:
+def test_an_unknown_proxy_is_logged_once(caplog: pytest.LogCaptureFixture, remote: str) -> None:
     forwarded = _forwarded("192.168.0.0/16")
     forwarded.warn_of_untrusted_proxy(_Request(remote))  # type: ignore[arg-type]
     assert not caplog.records
@@ -78,7 +76,7 @@ def test_a_proxy_that_the_settings_do_not_know_is_told_once(
 
 
 @pytest.mark.parametrize(("trusted", "remote"), [("127.0.0.1", "127.0.0.1"), ("unix", ""), ("", "8.8.8.8")])
-def test_no_warning_for_a_trusted_proxy_nor_for_what_a_stranger_sends(
+def test_no_warning_for_a_trusted_proxy_nor_for_forged_headers(
     caplog: pytest.LogCaptureFixture, trusted: str, remote: str
 ) -> None:
     _forwarded(trusted).warn_of_untrusted_proxy(_Request(remote, "192.0.2.1"))  # type: ignore[arg-type]

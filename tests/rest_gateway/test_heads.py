@@ -173,7 +173,7 @@ def test_what_is_behind_an_upgrade_is_checked_like_all_else(system: System) -> N
         b"GET / HTTP/1.1\r\nHost: x\r\nExpect: nonsense\r\n\r\n",
     ],
 )
-def test_who_closes_their_side_at_once_is_told_what_was_wrong(system: System, head: bytes) -> None:
+def test_a_client_that_closes_its_side_at_once_gets_the_reason(system: System, head: bytes) -> None:
     for _ in range(20):
         assert ask(system.gateway.port, head, end=True).status in (400, 405, 417)
 

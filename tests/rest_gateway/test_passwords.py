@@ -64,7 +64,7 @@ def _delete(system: System, token: str, current: str, address: str) -> Answer:
     return Rest(system, token)("DELETE", "/me/", {"current_password": current}, X_Forwarded_For=address)
 
 
-def test_strangers_do_not_lock_the_owner_out_where_they_logged_in_before(wary_system: System) -> None:
+def test_wrong_guesses_do_not_lock_out_the_owner_at_a_known_address(wary_system: System) -> None:
     name, home = _register(wary_system), _address()
     assert _login(wary_system, name, PASSWORD, home).status == 200
     statuses = [_login(wary_system, name, "wrong", _address()).status for _ in range(2 * LIMIT)]
@@ -90,7 +90,7 @@ def test_where_the_owner_has_logged_in_is_known_after_a_restart(
         assert _login(system, name, PASSWORD, home).status == 200
 
 
-def test_a_bearer_can_change_the_password_while_strangers_guess(wary_system: System) -> None:
+def test_a_user_can_change_the_password_while_others_guess_it(wary_system: System) -> None:
     name = _register(wary_system)
     access = _login(wary_system, name, PASSWORD, _address()).body["access"]
     for _ in range(LIMIT + 1):

@@ -31,7 +31,7 @@ def test_what_is_nowhere_is_not_found(system: System, method: str, target: str) 
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/healthz/", "/readyz/"])
-def test_a_probe_answers_whoever_asks(system: System, path: str) -> None:
+def test_a_probe_needs_no_token(system: System, path: str) -> None:
     for headers in ({}, {"Accept": "text/plain"}, {"Authorization": "nonsense"}):
         assert send(system.gateway.port, "GET", path, headers).status == 200
     reply = send(system.gateway.port, "HEAD", path, {})

@@ -69,7 +69,7 @@ def test_it_is_answered_in_json_and_leaves_nothing_in_the_log(each_system: Syste
 
 
 @pytest.mark.parametrize("head", TOO_LONG.values(), ids=TOO_LONG)
-def test_a_head_that_is_too_long_is_told_so(system: System, head: bytes) -> None:
+def test_a_head_that_is_too_long_is_refused_with_the_reason(system: System, head: bytes) -> None:
     assert ask(system.gateway.port, head).json == {"detail": "The head of the request is too long."}
 
 

@@ -61,7 +61,7 @@ def _poll(served: Gateway) -> str:
 
 @pytest.mark.parametrize("how", ["close", "reset", "half"])
 @pytest.mark.parametrize("what", ["poll", "stream"])
-async def test_nobody_waits_for_a_client_that_has_left(served: Gateway, what: str, how: str) -> None:
+async def test_a_disconnected_client_is_not_waited_for(served: Gateway, what: str, how: str) -> None:
     waiters = served.app[WAITERS]
     lines = [await _Line.open(served) for _ in range(20)]
     for line in lines:
@@ -150,7 +150,7 @@ async def test_a_quiet_stream_ends_when_its_user_was_disabled_by_hand(
 
 
 @pytest.mark.parametrize("what", ["poll", "stream"])
-async def test_a_user_who_was_disabled_by_hand_is_told_nothing_more(
+async def test_a_user_who_was_disabled_by_hand_gets_nothing_more(
     served: Gateway, tmp_path: Path, what: str
 ) -> None:
     line = await _Line.open(served)
@@ -170,7 +170,9 @@ def _disable_users(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/changes/?epoch=EPOCH&since=0&wait=30", "/events/"])
-def test_whoever_leaves_makes_room_for_the_users_next_at_once(low_limits_system: System, path: str) -> None:
+def test_a_closed_connection_makes_room_for_the_users_next_at_once(
+    low_limits_system: System, path: str
+) -> None:
     """The real process, on the loop that it chooses, lets two of a user wait."""
     account = new_account(low_limits_system)
     path = path.replace("EPOCH", account.rest("GET", "/").headers["X-Taskbeam-Epoch"])

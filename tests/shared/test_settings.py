@@ -65,7 +65,7 @@ def test_all_bad_values_are_named_at_once() -> None:
     assert named == [f"TASKBEAM_{variable.name}" for variable in VARIABLES]
 
 
-def test_value_with_line_breaks_is_told_in_one_line() -> None:
+def test_value_with_line_breaks_is_reported_on_one_line() -> None:
     [problem] = _problems({"TASKBEAM_WS_HOST": "a\nTASKBEAM_WS_PORT: expected nothing\r"})
     assert len(problem.splitlines()) == 1
 

@@ -163,7 +163,7 @@ async def test_unavailable_though_it_was_done() -> None:
 
 
 @pytest.mark.parametrize("code", ["internal", "limit_reached", "a_code_of_the_future"])
-async def test_other_refusals_are_told(code: str) -> None:
+async def test_other_refusals_raise_errors(code: str) -> None:
     async with told() as server:
         server.fault("create", code)
         async with client_of(server) as client, asyncio.timeout(10):

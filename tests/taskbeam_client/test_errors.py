@@ -61,7 +61,7 @@ class Stubborn(Exception):
 
 
 @pytest.mark.parametrize("error", [LookupError("no key in the ring"), Stubborn(1, 2)])
-async def test_what_ended_a_client_is_raised_anew(error: Exception) -> None:
+async def test_the_error_that_ended_a_client_is_raised_again(error: Exception) -> None:
     async def broken() -> str:
         raise error
 
@@ -85,7 +85,7 @@ async def test_what_ended_a_client_is_raised_anew(error: Exception) -> None:
     assert max(lengths) < 10
 
 
-def test_raised_anew_keeps_the_cause() -> None:
+def test_an_error_raised_again_keeps_the_cause() -> None:
     error = ClientDefect("bad")
     error.__cause__ = KeyError("epoch")
     again = copy_to_raise(error)

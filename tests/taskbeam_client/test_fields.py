@@ -66,7 +66,7 @@ def client() -> TaskbeamClient:
 
 
 @pytest.mark.parametrize("wrong", [7, pytest.param(10**5000, id="huge"), None, b"x", ["x"], True, 1.5])
-async def test_a_wrong_type_is_said_at_once(client: TaskbeamClient, wrong: Any) -> None:
+async def test_a_wrong_type_raises_an_error_at_once(client: TaskbeamClient, wrong: Any) -> None:
     with pytest.raises(TypeError, match="task: a string is expected, not "):
         client.create(wrong)
     with pytest.raises(TypeError, match="description: a string is expected, not "):
@@ -84,13 +84,13 @@ async def test_a_wrong_type_is_said_at_once(client: TaskbeamClient, wrong: Any) 
 
 
 @pytest.mark.parametrize("wrong", [-1, 2**53, pytest.param(10**5000, id="huge")])
-async def test_a_revision_that_is_none_is_said_at_once(client: TaskbeamClient, wrong: int) -> None:
+async def test_an_invalid_revision_raises_an_error_at_once(client: TaskbeamClient, wrong: int) -> None:
     with pytest.raises(ValueError, match="rev: a revision is expected"):
         client.update(str(uuid.uuid4()), completed=True, rev=wrong)
 
 
 @pytest.mark.parametrize("wrong", ["x", "", "1234", "g" * 32, "caf\ud800"])
-async def test_a_uuid_that_is_none_is_said_at_once(client: TaskbeamClient, wrong: str) -> None:
+async def test_an_invalid_uuid_raises_an_error_at_once(client: TaskbeamClient, wrong: str) -> None:
     with pytest.raises(ValueError, match="uuid: a UUID is expected, not "):
         client.update(wrong, completed=True)
     with pytest.raises(ValueError, match="uuid: a UUID is expected, not "):

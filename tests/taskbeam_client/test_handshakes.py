@@ -102,7 +102,7 @@ async def test_patience_is_a_matter_of_time_too(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1/ws/tasks/", "127.0.0.1:8000", "ws://"])
-async def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
+async def test_an_invalid_address_raises_an_error_at_once(url: str) -> None:
     with pytest.raises(ClientDefect, match="url: "):
         async with client_of(url) as client:
             await client.ready()

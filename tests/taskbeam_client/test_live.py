@@ -218,7 +218,7 @@ async def test_another_path_is_a_defect(
         await Session.login(system.rest_url + "/more/", "nobody", PASSWORD)
 
 
-async def test_a_copy_larger_than_the_limit_is_said(system: System, account: Account) -> None:
+async def test_a_copy_larger_than_the_limit_raises_an_error(system: System, account: Account) -> None:
     await rest(account, "POST", "/", {"task": "A task", "description": "x" * 9000})
     with pytest.raises(ClientDefect) as defect:
         async with new_client(system, account, message_limit=8192) as client:

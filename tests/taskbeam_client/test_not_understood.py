@@ -140,7 +140,7 @@ async def test_a_connection_that_ends_as_soon_as_it_is_ready_does_not_reset_the_
     assert backoff.resets == 0
 
 
-def test_the_backoff_begins_anew_after_what_has_lasted() -> None:
+def test_the_backoff_restarts_after_a_long_connection() -> None:
     backoff = Noted(1.0, 8.0)
     for _ in range(3):
         backoff.next()

@@ -55,7 +55,7 @@ async def test_one_that_was_kept_stays_as_it_was() -> None:
     assert list(state.preview) == ["uuid-1", "uuid-9"]
 
 
-async def test_it_is_made_anew_only_when_something_has_changed() -> None:
+async def test_it_is_made_again_only_when_something_has_changed() -> None:
     state = state_of(2)
     update = Update(a_task(1), {"task": "Tea"}, future())
     assert state.preview is state.preview

@@ -113,7 +113,7 @@ async def test_a_redirect_names_the_address_to_give(location: str) -> None:
 @pytest.mark.parametrize(
     "url", ["", "tasks.example.org", "ws://tasks.example.org/", "http://", "file:///etc"]
 )
-async def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
+async def test_an_invalid_address_raises_an_error_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="url: "):
         Session(url, "refresh")
     with pytest.raises(ValueError, match="url: "):
@@ -123,7 +123,7 @@ async def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
 # A refresh whose answer is lost
 
 
-async def test_a_lost_refresh_is_tried_again_at_once_though_nobody_asks() -> None:
+async def test_a_lost_refresh_is_repeated_at_once_without_a_request() -> None:
     """With rotation, its successor can be had for a short time only."""
     async with fake_server(b"", http(502, PORTAL), tokens(2), tokens(3)) as gateway:
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh 1")
@@ -145,7 +145,7 @@ async def test_a_lost_refresh_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPa
         assert len(gateway.requests) <= 2
 
 
-async def test_a_lost_refresh_that_is_refused_is_told_to_who_asks_next() -> None:
+async def test_a_lost_refresh_that_is_refused_fails_the_next_request() -> None:
     async with fake_server(b"", http(401, {"detail": "Token is blacklisted"})) as gateway:
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh")
         with pytest.raises(Unreachable):
@@ -155,7 +155,7 @@ async def test_a_lost_refresh_that_is_refused_is_told_to_who_asks_next() -> None
             await session()
 
 
-async def test_a_refresh_whose_caller_has_gone_is_finished_and_kept() -> None:
+async def test_a_refresh_whose_caller_was_cancelled_is_finished_and_kept() -> None:
     async with fake_server(tokens(1), tokens(2)) as gateway:
         gateway.pause.clear()
         session = Session(f"http://127.0.0.1:{gateway.port}", "refresh 0")

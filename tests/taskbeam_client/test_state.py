@@ -99,7 +99,7 @@ def test_a_duplicate_is_counted_and_dropped() -> None:
     assert (state.replica.seq, state.statistics.duplicates) == (1, 1)
 
 
-async def test_a_reader_that_is_too_slow_is_told() -> None:
+async def test_a_reader_that_is_too_slow_gets_an_error() -> None:
     state = heard(auth(0), everything(0))
     stream = state.watch(2)
     for seq in (1, 2, 3):

@@ -125,7 +125,7 @@ def test_what_was_begun_before_the_end_of_a_frame_is_nothing(each_system: System
     assert _tasks(account) == ["0"]
 
 
-def test_a_rate_that_is_used_up_holds_for_those_who_left(low_limits_system: System) -> None:
+def test_a_used_up_rate_still_counts_after_a_reconnect(low_limits_system: System) -> None:
     account = new_account(low_limits_system)
     path = account.rest("POST", "/", {"task": "x"}).body["uuid"]
     update = client_frame(TEXT, json.dumps({"mode": "update", "task_id": path, "data": {}}).encode())
@@ -146,7 +146,7 @@ def test_a_rate_that_is_used_up_holds_for_those_who_left(low_limits_system: Syst
     assert 1 + 8 <= seqs[-1] <= 1 + 12
 
 
-def test_a_close_of_ours_leaves_what_waits_undone(each_system: System) -> None:
+def test_waiting_messages_are_dropped_when_we_close(each_system: System) -> None:
     account = new_account(each_system)
     with raw_socket(each_system, account.access) as raw:
         raw.send(_writes()[0] + client_frame(TEXT, b"no JSON") + b"".join(_writes(1, 5)))

@@ -41,7 +41,7 @@ def test_another_path_is_not_found(system: System, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ws/tasks/", "/ws/tasks"])
-def test_a_plain_get_is_told_to_upgrade(system: System, path: str) -> None:
+def test_a_plain_get_is_answered_with_upgrade_required(system: System, path: str) -> None:
     assert _get(system, path)[0] == 426
 
 
@@ -117,7 +117,7 @@ def test_allowed_origins_are_what_the_setting_says(
     assert _status(low_limits_system, Origin=origin) == status
 
 
-def test_a_refused_origin_is_told_with_the_setting(system: System) -> None:
+def test_a_refused_origin_is_logged_with_the_setting(system: System) -> None:
     for _ in range(3):
         assert _status(system, Origin="https://told-once.example") == 403
     lines = [line for line in system.ws.log.read_text().splitlines() if "told-once.example" in line]

@@ -104,7 +104,9 @@ def test_head_is_get_without_the_body(system: System, path: str) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("size", [2, 100_000, 262_144, 3_000_000])
-def test_a_rest_request_is_told_where_rest_is(system: System, head: list[str], size: int) -> None:
+def test_a_rest_request_is_answered_with_the_address_of_rest(
+    system: System, head: list[str], size: int
+) -> None:
     headers = [line.format(size=size) for line in head]
     answer = ask(system.ws.port, _get("/login/", *headers, method="POST"), b"x" * size)
     _is_ours(answer)
@@ -160,7 +162,7 @@ def test_who_leaves_within_the_head_is_let_go(system: System, sent: bytes) -> No
 
 @pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/readyz", 200), ("/nowhere", 404)])
 @pytest.mark.parametrize("header", ["A: b", "Content-Length: 5"])
-def test_who_closes_their_side_behind_the_head_is_answered(
+def test_a_client_that_closes_its_side_after_the_head_is_answered(
     system: System, path: str, header: str, status: int
 ) -> None:
     assert ask(system.ws.port, _get(path, header), end=True).status == status

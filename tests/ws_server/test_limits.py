@@ -58,7 +58,7 @@ def test_who_goes_on_sending_is_closed(low_limits_system: System) -> None:
         assert raw.close_code() == 4029
 
 
-async def test_who_waits_as_told_is_not_closed(low_limits_system: System) -> None:
+async def test_a_client_that_waits_for_retry_after_is_not_closed(low_limits_system: System) -> None:
     """Eight loops on one connection, together refused more often than could be ignored at the same pace."""
     account = new_account(low_limits_system)
     async with connected(low_limits_system, account.access) as socket:

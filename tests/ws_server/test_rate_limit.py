@@ -48,7 +48,7 @@ def test_each_of_those_refused_together_has_a_time_of_its_own() -> None:
 
 @pytest.mark.parametrize("writers", [1, 2, 7, 100, 900])
 @pytest.mark.parametrize("per_second", [5, PER_SECOND])
-def test_who_waits_as_told_is_never_cut(writers: int, per_second: int) -> None:
+def test_a_client_that_waits_for_retry_after_is_never_disconnected(writers: int, per_second: int) -> None:
     """Loops on one connection: each sends, waits for the answer, and as long as it was told where it is refused."""
     rate, chance = MessageRate(per_second, 0.0), random.Random(4)
     agenda = [(0.0, writer) for writer in range(writers)]
@@ -74,7 +74,7 @@ def test_who_does_not_wait_is_cut(gap: float) -> None:
     assert messages >= IGNORED_MAX
 
 
-def test_frames_that_cannot_be_told_count_alike() -> None:
+def test_frames_whose_refusal_cannot_be_sent_count_too() -> None:
     rate = _after_the_burst()
     for _ in range(IGNORED_MAX + 1):
         rate.count(0.0)

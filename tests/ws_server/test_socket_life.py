@@ -39,7 +39,7 @@ async def _read(reader: asyncio.StreamReader, count: int, pause: float) -> int:
 
 
 @pytest.mark.parametrize("ends", [False, True], ids=["open", "closing"])
-def test_a_slow_reader_gets_its_answer_whole(run: Run, ends: bool) -> None:
+def test_a_slow_reader_gets_its_complete_answer(run: Run, ends: bool) -> None:
     """It takes some ten times as long as a ping may be unanswered, or a close frame."""
 
     def on_message(socket: Socket, message: str) -> None:
@@ -133,7 +133,7 @@ def test_only_the_latest_ping_of_a_piece_is_answered(run: Run) -> None:
     run(test())
 
 
-def test_a_flood_of_small_frames_leaves_the_others_their_turn(run: Run) -> None:
+def test_a_flood_of_small_frames_does_not_block_other_connections(run: Run) -> None:
     """One client's frames are parsed a few at a time, however many came at once."""
 
     async def test() -> None:

@@ -59,7 +59,7 @@ async def test_no_more_than_so_many_have_their_turn_at_once() -> None:
     assert most == 3
 
 
-async def test_a_full_queue_refuses_whoever_has_most_in_it() -> None:
+async def test_a_full_queue_refuses_the_requester_with_most_requests_in_it() -> None:
     log = Log(FairSemaphore(1, 10))
     await log.semaphore.acquire(Requester("x", "x"))
     tasks = log.start(*[("a", "a1")] * 12)
@@ -83,7 +83,7 @@ async def test_one_address_with_many_accounts_keeps_no_other_out() -> None:
     assert sum(await _settled(tasks)) == 5
 
 
-async def test_whoever_gives_up_leaves_nothing_behind() -> None:
+async def test_a_cancelled_requester_leaves_nothing_behind() -> None:
     semaphore = FairSemaphore(1, 5)
     await semaphore.acquire(Requester("x", "x"))
     for _ in range(20):
@@ -115,7 +115,7 @@ async def test_a_turn_that_comes_as_its_taker_gives_up_is_handed_on(order: str) 
     await asyncio.wait_for(second, 5)
 
 
-async def test_whoever_waits_or_comes_after_the_end_is_refused() -> None:
+async def test_waiting_and_later_requests_are_refused_after_the_end() -> None:
     semaphore = FairSemaphore(1, 5)
     await semaphore.acquire(Requester("x", "x"))
     waiting = [asyncio.create_task(semaphore.acquire(Requester("a", f"{number}"))) for number in range(3)]

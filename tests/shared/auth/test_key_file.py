@@ -155,7 +155,7 @@ def test_another_key_in_the_file_ends_the_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 50])
-def test_damaged_file_is_said_once_and_left_alone(
+def test_damaged_file_is_logged_once_and_not_changed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     path = tmp_path / "key"
@@ -203,7 +203,9 @@ async def test_who_expects_a_key_waits_for_whoever_puts_it_back(
     assert (starting.key, starting.was_made) == (running.key, False)
 
 
-async def test_who_waits_in_vain_makes_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_whose_wait_times_out_makes_another_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(key_file, "_WAIT_SECONDS", 0.05)
     file = KeyFile(tmp_path / "key")
     await file.open(expected=True)

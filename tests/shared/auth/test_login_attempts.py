@@ -29,7 +29,7 @@ def test_an_account_has_so_many_guesses_from_anywhere() -> None:
     assert _fail(attempts, "bob", "192.0.2.1")
 
 
-def test_strangers_do_not_lock_where_the_owner_has_logged_in() -> None:
+def test_wrong_guesses_do_not_lock_an_address_where_the_owner_logged_in() -> None:
     attempts = LoginAttempts(3)
     for number in range(20):
         _fail(attempts, "ann", f"198.51.100.{number}")
@@ -46,7 +46,7 @@ def test_failures_at_home_do_not_lock_the_account_elsewhere() -> None:
     assert _fail(attempts, "ann", ELSEWHERE)
 
 
-def test_an_address_has_five_times_as_many_whoever_they_are_for() -> None:
+def test_an_address_has_five_times_as_many_attempts_for_all_accounts_together() -> None:
     attempts = LoginAttempts(2)
     assert [_fail(attempts, None if number % 2 else f"{number}", HOME) for number in range(12)] == (
         [True] * 10 + [False] * 2
@@ -56,7 +56,7 @@ def test_an_address_has_five_times_as_many_whoever_they_are_for() -> None:
         attempts.register(HOME)
 
 
-def test_what_is_forgiven_counts_for_nobody() -> None:
+def test_a_forgiven_guess_is_not_counted() -> None:
     attempts = LoginAttempts(1)
     for _ in range(20):
         guess = attempts.guess("ann", HOME)

@@ -45,7 +45,7 @@ async def test_hasher_hashes_and_checks(hasher: PasswordHasher) -> None:
     assert not await _check(hasher, "wrong", encoded)
 
 
-async def test_nobodys_password_never_matches(hasher: PasswordHasher) -> None:
+async def test_the_password_of_no_user_never_matches(hasher: PasswordHasher) -> None:
     for password in ("", ".", "anything"):
         assert not await _check(hasher, password, None)
 

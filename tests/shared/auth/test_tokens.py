@@ -218,7 +218,7 @@ def test_token_of_the_other_type_is_refused() -> None:
         ({"nbf": []}, "Token is invalid"),
     ],
 )
-def test_bad_claims_are_told_in_simplejwts_words(changed: dict[str, Any], message: str) -> None:
+def test_bad_claims_are_refused_with_simplejwts_messages(changed: dict[str, Any], message: str) -> None:
     assert rejection(signed(**changed)) == message
 
 

@@ -167,7 +167,7 @@ _STEPS = st.lists(
 
 
 @given(_STEPS)
-def test_any_history_of_exchanges_is_as_a_plain_account_of_it_tells(
+def test_any_history_of_exchanges_is_like_that_of_a_plain_model(
     steps: list[tuple[str, str, int]],
 ) -> None:
     """The account: who began which family, when each token came first, and which families were ended."""

@@ -158,7 +158,7 @@ async def test_socket_of_a_dead_process_is_removed(tmp_path: Path) -> None:
         await sleeper.wait()
 
 
-async def test_one_who_leaves_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_a_client_that_disconnects_leaves_nothing_behind(tmp_path: Path) -> None:
     folder = tmp_path / "wake"
     async with open_wake(folder, "test", Sleeper()) as caller:
         async with open_wake(folder, "test", Sleeper()):
@@ -169,7 +169,7 @@ async def test_one_who_leaves_leaves_nothing_behind(tmp_path: Path) -> None:
     assert os.listdir(folder) == []
 
 
-async def test_newcomer_is_called_before_long(tmp_path: Path) -> None:
+async def test_a_new_process_is_called_soon(tmp_path: Path) -> None:
     async with open_wake(tmp_path / "wake", "test", Sleeper()) as caller:
         caller.wake_others()
         newcomer = Sleeper()

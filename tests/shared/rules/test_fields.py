@@ -57,13 +57,13 @@ def test_id_that_is_no_uuid_is_none(text: str) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_bad_text_is_told_in_drfs_words(value: object, message: str) -> None:
+def test_bad_text_is_refused_with_drfs_messages(value: object, message: str) -> None:
     with pytest.raises(ValidationFailed) as failed:
         clean_create({"task": value})
     assert failed.value.errors == {"task": [message]}
 
 
-def test_missing_text_is_told_in_drfs_words() -> None:
+def test_missing_text_is_refused_with_drfs_messages() -> None:
     with pytest.raises(ValidationFailed) as failed:
         clean_create({"completed": "perhaps"})
     assert failed.value.errors == {

@@ -25,7 +25,7 @@ async def test_one_reading_of_a_clock_that_is_ahead_takes_nothing(engine: Engine
     assert await engine.kept() == ["four", "one", "three", "two"]
 
 
-async def test_a_clock_that_goes_evenly_again_is_believed_again(engine: Engine, owner: Owner) -> None:
+async def test_a_clock_that_runs_evenly_again_is_trusted_again(engine: Engine, owner: Owner) -> None:
     await owner.begin("one", expires=READING.time + 10)
     await owner.begin("two", at=reading_at(YEAR, 100))
     for seconds in (200, 200 + PATIENCE - 1):

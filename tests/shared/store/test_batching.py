@@ -82,7 +82,7 @@ async def test_a_caller_that_gave_up_before_its_group_began_costs_nothing(engine
         assert engine.groups == [[1], [3]]
 
 
-async def test_when_the_database_cannot_be_used_those_who_came_meanwhile_get_the_same_answer(
+async def test_while_the_database_is_unavailable_waiting_writes_get_the_same_error(
     engine: Engine,
 ) -> None:
     engine.unavailable = Unavailable("a full disk")

@@ -139,7 +139,7 @@ async def test_uuid_may_be_taken_by_another_user_once_it_is_free(
 
 
 @pytest.mark.parametrize("stored", [False, True])
-async def test_task_made_anew_comes_after_those_made_before_it(owner: Owner, stored: bool) -> None:
+async def test_task_created_again_comes_after_the_earlier_ones(owner: Owner, stored: bool) -> None:
     """Tasks of one moment are listed in the order of their creation, and it is the later creation that counts."""
     if stored:
         await owner.write(CreateTask(A, "first"), CreateTask(B, "second"))

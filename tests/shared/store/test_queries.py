@@ -165,7 +165,9 @@ async def test_pages_together_are_the_whole_list(owner: Owner) -> None:
 
 
 @pytest.mark.parametrize("by_another", [False, True])
-async def test_list_is_read_anew_after_every_change(owner: Owner, elsewhere: Store, by_another: bool) -> None:
+async def test_list_is_read_again_after_every_change(
+    owner: Owner, elsewhere: Store, by_another: bool
+) -> None:
     """By whichever process."""
     writer = Owner(elsewhere, owner.user) if by_another else owner
     assert await owner.tasks() == []

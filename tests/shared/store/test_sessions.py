@@ -113,7 +113,7 @@ async def test_grace_is_counted_by_the_uptime(owner: Owner) -> None:
     assert not await exchange(-365 * 86_400, GRACE + 1)
 
 
-async def test_grace_is_counted_by_the_clock_where_the_machine_was_started_anew(owner: Owner) -> None:
+async def test_grace_is_counted_by_the_clock_after_a_reboot(owner: Owner) -> None:
     await owner.begin("one")
     token = refresh_token(owner.id, "one", "first")
 

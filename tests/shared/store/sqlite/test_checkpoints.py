@@ -132,7 +132,7 @@ def test_checkpoint_of_another_process_counts(process: Process, other: Process) 
     assert process.state == other.state == DUE
 
 
-def test_later_process_finds_the_log_as_long_as_it_is(process: Process, tmp_path: Path) -> None:
+def test_later_process_measures_the_whole_log(process: Process, tmp_path: Path) -> None:
     process.write(PAGES)
     with closing(Process(tmp_path / "some.db")) as later:
         assert later.state == DUE
@@ -199,7 +199,7 @@ def test_unfinished_one_is_tried_again_after_a_while(
     assert process.state == NOT_YET
 
 
-def test_one_that_cannot_finish_is_said_and_so_is_its_end(
+def test_a_checkpoint_that_cannot_finish_is_logged_and_so_is_its_end(
     process: Process, other: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")

@@ -98,7 +98,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-async def test_long_log_begins_anew_and_nothing_is_lost(owner: Owner, path: Path) -> None:
+async def test_long_log_restarts_and_nothing_is_lost(owner: Owner, path: Path) -> None:
     uuids: list[str] = []
     salts = set[bytes]()
     for _ in range(300):
@@ -169,7 +169,7 @@ async def test_reader_in_a_long_transaction_does_not_hold_up_writers(
     assert slowest < 1, f"a write took {slowest:.1f} s"
 
 
-async def test_log_begins_anew_once_the_reader_has_gone(never_quiet: None, owner: Owner, path: Path) -> None:
+async def test_log_restarts_once_the_reader_has_finished(never_quiet: None, owner: Owner, path: Path) -> None:
     with reading(path) as reader:
         uuids = await _write(owner, BOUND)
         grown, salts = _size(path), _salts(path)

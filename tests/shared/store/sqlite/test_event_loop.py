@@ -181,9 +181,7 @@ async def test_loop_does_not_wait_for_another_programs_transaction(owner: Owner,
     assert await owner.seq() == 1
 
 
-async def test_write_that_has_no_room_is_begun_in_vain_and_leaves_the_lock_free(
-    engine: SqliteEngine, owner: Owner
-) -> None:
+async def test_write_without_room_fails_and_releases_the_lock(engine: SqliteEngine, owner: Owner) -> None:
     def limit(pages: int) -> Read[object]:
         return lambda plain: plain.execute(f"PRAGMA max_page_count = {pages}").fetchone()
 
