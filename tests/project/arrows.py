@@ -17,6 +17,8 @@ ENGINES: Final = {
     "shared.store.postgres": frozenset({"asyncpg"}),
 }
 """The package of each, and the drivers that it alone imports."""
+_FEEDS: Final = ("shared.feed.tail", "shared.feed.wake", "shared.feed.fan_out")
+"""What implements the protocol `shared.feed`."""
 _SQL: Final = re.compile(
     r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX)|BEGIN IMMEDIATE|PRAGMA\s+\w+)\b",
     re.DOTALL,
@@ -101,6 +103,14 @@ def _imports_engine(module: Module) -> object:
     )
 
 
+def _imports_feed(module: Module) -> object:
+    """An implementation, whose own modules know one another."""
+    knows = module.name == "shared.store.opening" or (
+        module.is_in("shared.feed") and module.name != "shared.feed"
+    )
+    return not knows and any(is_within(name, feed) for feed in _FEEDS for name in module.imports)
+
+
 def _is_impure(module: Module) -> object:
     return any(
         not all(
@@ -161,6 +171,7 @@ RULES: Final[dict[str, Callable[[Module], object]]] = {
     "only an engine knows its driver": _imports_foreign_driver,
     "only an engine knows SQL": _says_sql_outside,
     "only what opens a store knows an engine": _imports_engine,
+    "only what opens a store knows how changes come by": _imports_feed,
     "what is pure imports only what is pure": _is_impure,
     "only the composition opens a store": _opens_store,
     "only __main__ and taskbeam read the environment": _reads_environment,

@@ -75,6 +75,12 @@ VIOLATIONS = {
         ("shared.store.postgres.store", "from shared.store.sqlite.log import x"),
         ("ws_server.hub", "import shared.store.sqlite.store"),
     ],
+    "only what opens a store knows how changes come by": [
+        ("shared.feed", "from shared.feed.tail import open_tail"),
+        ("ws_server.hub", "from shared.feed.tail import ChangeTail"),
+        ("shared.backend", "def f():\n    import shared.feed.wake"),
+        ("shared.store.sqlite.store", "from shared.feed import wake"),
+    ],
     "what is pure imports only what is pure": [
         ("shared.decisions.tasks", "import asyncio"),
         ("shared.decisions.tasks", "from shared.clock import system_clock"),
@@ -138,6 +144,10 @@ def test_violation_is_noticed(name: str, source: str, rule: str) -> None:
         ("shared.store.postgres", "import asyncpg\nx = 'SELECT a FROM b'"),
         ("shared.store.sqlite.log", "import sqlite3\nfrom shared.store.sqlite.tasks import read_feed"),
         ("shared.store.opening", "from shared.store.sqlite.opening import open_sqlite"),
+        ("shared.store.opening", "from shared.feed.tail import open_tail"),
+        ("shared.feed.tail", "from shared.feed.wake import open_wake"),
+        ("shared.store.sqlite.log", "from shared.feed.log import Position"),
+        ("ws_server.hub", "from shared.feed import ChangeFeed, FeedListener"),
         ("shared.tasks", "'''Documentation may say SELECT a FROM b.'''"),
         ("shared.decisions.tasks", "from shared.clock import timestamp\nfrom shared import models"),
         ("shared.decisions.history", "from shared.decisions.tasks import decide\nimport msgspec"),
