@@ -71,7 +71,7 @@ def clock() -> SetClock:
 async def services(tmp_path: Path, clock: SetClock) -> AsyncIterator[Services]:
     settings = load_settings({"TASKBEAM_DATABASE_URL": f"sqlite:///{tmp_path}/taskbeam.db"})
     hasher = PasswordHasher(4, workers=1)
-    async with open_store(settings) as store:
+    async with open_store(settings.database_url) as store:
         yield Services(store, hasher, clock)
     hasher.close()
 

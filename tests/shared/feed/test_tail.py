@@ -18,7 +18,7 @@ from shared.store import Store
 from shared.store.sqlite.store import SqliteStore
 from tests.shared.feed.heard import Heard
 from tests.shared.store.owner import READING, Owner, new_owner
-from tests.shared.store.sqlite.engine import settings_of
+from tests.shared.store.sqlite.engine import url_of
 from tests.shared.store.sqlite.sqlite_file import as_sqlite
 from tests.support.stores import open_store
 
@@ -42,7 +42,7 @@ class Process:
 @asynccontextmanager
 async def process(folder: Path) -> AsyncIterator[Process]:
     async with (
-        open_store(settings_of(folder / "taskbeam.db")) as store,
+        open_store(url_of(folder / "taskbeam.db")) as store,
         open_tail(as_sqlite(store), folder / "wake", "test") as feed,
     ):
         yield Process(as_sqlite(store), feed)
@@ -165,7 +165,7 @@ async def test_feed_begins_now(tmp_path: Path) -> None:
 
 async def test_long_log_is_read_to_its_end(tmp_path: Path) -> None:
     """More than a page of the tail, written while nobody looked."""
-    async with open_store(settings_of(tmp_path / "taskbeam.db")) as writer, process(tmp_path) as two:
+    async with open_store(url_of(tmp_path / "taskbeam.db")) as writer, process(tmp_path) as two:
         owner = await new_owner(writer)
         for _ in range(25):
             await _write(writer, owner, 100)
@@ -189,7 +189,7 @@ async def test_revocations_are_heard_by_both_once(tmp_path: Path) -> None:
 
 
 async def test_changes_around_those_of_a_deleted_user_are_heard(tmp_path: Path) -> None:
-    async with process(tmp_path) as one, open_store(settings_of(tmp_path / "taskbeam.db")) as other:
+    async with process(tmp_path) as one, open_store(url_of(tmp_path / "taskbeam.db")) as other:
         owner, gone = await new_owner(one.store), await new_owner(one.store)
         await _write(other, gone, 3)
         await other.delete_user(gone.user, READING)

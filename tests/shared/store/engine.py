@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import TaskbeamError
-from shared.settings import Settings, load_settings
 from shared.store import Store
 from tests.support.stores import open_store
 
@@ -21,13 +20,9 @@ class Engine(ABC):
     def __init__(self, folder: Path) -> None:
         self.url = self.url_in(folder)
 
-    @property
-    def settings(self) -> Settings:
-        return load_settings({"TASKBEAM_DATABASE_URL": self.url})
-
     def open(self) -> AbstractAsyncContextManager[Store]:
         """Opened twice, it is what two processes have."""
-        return open_store(self.settings)
+        return open_store(self.url)
 
     @staticmethod
     @abstractmethod

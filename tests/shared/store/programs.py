@@ -11,12 +11,7 @@ import time
 from shared.clock import system_clock
 from shared.errors import TaskbeamError, Unavailable
 from shared.models import CreateTask
-from shared.settings import Settings, load_settings
 from tests.support.stores import open_store
-
-
-def settings_of(url: str) -> Settings:
-    return load_settings({"TASKBEAM_DATABASE_URL": url})
 
 
 def say(**found: object) -> None:
@@ -32,7 +27,7 @@ async def open_one(url: str) -> None:
     """Open the store, which makes the database; say its epoch, or what went wrong."""
     wait_for_start()
     try:
-        async with open_store(settings_of(url)) as store:
+        async with open_store(url) as store:
             say(epoch=store.epoch)
     except Unavailable as error:
         say(unavailable=error.reason)
@@ -43,7 +38,7 @@ async def write_many(url: str, user_ids: str, tasks: str, writes: str) -> None:
     users = [int(user_id) for user_id in user_ids.split(",")]
     errors: list[str] = []
     slowest = 0.0
-    async with open_store(settings_of(url)) as store:
+    async with open_store(url) as store:
         wait_for_start()
 
         async def write(number: int) -> None:
@@ -67,7 +62,7 @@ async def write_many(url: str, user_ids: str, tasks: str, writes: str) -> None:
 
 async def write_until_killed(url: str, user_id: str) -> None:
     """Eight tasks that write without end; say what was acknowledged."""
-    async with open_store(settings_of(url)) as store:
+    async with open_store(url) as store:
         wait_for_start()
 
         async def write(number: int) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from shared.settings import Settings, load_settings
 from shared.store import Store
 from tests.shared.store.engine import Engine
 from tests.shared.store.sqlite.sqlite_file import Statements, assert_sound, in_transaction, looking_at
@@ -15,10 +14,6 @@ from tests.shared.store.sqlite.sqlite_file import Statements, assert_sound, in_t
 
 def url_of(path: Path) -> str:
     return f"sqlite:///{path}"
-
-
-def settings_of(path: Path) -> Settings:
-    return load_settings({"TASKBEAM_DATABASE_URL": url_of(path)})
 
 
 class SqliteEngine(Engine):

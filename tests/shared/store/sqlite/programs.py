@@ -14,7 +14,7 @@ from shared.clock import system_clock
 from shared.errors import Unavailable
 from shared.models import CreateTask, TaskQuery
 from shared.store.sqlite.write_lock import WriteLock
-from tests.shared.store.programs import open_one, say, settings_of, wait_for_start
+from tests.shared.store.programs import open_one, say, wait_for_start
 from tests.support.stores import open_store
 
 
@@ -55,7 +55,7 @@ async def open_without_privileges(url: str) -> None:
 async def fill_disk(url: str, user_id: str) -> None:
     """Write until files cannot grow any more, then with room again; say what came of each phase."""
     big = "d" * 10_000
-    async with open_store(settings_of(url)) as store:
+    async with open_store(url) as store:
         wait_for_start()
 
         async def write() -> str | None:

@@ -15,7 +15,7 @@ from shared.errors import Unavailable
 from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.programs import write_until_killed
-from tests.shared.store.sqlite.engine import settings_of, url_of
+from tests.shared.store.sqlite.engine import url_of
 from tests.shared.store.sqlite.sqlite_file import as_sqlite, assert_sound
 from tests.support.stores import open_store
 
@@ -119,7 +119,7 @@ async def test_foreign_file_is_refused_and_left_as_it_is(path: Path, make: Calla
     make(path)
     before = _state(path.parent)
     with pytest.raises(Unavailable) as refused:
-        async with open_store(settings_of(path)):
+        async with open_store(url_of(path)):
             raise AssertionError("it was opened")
     assert str(path) in refused.value.reason
     assert "\n" not in refused.value.reason
@@ -131,16 +131,16 @@ async def test_foreign_file_is_refused_and_left_as_it_is(path: Path, make: Calla
 )
 async def test_empty_database_is_a_new_one(path: Path, statements: tuple[str, ...]) -> None:
     _run(path, *statements)
-    async with open_store(settings_of(path)) as store:
+    async with open_store(url_of(path)) as store:
         await (await new_owner(store)).create()
     assert_sound(path)
 
 
 async def test_database_from_before_there_was_a_number_is_ours_and_gets_one(path: Path) -> None:
-    async with open_store(settings_of(path)) as store:
+    async with open_store(url_of(path)) as store:
         owner = await new_owner(store)
     _run(path, "PRAGMA application_id = 0")
-    async with open_store(settings_of(path)) as store:
+    async with open_store(url_of(path)) as store:
         await Owner(store, owner.user).create()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA application_id").fetchone() != (0,)
@@ -148,7 +148,7 @@ async def test_database_from_before_there_was_a_number_is_ours_and_gets_one(path
 
 async def test_database_whose_tables_are_in_the_log_alone_is_ours(path: Path) -> None:
     """Made by an earlier version that was killed: its file has neither tables nor a number."""
-    async with open_store(settings_of(path.with_name("source.db"))) as store:
+    async with open_store(url_of(path.with_name("source.db"))) as store:
         owner = await new_owner(store)
     with closing(sqlite3.connect(path.with_name("source.db"))) as source:
         statements = [sql for (sql,) in source.execute("SELECT sql FROM sqlite_schema WHERE sql NOT NULL")]
@@ -168,7 +168,7 @@ async def test_database_whose_tables_are_in_the_log_alone_is_ours(path: Path) ->
         connection.execute("COMMIT")
         for suffix in ("", "-wal"):
             shutil.copyfile(_beside(made, suffix), _beside(path, suffix))
-    async with open_store(settings_of(path)) as store:
+    async with open_store(url_of(path)) as store:
         assert store.epoch == "one"
         await Owner(store, owner.user).create()
 
@@ -180,7 +180,7 @@ async def test_log_without_its_database_is_kept(path: Path) -> None:
     os.unlink(path)
     log = _beside(path, "-wal")
     log.write_bytes(b"x" * 5000)
-    async with open_store(settings_of(path)) as store:
+    async with open_store(url_of(path)) as store:
         await (await new_owner(store)).create()
     assert _beside(path, "-wal.1").read_bytes() == b"x" * 5000
 
@@ -196,7 +196,7 @@ async def test_everything_stands_beside_the_file_that_a_link_leads_to(tmp_path: 
         link = tmp_path / "alias" / f"{number}.db"
     link.symlink_to(real)  # which is not there yet
     before = sorted(alias.parent.iterdir())
-    async with open_store(settings_of(alias)) as store, open_store(settings_of(real)) as other:
+    async with open_store(url_of(alias)) as store, open_store(url_of(real)) as other:
         owner = await new_owner(store)
         task = await owner.create()
         assert await Owner(other, owner.user).tasks() == [task]
@@ -214,8 +214,8 @@ async def test_file_behind_a_linked_folder_has_one_lock(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "alias").symlink_to("real")
     async with (
-        open_store(settings_of(tmp_path / "alias" / "a.db")) as store,
-        open_store(settings_of(tmp_path / "real" / "a.db")) as other,
+        open_store(url_of(tmp_path / "alias" / "a.db")) as store,
+        open_store(url_of(tmp_path / "real" / "a.db")) as other,
     ):
         assert as_sqlite(store).path.lock == as_sqlite(other).path.lock
 
@@ -225,14 +225,14 @@ async def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
     one.symlink_to(other)
     other.symlink_to(one)
     with pytest.raises(Unavailable) as refused:
-        async with open_store(settings_of(one)):
+        async with open_store(url_of(one)):
             raise AssertionError("it was opened")
     assert str(one) in refused.value.reason
 
 
 async def test_second_name_of_the_file_is_warned_of(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    async with open_store(settings_of(path)):
+    async with open_store(url_of(path)):
         assert "hard links" not in caplog.text
     os.link(path, _beside(path, ".other"))
-    async with open_store(settings_of(path)):
+    async with open_store(url_of(path)):
         assert f"{path} has 2 names (hard links)" in caplog.text

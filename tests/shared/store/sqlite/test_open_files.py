@@ -19,7 +19,7 @@ from shared.store.sqlite.database_path import DatabasePath
 from tests.shared.store.children import child
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.programs import open_one
-from tests.shared.store.sqlite.engine import settings_of, url_of
+from tests.shared.store.sqlite.engine import url_of
 from tests.shared.store.sqlite.sqlite_file import assert_sound, quiet_moments
 from tests.support.stores import open_store
 from tests.support.waiting import until
@@ -104,7 +104,7 @@ def _vacuum(path: Path) -> None:
     ],
 )
 async def test_what_does_no_harm_ends_nothing(path: Path, deed: Callable[[Path], None]) -> None:
-    async with open_store(settings_of(path)) as store, open_store(settings_of(path)) as other:
+    async with open_store(url_of(path)) as store, open_store(url_of(path)) as other:
         owner = await new_owner(store)
         others = Owner(other, owner.user)
         for _ in range(3):
@@ -127,7 +127,7 @@ async def test_orderly_end_after_the_files_were_taken_away_leaves_those_that_are
     """SQLite, closing its last connection, would delete what stands at its log's path."""
 
     async def be_served() -> str:
-        async with open_store(settings_of(path)) as store:
+        async with open_store(url_of(path)) as store:
             task = await (await new_owner(store)).create()
             os.rename(path, _beside(path, ".away"))
             os.unlink(_beside(path, "-wal"))
@@ -147,7 +147,7 @@ async def test_orderly_end_after_the_files_were_taken_away_leaves_those_that_are
 
 async def test_who_waits_for_a_write_is_refused_and_so_is_who_comes_later(path: Path) -> None:
     async def be_served() -> None:
-        async with open_store(settings_of(path)) as store:
+        async with open_store(url_of(path)) as store:
             owner = await new_owner(store)
             owners.append(owner)
             os.rename(path, _beside(path, ".away"))
@@ -166,7 +166,7 @@ async def test_who_waits_for_a_write_is_refused_and_so_is_who_comes_later(path: 
 
 
 async def test_looking_into_the_file_costs_no_descriptors_and_no_locks(path: Path) -> None:
-    async with open_store(settings_of(path)) as store:
+    async with open_store(url_of(path)) as store:
         owner = await new_owner(store)
         meta.read_file(DatabasePath(path))
         descriptors = len(os.listdir("/dev/fd"))

@@ -16,7 +16,7 @@ from shared.store.sqlite.connections import on_thread
 from shared.store.sqlite.opening import has_wal_reset_race
 from tests.shared.store.children import child
 from tests.shared.store.owner import new_owner
-from tests.shared.store.sqlite.engine import settings_of, url_of
+from tests.shared.store.sqlite.engine import url_of
 from tests.shared.store.sqlite.programs import open_without_privileges
 from tests.shared.store.sqlite.sqlite_file import inline_connection, readers_of, thread_connections
 from tests.support.stores import open_store
@@ -29,7 +29,7 @@ def _mode(path: Path) -> int:
 async def _refusal(path: Path) -> str:
     """Why the store cannot be opened."""
     with pytest.raises(Unavailable) as refused:
-        async with open_store(settings_of(path)):
+        async with open_store(url_of(path)):
             raise AssertionError("it was opened")
     return refused.value.reason
 
@@ -44,7 +44,7 @@ async def test_files_are_for_their_owner_alone_and_so_are_the_folders_made(
     path = there / "made" / "too" / "taskbeam.db"
     before = os.umask(umask)
     try:
-        async with open_store(settings_of(path)) as store:
+        async with open_store(url_of(path)) as store:
             await (await new_owner(store)).create()
             files = sorted(path.parent.iterdir())
             modes = {file.name: _mode(file) for file in files}
@@ -58,7 +58,7 @@ async def test_files_are_for_their_owner_alone_and_so_are_the_folders_made(
 
 
 async def test_percent_encoded_and_odd_names_are_files_like_any_other(tmp_path: Path) -> None:
-    async with open_store(settings_of(tmp_path / "a%20b?mode=memory#c.db")) as store:
+    async with open_store(url_of(tmp_path / "a%20b?mode=memory#c.db")) as store:
         await new_owner(store)
     assert (tmp_path / "a b?mode=memory#c.db").stat().st_size > 0
 
@@ -72,7 +72,7 @@ PRAGMAS = {
 
 
 async def test_every_connection_has_the_pragmas_that_durability_rests_on(path: Path) -> None:
-    async with open_store(settings_of(path)) as store:
+    async with open_store(url_of(path)) as store:
 
         def read(plain: sqlite3.Connection) -> dict[str, object]:
             return {name: plain.execute(f"PRAGMA {name}").fetchone()[0] for name in [*PRAGMAS, "query_only"]}
@@ -84,7 +84,7 @@ async def test_every_connection_has_the_pragmas_that_durability_rests_on(path: P
 
 
 async def test_reader_cannot_write(path: Path) -> None:
-    async with open_store(settings_of(path)) as store:
+    async with open_store(url_of(path)) as store:
         for reader in readers_of(store):
             with pytest.raises(Unavailable) as refused:
                 await reader.submit(lambda plain: plain.execute("DELETE FROM users"))
@@ -95,7 +95,7 @@ async def test_reader_cannot_write(path: Path) -> None:
 
 async def test_database_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "taskbeam.db"
-    async with open_store(settings_of(path)):
+    async with open_store(url_of(path)):
         pass
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 9999")
@@ -143,7 +143,7 @@ async def test_what_may_not_be_written_is_refused(tmp_path: Path, what: str) -> 
     if what == "a new file":
         path.parent.mkdir()
     else:
-        async with open_store(settings_of(path)):
+        async with open_store(url_of(path)):
             pass
     (path if what == "the file" else path.parent).chmod(0o500)
     try:

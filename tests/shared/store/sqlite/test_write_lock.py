@@ -15,7 +15,7 @@ from shared.store.sqlite.write_lock import WriteLock
 from tests.shared.store.children import Program, child
 from tests.shared.store.owner import Owner
 from tests.shared.store.programs import open_one
-from tests.shared.store.sqlite.engine import settings_of, url_of
+from tests.shared.store.sqlite.engine import url_of
 from tests.shared.store.sqlite.programs import hold_lock, hold_transaction
 from tests.shared.store.sqlite.sqlite_file import assert_sound
 from tests.support.stores import open_store
@@ -102,7 +102,7 @@ async def test_another_programs_lock_in_the_database_itself_refuses_writes(
 
 async def test_opening_waits_for_a_migration_in_progress(path: Path) -> None:
     """The lock is what a process holds that migrates."""
-    async with open_store(settings_of(path)):
+    async with open_store(url_of(path)):
         pass
     async with child(hold_lock, path) as holder, child(open_one, url_of(path)) as opener:
         await holder.ready()
