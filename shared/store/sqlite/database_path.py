@@ -1,9 +1,12 @@
-"""Where the database is, and the names of all that stands beside it."""
+"""Where the database is: its file, and the names of all that stands beside it."""
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -29,6 +32,27 @@ class DatabasePath:
     def beside(self, suffix: str) -> Path:
         """SQLite's way of naming side files, and ours."""
         return self.real.with_name(self.real.name + suffix)
+
+    def make_private_file(self) -> None:
+        """Folders 0700 and the file 0600; SQLite gives its side files the mode of the file.
+
+        One that is there is not opened: closing it again would take away this process's locks on it.
+
+        Raises:
+            OSError: it cannot be made, or is not a file that this process may read and write.
+        """
+        for folder in reversed(self.real.parents):
+            if not folder.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            os.close(os.open(self.real, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        mode = self.real.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if not os.access(self.real, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def set_log_aside(self) -> Path:
         """Keep a log that does not belong to the database, under a name that SQLite does not look for."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 import sqlite3
-import stat
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -54,22 +52,13 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
         raise Unavailable(f"SQLite {sqlite3.sqlite_version} is too old, 3.37 or newer is needed")
     path = DatabasePath(given)
     try:
-        _make_private_file(path.real)
+        path.make_private_file()
         require_ours(path)
         database = os.stat(path.real)
         lock = WriteLock(path.lock)
     except OSError as error:
         raise Unavailable(f"cannot open {given}: {error.strerror}") from error
-    if database.st_nlink > 1:
-        log.warning(
-            "%s has %d names (hard links): opened by two of them, it is lost", path.real, database.st_nlink
-        )
-    if has_wal_reset_race(sqlite3.sqlite_version_info):
-        log.warning(
-            "SQLite %s has the WAL-reset race (fixed in 3.51.3): Taskbeam's write lock keeps it away, "
-            "but do not let other programs write to the database while it runs",
-            sqlite3.sqlite_version,
-        )
+    _warn(path.real, database.st_nlink)
     async with AsyncExitStack() as stack:
         stack.callback(lock.close)
         writing = await connect_writer(stack, path, lock)
@@ -106,20 +95,13 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
             raise
 
 
-def _make_private_file(path: Path) -> None:
-    """Folders 0700 and the file 0600; SQLite gives its side files the mode of the file.
-
-    One that is there is not opened: closing it again would take away this process's locks on it.
-    """
-    for folder in reversed(path.parents):
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "not a regular file")
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+def _warn(path: Path, names: int) -> None:
+    """Of what may lose data while this process does all as it should."""
+    if names > 1:
+        log.warning("%s has %d names (hard links): opened by two of them, it is lost", path, names)
+    if has_wal_reset_race(sqlite3.sqlite_version_info):
+        log.warning(
+            "SQLite %s has the WAL-reset race (fixed in 3.51.3): Taskbeam's write lock keeps it away, "
+            "but do not let other programs write to the database while it runs",
+            sqlite3.sqlite_version,
+        )

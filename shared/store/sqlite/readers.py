@@ -15,7 +15,7 @@ import aiosqlite
 from shared.errors import TaskbeamError, Unavailable
 from shared.store.batching import GROUP_MAX, Batcher, Outcome, settle
 from shared.store.sqlite.connections import on_thread, roll_back
-from shared.store.sqlite.errors import alone_or_failed, translated
+from shared.store.sqlite.errors import translated
 
 T = TypeVar("T")
 Read = Callable[[sqlite3.Connection], T]
@@ -101,5 +101,9 @@ def read_group(connection: sqlite3.Connection, group: Sequence[Read[Any]]) -> li
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - whatever it is, the transaction must end
         roll_back(connection)
-        return alone_or_failed(group, translated(error), lambda read: read_group(connection, [read]))
+        reason = translated(error)
+        if len(group) == 1 or isinstance(reason, Unavailable):
+            return [reason] * len(group)
+        # One read's defect must not fail its neighbours: each is run by itself.
+        return [outcome for read in group for outcome in read_group(connection, [read])]
     return outcomes

@@ -1,43 +1,25 @@
-"""A database is made by whoever opens it first, and is the same one for all who open it."""
+"""What a URL opens."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from pathlib import Path
-
-from tests.shared.store.children import child
+from shared.models import CreateTask
+from shared.store.opening import open_database
+from tests.shared.feed.heard import Heard
 from tests.shared.store.engine import Engine
-from tests.shared.store.owner import Owner, new_owner
-from tests.shared.store.programs import open_one
+from tests.shared.store.owner import new_owner
 
 
-async def test_store_opened_again_has_its_data_and_its_epoch(engine: Engine) -> None:
-    async with engine.open() as store:
-        owner = await new_owner(store)
-        task, epoch = await owner.create(), store.epoch
-    async with engine.open() as store:
-        assert await Owner(store, owner.user).tasks() == [task]
-        assert store.epoch == epoch
-    assert len(epoch) >= 8
+async def test_url_opens_a_store_and_the_feed_of_its_changes(engine: Engine) -> None:
+    async with open_database(engine.url) as database, database.open_feed("test") as feed:
+        heard = Heard(feed)
+        owner = await new_owner(database.store)
+        [written] = await owner.write(CreateTask(None, "a"))
+        assert heard.changes == [written.change]
 
 
-async def test_two_databases_have_different_epochs(engine: Engine, tmp_path: Path) -> None:
-    epochs = set()
-    for name in ("a", "b"):
-        async with type(engine)(tmp_path / name).open() as store:
-            epochs.add(store.epoch)
-    assert len(epochs) == 2
-
-
-async def test_processes_that_start_at_once_make_one_database(engine: Engine, tmp_path: Path) -> None:
-    new = type(engine)(tmp_path / "new")
-    async with AsyncExitStack() as stack:
-        processes = [await stack.enter_async_context(child(open_one, new.url)) for _ in range(4)]
-        for process in processes:
-            await process.ready()
-        for process in processes:
-            process.start()
-        heard = [await process.hear() for process in processes]
-    assert all(list(said) == ["epoch"] for said in heard), heard
-    assert len({said["epoch"] for said in heard}) == 1
-    await new.assert_sound()
+async def test_files_beside_the_database_are_told_apart_by_their_suffix(engine: Engine) -> None:
+    async with open_database(engine.url) as database:
+        key, ports = database.beside(".key"), database.beside("-ports")
+        assert key != ports
+        key.write_text("a key")
+        assert not ports.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,19 @@ import pytest
 from shared.errors import TaskbeamError, Unavailable
 from shared.models import CreateTask
 from shared.store import batching
+from shared.store.sqlite import writer as writer_module
 from shared.store.sqlite.readers import Read
 from shared.store.sqlite.tasks import read_task
 from tests.shared.store.owner import MISSING, Owner
-from tests.shared.store.sqlite.sqlite_file import Statements, as_sqlite, as_writer, assert_sound, readers_of
+from tests.shared.store.sqlite.sqlite_file import (
+    Statements,
+    as_sqlite,
+    as_writer,
+    assert_sound,
+    group_commit_of,
+    readers_of,
+)
+from tests.support.waiting import until
 
 
 async def test_writes_that_wait_at_once_share_few_commits(owner: Owner, path: Path) -> None:
@@ -134,3 +144,29 @@ async def test_too_much_waiting_is_refused_and_the_rest_is_done(
     assert {type(outcome) for outcome in refused} == {Unavailable}
     assert len(refused) == 30
     assert await owner.seq() == 20
+
+
+async def test_write_waits_for_what_is_done_in_a_quiet_moment(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have one connection, and the write lock keeps out other processes only."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def when_quiet(connection: sqlite3.Connection) -> None:
+        entered.set()
+        leave.wait(10)
+
+    statements = Statements()
+    await statements.watch_writer(owner.store)
+    monkeypatch.setattr(writer_module, "_QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(group_commit_of(owner.store), "when_quiet", when_quiet)
+    try:
+        await until(entered.is_set, 10, "a quiet moment")
+        writing = asyncio.create_task(owner.create())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert statements.count("BEGIN IMMEDIATE") == 0
+    finally:
+        leave.set()
+    await asyncio.wait_for(writing, 10)
+    assert statements.count("BEGIN IMMEDIATE") == 1
