@@ -74,10 +74,10 @@ define install
 endef
 
 $(VENV)/.run: $(VENV)/.base FORCE
-	$(call install,--editable '.[speed]')
+	$(call install,--editable .)
 
 $(VENV)/.dev: $(VENV)/.base FORCE
 	$(call install,--editable . --group dev)
 
 $(VENV)/.bench: $(VENV)/.base FORCE
-	$(call install,--editable '.[speed]' --group bench)
+	$(call install,--editable . --group bench)

@@ -1,4 +1,5 @@
-"""The tables of the documentation that are made from the code or from other pages. ``python -m tests.docs.tables`` writes them into their pages."""
+"""The parts of the documentation that are made from the code or from other pages. ``python -m tests.docs.tables`` writes them into
+their pages."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import msgspec
 
 from shared.models import CreateTask
 from shared.settings import PREFIX, VARIABLES
+from tests.docs import command_help
 from tests.docs.decisions import FOLDER, records
 from tests.support.processes import ROOT
 from ws_server.close_codes import CLOSE_CODES
@@ -66,7 +68,7 @@ def decisions() -> list[str]:
 
 
 class Table(NamedTuple):
-    """A table of one page: it stands between two comments, of which the first has its name."""
+    """A table, or other lines, of one page: it stands between two comments, of which the first has its name."""
 
     name: str
     page: Path
@@ -92,6 +94,7 @@ TABLES: Final = (
     Table("close codes", ROOT / "docs/reference/websocket.md", close_codes),
     Table("fields", ROOT / "docs/reference/tasks.md", task_fields),
     Table("decisions", FOLDER / "README.md", decisions),
+    Table("commands", ROOT / "docs/reference/command_line.md", command_help.lines),
 )
 
 

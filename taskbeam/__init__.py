@@ -1,0 +1,1 @@
+"""The command line: ``taskbeam``, for operators and users."""

@@ -1,0 +1,1 @@
+"""The commands, a module for each or for one family. ``taskbeam.cli`` names them, and imports one when it is used."""

@@ -1,0 +1,1 @@
+"""The command line: the modules of ``taskbeam``, and the commands as processes."""
