@@ -181,12 +181,13 @@ class _Group(Generic[P]):
             if kept.user_id != user_id:
                 raise ValidationFailed({"uuid": ["This field must be unique."]})
             return Written(kept.task, None)  # the request came again
-        if self._feed(user_id).tasks >= request.max_tasks:
+        feed = self._feed(user_id)
+        if feed.tasks >= request.max_tasks:
             raise LimitReached(request.max_tasks)
         uuid, place = self._place(request.now, uuid)
         task = StoredTask(uuid, _encode(operation.made(uuid, user_id, timestamp(request.now))))
         self.new_tasks[uuid] = Kept(user_id, task, place)
-        return Written(task, self._change(request, "create", task, 1))
+        return Written(task, self._change(request, "create", task, feed.seq, feed.tasks + 1))
 
     def _update(self, request: WriteRequest | BatchRequest, operation: UpdateTask) -> Written:
         kept = self._find_expected(request, operation)
@@ -195,12 +196,14 @@ class _Group(Generic[P]):
         new = operation.applied(old, max(timestamp(request.now), old.time_modified))
         task = StoredTask(old.uuid, _encode(new))
         self.new_tasks[task.uuid] = Kept(kept.user_id, task, kept.place)
-        return Written(task, self._change(request, "update", task, 0))
+        feed = self._feed(request.user_id)
+        return Written(task, self._change(request, "update", task, feed.seq, feed.tasks))
 
     def _delete(self, request: WriteRequest | BatchRequest, operation: DeleteTask) -> Written:
         kept = self._find_expected(request, operation)
         self.new_tasks[operation.uuid] = None
-        return Written(kept.task, self._change(request, "delete", kept.task, -1))
+        feed = self._feed(request.user_id)
+        return Written(kept.task, self._change(request, "delete", kept.task, feed.seq, feed.tasks - 1))
 
     def _find(self, uuid: str) -> Kept[P] | None:
         return self.new_tasks[uuid] if uuid in self.new_tasks else self._tasks.get(uuid)
@@ -224,13 +227,11 @@ class _Group(Generic[P]):
         return feed
 
     def _change(
-        self, request: WriteRequest | BatchRequest, mode: Mode, task: StoredTask, more_tasks: int
+        self, request: WriteRequest | BatchRequest, mode: Mode, task: StoredTask, seq: int, tasks: int
     ) -> Change:
-        user_id = request.user_id
-        feed = self._feed(user_id)
-        seq = feed.seq + 1
+        """The change after ``seq``, which leaves the user with so many ``tasks``."""
         json = None if mode == "delete" else task.json
-        change = Change(user_id, seq, mode, task.uuid, json, request.write_id)
-        self.new_feeds[user_id] = Feed(seq, feed.tasks + more_tasks)
+        change = Change(request.user_id, seq + 1, mode, task.uuid, json, request.write_id)
+        self.new_feeds[request.user_id] = Feed(seq + 1, tasks)
         self.changes.append(change)
         return change

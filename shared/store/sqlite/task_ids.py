@@ -22,25 +22,23 @@ class NewTaskIds:
         self._last: dict[int, int] = {}  # of each microsecond, the last id that was taken here
 
     def __call__(self, now: int, uuid: str | None) -> tuple[str, Place]:
-        """The uuid and the place of a task that is created now; see ``shared.decisions.tasks.Place``."""
-        task_id = self._next(now)
+        """The uuid and the place of a task that is created now; see ``shared.decisions.tasks.Place``.
+
+        Its id is the first tick of the microsecond that no task has; where all are taken, of the next one that has any.
+        """
+        if self._newest is None:
+            self._newest = self._connection.execute("SELECT max(id) FROM tasks").fetchall()[0][0] or 0
+        task_id = max(first_tick(now), self._newest + 1)
+        if task_id < first_tick(now + 1):
+            self._newest = self._last[now] = task_id
+        else:  # the clock was set back, or another process was faster, or all are taken
+            task_id = self._find_free(now)
+            self._newest = max(task_id, self._newest)
         if uuid is None:
             return uuid7(task_id), (task_id, False)
         return uuid, (task_id, tick_of(uuid) != task_id)
 
-    def _next(self, now: int) -> int:
-        """The first tick of the microsecond that no task has; where all are taken, of the next one that has any."""
-        if self._newest is None:
-            self._newest = self._connection.execute("SELECT max(id) FROM tasks").fetchall()[0][0] or 0
-        free = max(first_tick(now), self._newest + 1)
-        if free < first_tick(now + 1):
-            self._last[now] = free
-        else:  # the clock was set back, or another process was faster, or all are taken
-            free = self._next_among_others(now)
-        self._newest = max(free, self._newest)
-        return free
-
-    def _next_among_others(self, now: int) -> int:
+    def _find_free(self, now: int) -> int:
         while True:
             first, after = first_tick(now), first_tick(now + 1)
             last = (
