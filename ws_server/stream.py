@@ -189,6 +189,8 @@ class Stream:
     def _send_buffered(self, seq: int) -> None:
         while self._buffer and self._buffer[0].change.seq <= seq:
             self._deliver(self._buffer.popleft())
+        if self._cursor < seq and not self.is_disconnected:
+            self._close_for_gap(seq)
 
     async def _reach(self, seq: int) -> None:
         """Wait until the feed has brought a change that is known to be committed. Raises Unavailable."""
@@ -223,12 +225,8 @@ class Stream:
 
     def _deliver(self, push: Push) -> None:
         change = push.change
-        if change.seq <= self._cursor:
-            return
         if change.seq != self._cursor + 1:
-            # This would be a defect. The client resumes with sync and loses nothing.
-            log.error("gap before change %d of user %d", change.seq, change.user_id)
-            self.close(Disconnect.CHANGES_MISSED)
+            self._close_for_gap(change.seq)
             return
         self._cursor = change.seq
         if change.write_id == self._write_id:
@@ -240,6 +238,12 @@ class Stream:
             elif not self.is_closing:
                 self._outlet.send_on_the_wire(push.on_the_wire)
 
+    def _close_for_gap(self, seq: int) -> None:
+        """The feed has a defect. The client resumes with sync and loses nothing."""
+        if not self.is_closing:
+            log.error("gap before change %d", seq)
+            self.close(Disconnect.CHANGES_MISSED)
+
     @property
     def is_too_slow(self) -> bool:
         """Whether more waits to be sent than may, beside the latest answers."""
@@ -250,6 +254,8 @@ class Stream:
     def on_disconnected(self) -> None:
         """Nobody hears what is sent from now on."""
         self.is_disconnected = True
+        if self._buffer is not None:
+            self._buffer.clear()
         self._stop_waiting()
 
     def on_closed(self) -> None:
