@@ -7,7 +7,7 @@ import os
 import resource
 from typing import Final, NamedTuple
 
-# Spare descriptors for temporary files, wake-up calls, connections that are refused: 16, and a 64th of the limit.
+# Spare descriptors for temporary files, wake-ups, connections that are refused: 16, and a 64th of the limit.
 _SPARE: Final = 16
 _SPARE_DIVISOR: Final = 64
 

@@ -11,7 +11,7 @@ from shared.models import Change, Revocation
 
 
 class Heard:
-    """Subscribes to the feed that it is made with. Who sets ``wanted`` waits for the feed to be awake."""
+    """Subscribes to the feed that it is made with. Who sets ``wanted`` waits for the feed to resume."""
 
     wanted = True
 
