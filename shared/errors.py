@@ -8,7 +8,7 @@
 ├── ``LimitReached``        too many tasks
 ├── ``Throttled``           too many attempts
 ├── ``Unavailable``         the database cannot be read or written now
-│   └── ``FatalError``      for good, and the process must end at once
+│   └── ``FatalError``      for good: the process must exit at once
 ├── ``CredentialsRejected`` wrong username or password
 └── ``TokenRejected``       the token is invalid, expired or revoked
     ├── ``TokenWithoutUser`` it names no user

@@ -1,4 +1,4 @@
-"""The life of a process, the same for both: its settings, its run until a signal, its exit status."""
+"""Runs either process: settings, event loop, stop signals, exit status."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(
 ) -> int:
     """Run a process, which listens at ``listen_address``, to its end; returns its exit status.
 
-    0 after a signal that asks for an end (``shared.startup``), 2 for bad settings, 1 for all else, with the reason in the log.
+    0 after a stop signal (``shared.startup``), 2 for invalid settings, 1 for every other reason, which is logged.
     """
     try:
         settings = load_settings(environ)
@@ -58,7 +58,7 @@ def run(
 
 
 def _report(errors: Sequence[BaseException]) -> int:
-    """Log why the process ends, and return its exit status. After a ``FatalError`` it ends here."""
+    """Log why the process ends; returns its exit status. A ``FatalError`` ends the process here."""
     for error in errors:
         if isinstance(error, FatalError):
             log.critical("%s", error.reason)
@@ -77,15 +77,15 @@ def _report(errors: Sequence[BaseException]) -> int:
 
 
 def _collect_garbage_seldom() -> None:
-    """Nearly everything here dies by its reference count; to look for cycles after every 700 objects costs a tenth of
-    the throughput. What was imported lives as long as the process, and is not looked through at all."""
+    """Nearly all objects here are freed by reference counting. Searching for cycles after every 700 objects costs a
+    tenth of the throughput. Imported objects live as long as the process, so they are never searched."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The errors themselves, out of the groups that task groups put them in."""
+    """The errors inside of the exception groups that task groups raise."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _leaves(inner)

@@ -1,7 +1,7 @@
-"""Who brings changes by, whoever wrote them: the protocol of a process's change feed.
+"""The protocol of a change feed, which hands the changes of all processes to the listeners in this one.
 
-A listener hears of each user's changes by seq, without a gap, each once; of whatever order there is between users it
-hears nothing. How a feed learns of changes is its own affair: ``tail`` reads the log of an SQLite file.
+A listener gets each user's changes by seq, without a gap, each once. The order between users is not defined. How a feed
+learns of changes is up to the engine: ``tail`` reads the log of an SQLite file.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from shared.models import Change, Revocation
 
 
 class FeedListener(Protocol):
-    """Hears all revocations, and all changes while some listener wants them; must not block or raise."""
+    """Gets all revocations, and all changes while some listener wants them. Must not block or raise."""
 
     def wants_changes(self) -> bool:
-        """Whether it has a use for changes at this moment. When it begins to, see ``ChangeFeed.resume``."""
+        """Whether it wants changes now. Before it starts to, it calls ``ChangeFeed.resume``."""
         ...
 
     def on_changes(self, changes: list[Change]) -> None: ...
@@ -23,19 +23,19 @@ class FeedListener(Protocol):
 
 
 class ChangeFeed(Protocol):
-    """While no listener wants changes the feed is paused: what others write is not read for nobody."""
+    """Paused while no listener wants changes, so that the changes of other processes are not read for nothing."""
 
     def subscribe(self, listener: FeedListener) -> None: ...
 
     def look(self) -> None:
-        """Look for changes now, and not only when the next wake-up comes."""
+        """Read changes now, without waiting for the next wake-up."""
         ...
 
     async def resume(self) -> None:
-        """Wait until changes are brought by; at once, unless the feed is paused.
+        """Wait until the feed delivers changes; returns at once unless the feed is paused.
 
-        A listener that begins to want changes first does so, then waits for this, and only then reads the state that
-        the changes are to continue. It hears all that comes after that state, and may hear some that are in it.
+        A listener first starts to want changes, then waits for this, and only then reads the state that the changes
+        continue. It gets all changes after that state, and may get some that the state includes.
 
         Raises:
             Unavailable: the database cannot be read now.

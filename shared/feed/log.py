@@ -1,4 +1,4 @@
-"""What ``tail`` reads: a log that has all users' changes in one order, as an engine with a single writer has."""
+"""The log that ``tail`` reads: all users' changes in one order, which an engine with a single writer has."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from shared.models import Change, Revocation
 
 
 class Position(NamedTuple):
-    """How far a reader of the log has come."""
+    """How far a reader has read the log."""
 
     changes: int
     revocations: int
 
 
 class Tail(NamedTuple):
-    """What has come after a position, all users', in order; ``more`` when there may be more at once.
+    """All users' changes and revocations after a position, in order. ``more``: there may be more to read.
 
-    ``positions`` are those of the changes.
+    ``positions``: the positions of the changes.
     """
 
     changes: list[Change]
@@ -29,7 +29,7 @@ class Tail(NamedTuple):
 
 
 class LoggedCommit(Protocol):
-    """See ``shared.store.Commit``. ``position`` is the one of the first change, and the others follow it."""
+    """See ``shared.store.Commit``. ``position``: that of the first change; the others follow it."""
 
     changes: list[Change]
     position: int
@@ -40,7 +40,7 @@ class Log(Protocol):
     """Each method raises ``Unavailable`` when the log cannot be read now."""
 
     def listen(self, listener: Callable[[LoggedCommit], None]) -> None:
-        """As ``shared.store.Store.listen``."""
+        """Like ``shared.store.Store.listen``."""
         ...
 
     async def position(self) -> Position: ...

@@ -1,12 +1,11 @@
-"""The change feed over a log: reads it, and hands every change to the listeners, once, in order.
+"""The change feed over a log: it reads the log, and hands every change to the listeners, once, in order.
 
-What this process commits itself is handed on at once, provided that nothing of another process
-comes before it; everything else is read from the log. A wake-up makes the feed look now, and it looks every half
-second even if none came. So a listener hears one ordered stream, whoever wrote, and a lost wake-up costs time, never
-a change.
+The commits of this process are handed on at once, where no change of another process comes before them. All other
+changes are read from the log: after a wake-up, and every half second. So a listener gets one ordered stream, whichever
+process wrote, and a lost wake-up costs time, never a change.
 
-While the feed is paused it leaves wake-ups unread, and skips the changes of others when it looks, every half second,
-for revocations. A process that nobody listens at has better things to do than to read what the others write.
+A paused feed leaves wake-ups unread. Every half second it reads revocations, and skips the changes of other processes,
+which no listener wants.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from shared.feed.wake import WakeSocket, open_wake
 from shared.models import Change
 
 POLL_SECONDS: Final = 0.5
-_AWAY_SECONDS: Final = 30.0  # without the database, and the supervisor gets its turn
+_AWAY_SECONDS: Final = 30.0  # without the database, then the process exits and the supervisor restarts it
 
 log = logging.getLogger(__name__)
 
 
 class LogTail:
-    """See ``shared.feed.ChangeFeed``; one process's reader of the log."""
+    """A ``shared.feed.ChangeFeed``: this process's reader of the log."""
 
     def __init__(self, log: Log, start: Position) -> None:
         self._log = log
@@ -58,7 +57,7 @@ class LogTail:
             await resumed
 
     def wake_others_by(self, wake: WakeSocket) -> None:
-        """After each commit of this process."""
+        """Wake the other processes after each commit of this one."""
         self._wake = wake
 
     def _are_changes_wanted(self) -> bool:
@@ -77,7 +76,7 @@ class LogTail:
             self.look()
 
     async def follow(self) -> None:
-        """Read and hand on until cancelled; to be run as one supervised task.
+        """Read and hand on changes until cancelled; run it as one supervised task.
 
         Raises:
             Unavailable: the database did not answer for too long.
@@ -134,7 +133,7 @@ class LogTail:
         more = True
         while more:
             tail = await self._log.tail(self._position)
-            # Meanwhile our own commits may have been handed on.
+            # Our own commits may have been handed on meanwhile.
             changes = [
                 change
                 for change, position in zip(tail.changes, tail.positions, strict=True)
@@ -157,7 +156,7 @@ class LogTail:
 
 @asynccontextmanager
 async def open_tail(log: Log, wake_folder: Path, process: str) -> AsyncIterator[LogTail]:
-    """A feed from now on, for a process of that name; should its reader die, the body is cancelled."""
+    """A feed of the changes from now on, for the process ``process``. Where its reader fails, the body is cancelled."""
     feed = LogTail(log, await log.position())
     async with open_wake(wake_folder, process, feed.look) as wake, asyncio.TaskGroup() as tasks:
         feed.wake_others_by(wake)

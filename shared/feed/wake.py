@@ -1,6 +1,6 @@
-"""Wake-ups between the processes of one host: Unix datagrams that say "look at the log now".
+"""Wake-ups between the processes of one host: Unix datagrams that mean "read the log now".
 
-A datagram is empty and may be lost; whoever waits for one also looks by itself now and then.
+A datagram is empty and may be lost, so a process that waits for one also reads the log every half second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-# How old the list of the other sockets may be; a new process looks at the log by itself at start.
+# How old the list of the other sockets may be. A new process reads the log at its start anyway.
 _LISTING_SECONDS: Final = 0.5
 _RESTORE_SECONDS: Final = 0.5
 _PROC: Final = os.path.isdir("/proc/self/fd")
@@ -26,9 +26,9 @@ class WakeSocket:
     """This process's socket, and one to each other process.
 
     Args:
-        folder: where each process keeps its socket; all that share a database share it.
-        process: what kind of process this is; its socket's name begins with it.
-        on_wake: called on the event loop when a datagram has come.
+        folder: the sockets of all processes that share the database.
+        process: the kind of process; the first part of its socket's name.
+        on_wake: called on the event loop when a datagram arrives.
     """
 
     def __init__(self, folder: Path, process: str, on_wake: Callable[[], None]) -> None:
@@ -36,13 +36,13 @@ class WakeSocket:
         self._process = process
         self._on_wake = on_wake
         self._reading_loop: asyncio.AbstractEventLoop | None = None
-        # A socket for each: datagrams that lie unread are charged to the one that sent them, and would fill it for all.
+        # One socket for each: unread datagrams count against the sending socket, and would fill it for all.
         self._peers: dict[str, socket.socket] = {}
         self._checked = time.monotonic()
         self._bind()
 
     def _bind(self) -> None:
-        """Make the folder, where there is none, and a socket in it."""
+        """Make the folder, where there is none, and bind a socket in it."""
         self._path.mkdir(mode=0o700, exist_ok=True)
         self._folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._name = f"{self._process}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -64,9 +64,9 @@ class WakeSocket:
             return False
 
     def restore(self) -> None:
-        """Make the folder and the socket again, should somebody have deleted them; to be called often.
+        """Make the folder and the socket again where they were deleted. Call it often.
 
-        Until then wake-ups are lost. Where it cannot be done, the next time tries again.
+        Until then wake-ups are lost. After a failure the next call tries again.
         """
         now = time.monotonic()
         if now - self._checked < _RESTORE_SECONDS:
@@ -89,14 +89,14 @@ class WakeSocket:
         self._set_peers([])
 
     def _address(self, name: str) -> str:
-        """Through the folder's descriptor where there is /proc: a socket's path may have about 100 bytes only."""
+        """A path through the folder's descriptor where there is /proc: a socket's path may only have about 100 bytes."""
         return f"/proc/self/fd/{self._folder}/{name}" if _PROC else str(self._path / name)
 
     def wake_others(self) -> None:
         """Send a datagram to all other processes. Never blocks: a socket that is full holds a wake-up already."""
         now = time.monotonic()
         if now - self._listed > _LISTING_SECONDS:
-            with suppress(OSError):  # no more files: whoever is not known yet looks by itself
+            with suppress(OSError):  # no descriptors left: new processes poll the log anyway
                 self._set_peers(self._list())
             self._listed = now
         for name, sender in self._peers.items():
@@ -113,10 +113,10 @@ class WakeSocket:
         return [name for name in os.listdir(self._folder) if name != self._name]
 
     def _send(self, name: str, sender: socket.socket) -> bool:
-        """Returns whether the process is there; one whose socket is full is."""
+        """Returns whether the process exists; also where its socket is full."""
         try:
             sender.sendto(b"", self._address(name))
-        except ConnectionRefusedError:  # its process was killed, or it is no socket
+        except ConnectionRefusedError:  # its process was killed, or it is not a socket
             with suppress(OSError):
                 os.unlink(name, dir_fd=self._folder)
             return False
@@ -127,7 +127,7 @@ class WakeSocket:
         return True
 
     def receive(self, wanted: bool) -> None:
-        """Read what comes, on the running event loop; or leave it unread, until no more goes into the socket."""
+        """Read datagrams on the running event loop; or leave them unread, until the socket is full."""
         if wanted == (self._reading_loop is not None):
             return
         if self._reading_loop is None:
@@ -138,7 +138,7 @@ class WakeSocket:
             self._reading_loop = None
 
     def read(self) -> None:
-        """Read all that has come; the loop calls this when the socket is readable."""
+        """Read all datagrams; the loop calls this when the socket is readable."""
         with suppress(BlockingIOError):
             while True:
                 self._socket.recv(1)

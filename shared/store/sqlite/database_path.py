@@ -1,4 +1,4 @@
-"""Where the database is: its file, and the names of all that stands beside it."""
+"""The path of the database, and of the files beside it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def file_of(url: str) -> Path:
 
 
 class DatabasePath:
-    """The real file behind the path that was given: a link to it must not give it a second set of side files.
+    """The real path of the database, so that a symbolic link to it does not get a second set of files beside it.
 
-    ``given`` may be a link; ``real`` is absolute, and no part of it is one.
+    ``given`` may contain links; ``real`` is absolute and contains none.
     """
 
     def __init__(self, given: Path) -> None:
@@ -30,7 +30,7 @@ class DatabasePath:
         self.lock = self.beside("-lock")
 
     def beside(self, suffix: str) -> Path:
-        """SQLite's way of naming side files, and ours."""
+        """The path of a file beside the database, named like SQLite's."""
         return self.real.with_name(self.real.name + suffix)
 
     def make_private_file(self) -> None:
@@ -55,7 +55,7 @@ class DatabasePath:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def set_log_aside(self) -> Path:
-        """Keep a log that does not belong to the database, under a name that SQLite does not look for."""
+        """Rename a log that does not belong to the database, so that SQLite does not apply it. Returns its new path."""
         number = 1
         while (aside := self.beside(f"-wal.{number}")).exists():
             number += 1

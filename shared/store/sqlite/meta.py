@@ -1,4 +1,4 @@
-"""What the database says of itself."""
+"""The table ``meta``: epoch, signing key, stamp; and the content of the file by which it is recognized."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.store.records import SigningKey
 from shared.store.sqlite.database_path import DatabasePath
 
 Content = tuple[object, ...]
-"""What a database file contains, as far as a few values tell."""
+"""A few values of a database file, by which its content is compared."""
 
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _STAMP: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('stamp', lower(hex(randomblob(?))))"
@@ -21,7 +21,7 @@ _TRIAL_BYTES: Final = 32 * 1024
 
 
 def read_epoch(connection: sqlite3.Connection) -> str:
-    """What names this history of changes: another database, or one that was restored, has another."""
+    """Identifies this history of changes: another database, or a restored one, has another epoch."""
     epoch: str = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
     return epoch
 
@@ -33,37 +33,37 @@ def read_version(connection: sqlite3.Connection) -> int:
 
 
 def read_signing_key(connection: sqlite3.Connection) -> SigningKey:
-    """Which key signed last, and whether there is anybody who has tokens."""
+    """The key that signed last, and whether there are users, who may have tokens."""
     rows = connection.execute("SELECT value FROM meta WHERE key = 'signing_key'").fetchall()
     has_users = connection.execute("SELECT EXISTS (SELECT 1 FROM users)").fetchone()[0]
     return SigningKey(rows[0][0] if rows else None, bool(has_users))
 
 
 def write_signing_key(connection: sqlite3.Connection, fingerprint: str) -> None:
-    """Remember which key signs now."""
+    """Store which key signs now."""
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('signing_key', ?)", (fingerprint,))
 
 
 def stamp(connection: sqlite3.Connection) -> None:
-    """Every checkpoint brings another stamp into the file."""
+    """Write a new random stamp, by which the next checkpoint changes the file's content."""
     connection.execute(_STAMP, (_STAMP_BYTES,))
 
 
 def try_writing(connection: sqlite3.Connection) -> None:
-    """Write some pages, as many as a large request: where there is hardly any room, one alone might still find it."""
+    """Write as many pages as a large request does: on a nearly full disk a single page might still fit."""
     connection.execute(_STAMP, (_TRIAL_BYTES,))
 
 
 def immutable_uri(path: Path) -> str:
-    """To read the file by itself: SQLite then takes no lock, and makes no file."""
+    """A URI to read the file alone: SQLite then takes no lock, and makes no file."""
     return f"file:{quote(str(path))}?mode=ro&immutable=1"
 
 
 def read_file(path: DatabasePath) -> Content:
-    """What the file alone has, without its log. One that is no database, or damaged, has no content.
+    """The content of the file without its log; empty for a file that is damaged or not a database.
 
     Raises:
-        sqlite3.Error: it cannot be read now, which says nothing of it.
+        sqlite3.Error: it cannot be read now; its content is unknown.
     """
     try:
         with closing(sqlite3.connect(immutable_uri(path.real), uri=True)) as connection:

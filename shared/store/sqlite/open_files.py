@@ -1,9 +1,8 @@
-"""Whether the database's files are still the ones that this process has open.
+"""Checks that the database's files are still those that this process has open.
 
-Somebody may move, remove or replace them while they are served: a restore done wrongly, a tool that synchronises
-folders. What is written then is gone at the next start. So every commit is looked at before it is written and before it
-is acknowledged, and each process looks every second. Where a file is another one, the process writes nothing more, and
-ends, to be started on what is there.
+A wrong restore, or a tool that synchronizes folders, may move, remove or replace them while they are served. Everything
+written after that is lost at the next start. So the files are checked before each commit, again before it is acknowledged,
+and every second. Where a file is another one, the process writes nothing more and exits, to be started on the new files.
 """
 
 from __future__ import annotations
@@ -34,18 +33,22 @@ log = logging.getLogger(__name__)
 
 
 class Fault(enum.Enum):
-    """Which file is not as it has to be, and how."""
+    """Which file was changed, and how."""
 
-    DATABASE = enum.auto()  # moved, removed or replaced; so are the next four
+    DATABASE = enum.auto()  # moved, removed or replaced, like the next four
     DATABASE_LINK = enum.auto()
     LOG = enum.auto()
     INDEX = enum.auto()
     LOCK = enum.auto()
-    DATABASE_CONTENT = enum.auto()  # written over in its place
-    LOG_CONTENT = enum.auto()  # cut, or written over
+    DATABASE_CONTENT = enum.auto()  # overwritten in place
+    LOG_CONTENT = enum.auto()  # truncated or overwritten
 
 
-_HARMLESS: Final = (Fault.DATABASE_LINK, Fault.LOCK, Fault.INDEX)  # the others may go on with the index
+_HARMLESS: Final = (
+    Fault.DATABASE_LINK,
+    Fault.LOCK,
+    Fault.INDEX,
+)  # other processes may continue with the index
 _TEXTS: Final = {
     Fault.DATABASE_CONTENT: "was written over by another program",
     Fault.LOG_CONTENT: "was cut short or written over",
@@ -53,15 +56,15 @@ _TEXTS: Final = {
 
 
 class OpenFiles:
-    """The files as they were when the last connection had been opened.
+    """The files at the time when the last connection was opened.
 
     Args:
-        path: all of its files are there.
-        database: the database file's state from before the first connection.
+        path: its files, which all exist.
+        database: the database file's state before the first connection.
         lock: the descriptor of the write lock.
 
     Raises:
-        FatalError: another database has come meanwhile.
+        FatalError: the files were replaced meanwhile.
     """
 
     def __init__(self, path: DatabasePath, database: os.stat_result, lock: int) -> None:
@@ -84,32 +87,32 @@ class OpenFiles:
         self._version = (database.st_mtime_ns, database.st_size)
         self._checkpoint: object = None
         self._content: meta.Content | None = None
-        self._written_from = 0  # where the log's file ended before the commit
+        self._written_from = 0  # the log file's size before the commit
         self._look()
 
     def close(self) -> None:
         os.close(self._wal)
 
     def look(self) -> bool:
-        """Takes microseconds, and needs no lock. Returns whether ``before_commit`` has to judge what was seen.
+        """A check without the lock, in microseconds. Returns whether ``before_commit`` must check further.
 
         Raises:
             FatalError: a file is another one.
-            Unavailable: that cannot be told now.
+            Unavailable: the files cannot be checked now.
         """
         index = self._read_index()
         database, wal = self._look()
         if index is None:
             return False
-        return not self._is_whole(index, wal.st_size) or self._is_news(
+        return not self._is_whole(index, wal.st_size) or self._has_changed(
             (database.st_mtime_ns, database.st_size), index
         )
 
     async def watch(self) -> None:
-        """Look every second until cancelled; to be run as one supervised task.
+        """Check every second until cancelled; run it as one supervised task.
 
         Raises:
-            FatalError: they are not those that are open.
+            FatalError: a file is another one.
         """
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -117,38 +120,38 @@ class OpenFiles:
                 self.look()
             except FatalError:
                 raise
-            except Unavailable:  # the next look tells
+            except Unavailable:  # checked again in a second
                 pass
 
     def before_commit(self) -> None:
-        """To be called under the write lock, which keeps all checkpoints but those of other programs away.
+        """Call it under the write lock, which excludes all checkpoints except those of other programs.
 
         Raises:
-            FatalError: a file is another one, or was changed by somebody else.
-            Unavailable: that cannot be told now.
+            FatalError: a file is another one, or was changed by another program.
+            Unavailable: the files cannot be checked now.
         """
         database, wal = self._look()
         index = self._read_index()
         if index is not None and not self._is_whole(index, wal.st_size):
             raise self._change(Fault.LOG_CONTENT, str(self._path.wal))
         version = (database.st_mtime_ns, database.st_size)
-        if index is not None and self._is_news(version, index):
-            self._judge(version, index)
+        if index is not None and self._has_changed(version, index):
+            self._check_content(version, index)
         self._written_from = wal.st_size
 
     def after_commit(self) -> None:
-        """To be called under the write lock, before the commit is acknowledged.
+        """Call it under the write lock, before the commit is acknowledged.
 
         Raises:
-            FatalError: what was committed is perhaps not in the files that are there now.
-            Unavailable: that cannot be told now.
+            FatalError: the commit may not be in the files that are there now.
+            Unavailable: the files cannot be checked now.
         """
         _, wal = self._look()
         if wal.st_size > self._written_from and self._is_cut_before(self._written_from):
             raise self._change(Fault.LOG_CONTENT, str(self._path.wal))
 
     def _look(self) -> tuple[os.stat_result, os.stat_result]:
-        """The states of the database and of its log."""
+        """Check all files; returns the states of the database and of its log."""
         if self._lost is not None:
             raise self._lost
         states = []
@@ -176,7 +179,7 @@ class OpenFiles:
         return None if self._index is None else read_wal_index(self._index)
 
     def _is_whole(self, index: WalIndex, size: int) -> bool:
-        """Whether the log's file, of that size, begins and ends as the index has it: with the salts of this log."""
+        """Whether the log file, of this size, has the frames that the index knows: the salts at both ends must match."""
         if not index.frames:
             return True
         return (
@@ -186,18 +189,18 @@ class OpenFiles:
             == index.salts
         )
 
-    def _is_news(self, version: tuple[int, int], index: WalIndex) -> bool:
+    def _has_changed(self, version: tuple[int, int], index: WalIndex) -> bool:
         return (
             version != self._version
             or index.checkpoint != self._checkpoint
             or (self._content is None and index.is_settled)
         )
 
-    def _judge(self, version: tuple[int, int], index: WalIndex) -> None:
-        """The database file was written. As a rule a checkpoint did it; then it is known from now on by its new stamp."""
+    def _check_content(self, version: tuple[int, int], index: WalIndex) -> None:
+        """The database file was written, usually by a checkpoint: then remember its new content. Else raise FatalError."""
         try:
             content = meta.read_file(self._path)
-        except sqlite3.Error:  # no more file descriptors, or memory: the next commit asks again
+        except sqlite3.Error:  # no file descriptors or memory left: the next commit checks again
             return
         is_known = self._content is not None and index.checkpoint == self._checkpoint and index.is_settled
         if is_known and (content != self._content or version[1] != self._version[1]):
@@ -206,7 +209,7 @@ class OpenFiles:
         self._content = content if index.is_settled else None
 
     def _is_cut_before(self, end: int) -> bool:
-        """Whether the log's last frame before that offset is a hole, which a commit behind a cut leaves."""
+        """Whether the last frame before this offset is a hole, as after a commit to a truncated log."""
         index = self._read_index()
         if index is None:
             return False
@@ -220,21 +223,21 @@ class OpenFiles:
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether it cannot be told what the database file has to contain: it is new, or a checkpoint was cut short."""
+        """Whether the expected content of the database file is unknown: it is new, or a checkpoint was interrupted."""
         index = self._read_index()
         return index is not None and (not index.is_settled or (index.frames > 0 and index.copied == 0))
 
     def abandon(self, connection: sqlite3.Connection, alone: bool) -> None:
-        """Leave the files so that whoever opens what is there now neither loses nor mixes up anything.
+        """Leave the files in a state in which the next process that opens them loses and mixes up nothing.
 
-        What is in our log goes into our database file, wherever that is now: unless the log is damaged, or beside another
-        log that may be somebody's. A log that does not belong to the database that is there now must not stay beside it,
-        because SQLite would carry it out. After this, SQLite must not close its last connection in this process: it would
-        checkpoint, and delete what it believes to be its log.
+        Our log is copied into our database file, wherever that is now, unless the log is damaged, or another log is beside
+        the database. A log of another database must not stay beside the new one, because SQLite would apply it. After
+        this, SQLite must not close its last connection in this process: it would run a checkpoint, and delete the file
+        that it takes for its log.
 
         Args:
-            connection: the writer's.
-            alone: whether this process has the write lock.
+            connection: the writer's connection.
+            alone: whether this process holds the write lock.
         """
         fault = self._fault
         try:
@@ -260,12 +263,12 @@ class OpenFiles:
         return False
 
     def _may_take_log(self) -> bool:
-        """Whether the database at its path is, as far as can be told, the one of our log, and has no other log."""
+        """Whether the database at its path seems to be the one of our log, and has no other log."""
         if self._path.wal.exists() or not self._is_ours(Fault.DATABASE):
             return False
         ours = os.fstat(self._wal)
         if any(os.path.samestat(file.stat(), ours) for file in self._path.logs_set_aside()):
-            return False  # by another process, which knew that the database was written over
+            return False  # set aside by another process, which found the database overwritten
         state = os.stat(self._path.real)
         if (state.st_mtime_ns, state.st_size) == self._version:
             return True
