@@ -32,9 +32,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Feed(msgspec.Struct, frozen=True, gc=False):
-    """A user's row: ``seq`` of their newest change, 0 before the first, and the number of their ``tasks``.
+    """A user's feed: ``seq`` of the newest change, 0 before the first, and the number of the user's ``tasks``.
 
-    An engine may have more in it.
+    An engine may give feeds with more fields.
     """
 
     seq: int
@@ -42,7 +42,7 @@ class Feed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Kept(msgspec.Struct, Generic[P], frozen=True, gc=False):
-    """A task, whose it is, and ``place``: whatever the engine finds it by, untouched."""
+    """A stored task and its user. ``place`` is what the engine finds it by; it is passed through unchanged."""
 
     user_id: int
     task: StoredTask
@@ -60,7 +60,7 @@ class WriteRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 class BatchRequest(msgspec.Struct, frozen=True):
-    """Operations of a user, of which all are done or none. None of their changes is the answer to a request.
+    """Operations of a user: all are done, or none. Their changes have no write id: none of them is the answer.
 
     The garbage collector looks at it: a refused operation's error has the frames that it was raised through.
     """

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import aiosqlite
 
@@ -19,6 +19,7 @@ from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.ownership import APPLICATION_ID
 from shared.store.sqlite.write_lock import START_TIMEOUT, WriteLock
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -54,12 +55,17 @@ def plain(connection: aiosqlite.Connection) -> sqlite3.Connection:
     return connection._conn
 
 
-async def on_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
-    """Run a function of the plain connection, whole, on the connection's own thread.
+async def on_thread(
+    connection: aiosqlite.Connection,
+    function: Callable[Concatenate[sqlite3.Connection, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Call a function with the plain connection first, whole, on the connection's own thread.
 
     That is asked for at once, before anything is awaited. As above, there is no public way.
     """
-    result: T = await connection._execute(function, plain(connection))  # type: ignore[no-untyped-call]
+    result: T = await connection._execute(function, plain(connection), *args, **kwargs)  # type: ignore[no-untyped-call]
     return result
 
 

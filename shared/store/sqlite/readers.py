@@ -85,7 +85,7 @@ class ThreadReader:
         self._batcher.close()
 
     async def _answer(self, group: Sequence[Read[Any]]) -> list[Outcome]:
-        return await on_thread(self._connection, lambda connection: read_group(connection, group))
+        return await on_thread(self._connection, read_group, group)
 
 
 def read_group(connection: sqlite3.Connection, group: Sequence[Read[Any]]) -> list[Outcome]:

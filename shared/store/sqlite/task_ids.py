@@ -14,7 +14,7 @@ Place = tuple[int, bool]
 
 
 class NewTaskIds:
-    """The ids of the tasks that are created between two moments of a transaction, while nothing else is written."""
+    """Gives ids to the tasks that one ``decide`` creates; nothing may be written to ``tasks`` meanwhile."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

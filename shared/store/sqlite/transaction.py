@@ -1,7 +1,7 @@
 """What is done between BEGIN and COMMIT: a group's work in order, task writes that follow one another together.
 
-Statements cost more than rows. So what task writes name is read with a few statements, then they are decided, and what
-shall be different is written, many rows with one statement.
+Statements cost more than rows. So the tasks that the writes name are read with a few statements. Then the writes are
+decided, and the difference is written, many rows with one statement.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Work = TaskWrite | AccountWork
 class Transaction(msgspec.Struct):
     """What a transaction has done so far: an outcome for each piece of work, and what there is to tell of it.
 
-    ``position`` is the one of the first change, and the others follow it. ``others``: whether account work was done.
+    ``position`` is the first change's; the other changes follow it. ``others``: whether account work was done.
     """
 
     outcomes: list[Outcome] = []

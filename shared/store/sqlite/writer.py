@@ -44,13 +44,9 @@ class Writer:
         async with self._turn:
             begun = self._group_commit.begin(plain(self._connection), group)
             if begun is None:
-                done = await on_thread(
-                    self._connection, lambda connection: self._group_commit.run(connection, group)
-                )
+                done = await on_thread(self._connection, self._group_commit.run, group)
             else:
-                done = await on_thread(
-                    self._connection, lambda connection: self._group_commit.finish(connection, group, begun)
-                )
+                done = await on_thread(self._connection, self._group_commit.finish, group, begun)
             self._used_at = self._loop.time()
         if done.changes or done.others:
             for listener in self._listeners:
