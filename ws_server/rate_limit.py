@@ -1,4 +1,4 @@
-"""How many messages one connection may send: a token bucket, and an end for who ignores its refusals."""
+"""How many messages one connection may send: a token bucket. Clients that ignore its refusals are disconnected."""
 
 from __future__ import annotations
 
