@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+import threading
+from types import TracebackType
+from typing import Final
 
 from shared.clock import timestamp
+from shared.log_writer import LogWriter
 
 # The attributes that every LogRecord has. All others were given as ``extra`` and are logged.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "websocket"}
+_PLAIN_VALUE: Final = re.compile(r"[!#-<>-~]+")  # printable ASCII without blanks, quotation marks and "="
+# Each has a line or more, at this level, for every connection or every statement.
+_TALKATIVE: Final = ("aiosqlite", "asyncio", "websockets.server")
+
+log = logging.getLogger(__name__)
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -20,6 +30,22 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
 
 
+def printable(text: str) -> str:
+    """With every other character escaped: one that a client chose must neither forge a line nor move a cursor."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for char in text
+    )
+
+
+def _value(value: object) -> str:
+    """In quotation marks, unless it is plain: it must not look like another key and value."""
+    text = str(value)
+    return text if _PLAIN_VALUE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
 class TextFormatter(logging.Formatter):
     """``2026-11-22T11:57:25.175297Z INFO ws_server: listening address=127.0.0.1``"""
 
@@ -28,13 +54,11 @@ class TextFormatter(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        extra = "".join(f" {key}={value}" for key, value in _extra(record).items())
-        line = f"{_time(record)} {record.levelname} {self._process}: {record.getMessage()}{extra}"
-        # A message may contain a client's text: a line break in it must not forge a log line.
-        line = line.replace("\r", "\\r").replace("\n", "\\n")
+        extra = "".join(f" {key}={_value(value)}" for key, value in _extra(record).items())
+        line = printable(f"{_time(record)} {record.levelname} {self._process}: {record.getMessage()}{extra}")
         if record.exc_info:
             for text in self.formatException(record.exc_info).splitlines():
-                line += f"\n    {text}"
+                line += f"\n    {printable(text)}"
         return line
 
 
@@ -62,11 +86,28 @@ class JsonFormatter(logging.Formatter):
             return json.dumps({key: str(value) for key, value in line.items()})
 
 
-def configure_logging(process: str, log_format: str, level: str) -> None:
-    """Send everything of ``level`` and above to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(process) if log_format == "json" else TextFormatter(process))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # A line for every connection that opens and closes is for the proxy's log.
-    logging.getLogger("websockets.server").setLevel(max(logging.getLevelName(level), logging.WARNING))
-    logging.getLogger("asyncio").setLevel(max(logging.getLevelName(level), logging.WARNING))
+def configure_logging(process: str, log_format: str, level: str) -> LogWriter:
+    """Send everything of ``level`` and above to standard error, and what Python itself prints there, too."""
+    writer = LogWriter(
+        sys.stderr.fileno(), JsonFormatter(process) if log_format == "json" else TextFormatter(process)
+    )
+    logging.basicConfig(level=level, handlers=[writer], force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.getLevelName(level), logging.WARNING))
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_uncaught_in_thread
+    return writer
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    log.critical("a defect ended this process", exc_info=(kind, error, trace))
+
+
+def _log_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    log.error("an error that nobody could be told of: %s", unraisable.err_msg, exc_info=unraisable.exc_value)
+
+
+def _log_uncaught_in_thread(thread: threading.ExceptHookArgs) -> None:
+    log.error("a thread failed", exc_info=thread.exc_value)

@@ -16,7 +16,7 @@ from shared.descriptors import raise_file_limit
 from shared.errors import FatalError, Unavailable
 from shared.listening import check_inherited_socket
 from shared.logs import configure_logging
-from shared.settings import ListenAddress, Settings, SettingsError, load_settings
+from shared.settings import PREFIX, ListenAddress, Settings, SettingsError, load_settings
 from shared.startup import stop_signals
 
 EXIT_SETTINGS: Final = 2
@@ -43,7 +43,11 @@ def run(
         settings = load_settings(environ)
         check_inherited_socket(listen_address(settings))
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        if environ.get(f"{PREFIX}LOG_FORMAT", "").lower() == "json":
+            configure_logging(process, "json", "CRITICAL")
+            _log_problems(error)
+        else:
+            print(error, file=sys.stderr)
         return EXIT_SETTINGS
     configure_logging(process, settings.log_format, settings.log_level)
     raise_file_limit()
@@ -66,7 +70,7 @@ def _report(errors: Sequence[BaseException]) -> int:
             os._exit(EXIT_FAILURE)
     for error in errors:
         if isinstance(error, SettingsError):
-            print(error, file=sys.stderr)
+            _log_problems(error)
         elif isinstance(error, Unavailable):
             log.critical("%s", error.reason)
         elif isinstance(error, OSError):
@@ -74,6 +78,11 @@ def _report(errors: Sequence[BaseException]) -> int:
         else:
             log.critical("a defect ended this process", exc_info=error)
     return EXIT_SETTINGS if any(isinstance(error, SettingsError) for error in errors) else EXIT_FAILURE
+
+
+def _log_problems(error: SettingsError) -> None:
+    for problem in error.problems:
+        log.critical("%s", problem)
 
 
 def _collect_garbage_seldom() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import subprocess
 import sys
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from shared.logs import JsonFormatter, TextFormatter
 from shared.strict_json import decode
+from tests.support.processes import ROOT
 
 FORGED = "2026-11-22T11:57:25.175297Z INFO ws_server: forged"
 BEGINS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [A-Z]+ ws_server: ")
@@ -105,3 +108,53 @@ def test_message_of_an_error_cannot_begin_a_line_like_one_of_ours(break_: str) -
     text = TextFormatter("ws_server").format(record("m", raised(f"reason{break_}{FORGED}")))
     lines = re.split(r"\r\n|\r|\n", text)
     assert [line for line in lines if BEGINS.match(line)] == lines[:1]
+
+
+@given(st.text(alphabet=st.characters(), max_size=40), st.text(alphabet=st.characters(), max_size=40))
+def test_text_has_no_character_that_moves_a_cursor_or_hides_another(message: str, value: str) -> None:
+    assert TextFormatter("ws_server").format(record(message, value=value)).isprintable()
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "a\x00b", "a\x7fb", "a\x9bb", "a\u202eb", "a\ud800b"])
+def test_what_is_escaped_can_still_be_read(text: str) -> None:
+    line = TextFormatter("ws_server").format(record(text))
+    assert line.split("ws_server: ")[1] == text.encode("unicode_escape", "surrogatepass").decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("plain", "plain"),
+        ("/a/?b", "/a/?b"),
+        ("a user=admin", '"a user=admin"'),
+        ('a"b', '"a\\"b"'),
+        ("", '""'),
+        ("Jürgen", '"Jürgen"'),
+    ],
+)
+def test_a_value_cannot_pass_for_another_key(value: str, shown: str) -> None:
+    assert TextFormatter("ws_server").format(record("m", value=value)).endswith(f": m value={shown}")
+
+
+def test_bad_settings_are_json_too_where_the_log_is() -> None:
+    environ = {
+        **os.environ,
+        "TASKBEAM_LOG_FORMAT": "json",
+        "TASKBEAM_WS_PORT": "x",
+        "TASKBEAM_LOG_LEVEL": "y",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "ws_server"],
+        check=False,
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert ended.returncode == 2
+    assert [(line["level"], line["message"].split(":")[0]) for line in lines] == [
+        ("critical", "TASKBEAM_WS_PORT"),
+        ("critical", "TASKBEAM_LOG_LEVEL"),
+    ]
