@@ -78,7 +78,7 @@ class BatchRequest(msgspec.Struct, frozen=True):
 Outcome = Written | list[Written] | TaskbeamError
 """Of a WriteRequest, of a BatchRequest, of either where it is refused."""
 
-Place = Callable[[int, str | None], tuple[str, P]]
+PlaceNewTask = Callable[[int, str | None], tuple[str, P]]
 """Called for each new task, in order, with the time and the client's uuid, if any: the task's uuid and its place."""
 
 
@@ -113,7 +113,7 @@ def decide(
     requests: Iterable[WriteRequest | BatchRequest],
     feeds: Mapping[int, Feed],
     tasks: Mapping[str, Kept[P]],
-    place: Place[P],
+    place_new_task: PlaceNewTask[P],
 ) -> Decided[P]:
     """Decide a group of requests, one after the other.
 
@@ -124,7 +124,7 @@ def decide(
         feeds: of all who ask; a user who has none is gone.
         tasks: of the uuids that are named, those that there are, whoever's.
     """
-    group = _Group(feeds, tasks, place)
+    group = _Group(feeds, tasks, place_new_task)
     outcomes: list[Outcome] = []
     for request in requests:
         try:
@@ -140,10 +140,12 @@ def decide(
 class _Group(Generic[P]):
     """What was decided so far."""
 
-    def __init__(self, feeds: Mapping[int, Feed], tasks: Mapping[str, Kept[P]], place: Place[P]) -> None:
+    def __init__(
+        self, feeds: Mapping[int, Feed], tasks: Mapping[str, Kept[P]], place_new_task: PlaceNewTask[P]
+    ) -> None:
         self._feeds = feeds
         self._tasks = tasks
-        self._place = place
+        self._place_new_task = place_new_task
         self.changes: list[Change] = []
         self.new_feeds: dict[int, Feed] = {}
         self.new_tasks: dict[str, Kept[P] | None] = {}
@@ -184,25 +186,23 @@ class _Group(Generic[P]):
         feed = self._feed(user_id)
         if feed.tasks >= request.max_tasks:
             raise LimitReached(request.max_tasks)
-        uuid, place = self._place(request.now, uuid)
+        uuid, place = self._place_new_task(request.now, uuid)
         task = StoredTask(uuid, _encode(operation.made(uuid, user_id, timestamp(request.now))))
         self.new_tasks[uuid] = Kept(user_id, task, place)
         return Written(task, self._change(request, "create", task, feed.seq, feed.tasks + 1))
 
     def _update(self, request: WriteRequest | BatchRequest, operation: UpdateTask) -> Written:
-        kept = self._find_expected(request, operation)
+        kept, feed = self._find_expected(request, operation), self._feed(request.user_id)
         old = kept.task.decode()
         # A clock that was set back must not turn the order around.
         new = operation.applied(old, max(timestamp(request.now), old.time_modified))
         task = StoredTask(old.uuid, _encode(new))
         self.new_tasks[task.uuid] = Kept(kept.user_id, task, kept.place)
-        feed = self._feed(request.user_id)
         return Written(task, self._change(request, "update", task, feed.seq, feed.tasks))
 
     def _delete(self, request: WriteRequest | BatchRequest, operation: DeleteTask) -> Written:
-        kept = self._find_expected(request, operation)
+        kept, feed = self._find_expected(request, operation), self._feed(request.user_id)
         self.new_tasks[operation.uuid] = None
-        feed = self._feed(request.user_id)
         return Written(kept.task, self._change(request, "delete", kept.task, feed.seq, feed.tasks - 1))
 
     def _find(self, uuid: str) -> Kept[P] | None:

@@ -22,7 +22,7 @@ class NewTaskIds:
         self._last: dict[int, int] = {}  # of each microsecond, the last id that was taken here
 
     def __call__(self, now: int, uuid: str | None) -> tuple[str, Place]:
-        """The uuid and the place of a task that is created now; see ``shared.decisions.tasks.Place``.
+        """The uuid and the place of a task that is created now; see ``shared.decisions.tasks.PlaceNewTask``.
 
         Its id is the first tick of the microsecond that no task has; where all are taken, of the next one that has any.
         """

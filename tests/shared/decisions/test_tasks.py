@@ -90,6 +90,16 @@ def test_refusals(
     assert _error(engine.commit(in_batch).outcomes[0]).extra == {**extra, "op": 0}
 
 
+@pytest.mark.parametrize("operation", [UpdateTask(A, "two"), DeleteTask(A)])
+def test_user_who_is_gone_changes_no_task_even_where_one_was_left_behind(
+    engine: Engine, operation: Write
+) -> None:
+    del engine.feeds[1]
+    decided = engine.commit(ask(1, operation))
+    assert isinstance(decided.outcomes[0], UserGone)
+    assert (decided.changes, decided.feeds, decided.tasks) == ([], {}, {})
+
+
 @pytest.mark.parametrize("operation", [UpdateTask(A, "two", rev=2), DeleteTask(A, rev=2)])
 def test_conflict_shows_the_task_as_it_is(engine: Engine, operation: Write) -> None:
     refusal = _error(engine.commit(ask(1, operation)).outcomes[0])
