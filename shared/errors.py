@@ -15,7 +15,7 @@
     ├── ``UserGone``        its user was deleted
     └── ``UserInactive``    its user was disabled
 
-HTTP statuses and close codes are mapped in ``rest_gateway/errors.py`` and ``ws_server/protocol.py``, one map each.
+Only ``rest_gateway/errors.py`` gives them HTTP statuses, and only ``ws_server/close_codes.py`` has close codes.
 """
 
 from __future__ import annotations

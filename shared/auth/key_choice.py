@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 async def choose_key(settings: Settings, store: Store, key_file: KeyFile | None) -> str:
-    """The key of the settings, or without ``None`` that of the file.
+    """The key of the settings; where they name none, that of ``key_file``.
 
     Logs a warning where it is not the key of the processes before this one, or beside it.
 
