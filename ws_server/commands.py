@@ -1,4 +1,4 @@
-"""What each request does: a table of handlers, from the protocol's requests to the task service and the stream."""
+"""What each request does: a table of handlers, from requests to the task service and the stream."""
 
 from __future__ import annotations
 
@@ -6,22 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from shared.tasks import TaskService
-from ws_server.protocol import (
-    All,
-    Batch,
-    Command,
-    Create,
-    Delete,
-    Ping,
-    Read,
-    Sync,
-    Update,
-    all_frame,
-    batch_frame,
-    pong_frame,
-    read_frame,
-    sync_frame,
-)
+from ws_server.answers import all_frame, batch_frame, pong_frame, read_frame, sync_frame
+from ws_server.requests import All, Batch, Command, Create, Delete, Ping, Read, Sync, Update
 from ws_server.stream import Stream
 
 Handler = Callable[[Stream, TaskService, int, Any], Awaitable[None]]

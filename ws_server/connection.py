@@ -11,12 +11,23 @@ from typing import Any, Final, NoReturn
 
 from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
 from shared.strict_json import MalformedJSON
-from ws_server import protocol
+from ws_server.answers import error_frame, failure_frame
 from ws_server.close_codes import Disconnect
 from ws_server.commands import COMMANDS
 from ws_server.context import Context
-from ws_server.protocol import NO_ENVELOPE, All, Auth, BadRequest, Envelope, Ping, Read, Request, Sync
 from ws_server.rate_limit import MessageRate
+from ws_server.requests import (
+    NO_ENVELOPE,
+    All,
+    Auth,
+    BadRequest,
+    Envelope,
+    Ping,
+    Read,
+    Request,
+    Sync,
+    parse,
+)
 from ws_server.session import RequestDropped, Session
 from ws_server.stream import Stream
 from ws_server.transport import Socket
@@ -56,7 +67,7 @@ class Connection:
             return None
         request: Request | BadRequest
         try:
-            request = protocol.parse(message)
+            request = parse(message)
         except BadRequest as bad:
             request = bad
         except Exception as error:  # noqa: BLE001 - the client is told, the log has the rest
@@ -141,20 +152,18 @@ class Connection:
             case RequestDropped():
                 pass
             case MalformedJSON():
-                stream.send(
-                    protocol.failure_frame("invalid_json", "Invalid JSON", envelope, error=str(error))
-                )
+                stream.send(failure_frame("invalid_json", "Invalid JSON", envelope, error=str(error)))
                 stream.close(Disconnect.INVALID_JSON)
             case TokenRejected():  # the account was deleted; that it was revoked is on its way here
-                stream.send(protocol.failure_frame("token_not_valid", "Token Invalid", envelope))
+                stream.send(failure_frame("token_not_valid", "Token Invalid", envelope))
                 stream.close(Disconnect.TOKEN_REVOKED)
             case TaskbeamError():
                 if isinstance(error, Unavailable):
                     log.warning("unavailable: %s", error.reason)
                     if stream.is_disconnected:  # each of its other requests would wait as long
                         stream.close(Disconnect.UNAVAILABLE)
-                stream.send(protocol.error_frame(error, envelope))
+                stream.send(error_frame(error, envelope))
             case _:
                 ref = secrets.token_hex(8)
                 log.error("a request failed", exc_info=error, extra={"ref": ref})
-                stream.send(protocol.failure_frame("internal", "Internal server error.", envelope, ref=ref))
+                stream.send(failure_frame("internal", "Internal server error.", envelope, ref=ref))

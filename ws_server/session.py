@@ -7,11 +7,11 @@ from typing import Final, NoReturn
 
 from shared.errors import TokenRejected, Unavailable
 from shared.models import Token
-from ws_server import protocol
+from ws_server.answers import auth_frame, expiring_frame, failure_frame
 from ws_server.close_codes import Disconnect
 from ws_server.context import Context
 from ws_server.deadlines import Deadline
-from ws_server.protocol import Auth, Envelope
+from ws_server.requests import Auth, Envelope
 from ws_server.stream import Stream
 from ws_server.transport import Socket
 
@@ -59,7 +59,7 @@ class Session:
     async def authenticate(self, request: Auth) -> None:
         """Begin the session, or renew it. Raises RequestDropped."""
         if request.token is None:
-            self.stream.send(protocol.failure_frame("token_missing", "JWT Token Not Found", request.envelope))
+            self.stream.send(failure_frame("token_missing", "JWT Token Not Found", request.envelope))
             return
         try:
             token = self._context.authenticator.verify_access(request.token)
@@ -69,7 +69,7 @@ class Session:
                 await self._renew(token, request)
             else:
                 message = "The token belongs to another user."
-                self.stream.send(protocol.failure_frame("user_mismatch", message, request.envelope))
+                self.stream.send(failure_frame("user_mismatch", message, request.envelope))
         except TokenRejected:
             self.refuse("token_not_valid", Disconnect.TOKEN_INVALID, request.envelope)
         finally:
@@ -79,7 +79,7 @@ class Session:
 
     def refuse(self, code: str, disconnect: Disconnect, envelope: Envelope) -> NoReturn:
         """Answer that the client is not authenticated, and close. Raises RequestDropped."""
-        self.stream.send(protocol.failure_frame(code, disconnect.reason, envelope))
+        self.stream.send(failure_frame(code, disconnect.reason, envelope))
         self.stream.close(disconnect)
         raise RequestDropped
 
@@ -118,7 +118,7 @@ class Session:
         left = max(0.0, _seconds_left(token) - _EXPIRY_NOTICE_SECONDS)
         self._set_deadline(self._context.deadlines.after(left, self._on_expiring))
         epoch = self._context.tasks.epoch
-        self.stream.answer(protocol.auth_frame(token.user_id, token.exp, epoch, seq))
+        self.stream.answer(auth_frame(token.user_id, token.exp, epoch, seq))
         if self._must_recheck:
             self._context.hub.spawn(self._recheck(token))
 
@@ -132,7 +132,7 @@ class Session:
     def _on_expiring(self) -> None:
         if self._token is not None:
             left = _seconds_left(self._token)
-            self.stream.send(protocol.expiring_frame(round(left)))
+            self.stream.send(expiring_frame(round(left)))
             self._set_deadline(self._context.deadlines.after(left, self._on_expired))
 
     def _on_expired(self) -> None:

@@ -22,8 +22,8 @@ from typing import Final, NamedTuple, Protocol
 
 from shared.models import Written
 from shared.wire import replayed_frame
+from ws_server.answers import with_id
 from ws_server.close_codes import CloseCode, Disconnect
-from ws_server.protocol import with_id
 from ws_server.push import Push
 
 _NO_WRITE: Final = -1

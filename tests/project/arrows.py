@@ -38,15 +38,15 @@ _PURE_MODULES: Final = {
     "shared.strict_json": ("json", "array"),
     "shared.wire": ("shared.models",),
     "ws_server.close_codes": ("websockets.frames.CloseCode",),
-    "ws_server.protocol": (
-        *("shared.models", "shared.errors", "shared.rules", "shared.strict_json", "shared.wire"),
-        *("shared.clock.timestamp", "ws_server.close_codes"),
+    "ws_server.requests": ("shared.models", "shared.errors", "shared.rules", "shared.strict_json"),
+    "ws_server.answers": (
+        *("shared.models", "shared.errors", "shared.wire", "shared.clock.timestamp", "ws_server.requests"),
     ),
     "ws_server.push": ("shared.models", "ws_server.frames.text_on_the_wire"),
     "ws_server.rate_limit": (),
     "ws_server.stream": (
         *("logging", "secrets", "shared.models", "shared.wire"),
-        *("ws_server.close_codes", "ws_server.protocol", "ws_server.push"),
+        *("ws_server.answers", "ws_server.close_codes", "ws_server.push"),
     ),
 }
 """Modules and packages, with what they may import beside `_PURE` and themselves: a module, or one name of it."""

@@ -20,7 +20,7 @@ from tests.support import processes
 from tests.support.clients import Account, Rest, connected, new_account
 from tests.support.frames import TASK_KEYS, answer_to
 from tests.support.processes import ROOT, System, running
-from ws_server.protocol import _PARSERS
+from ws_server.requests import _PARSERS
 
 _PAGE = (ROOT / "CONTRIBUTING.md").read_text().partition("### A field of a task\n")[2].partition("\n### ")[0]
 

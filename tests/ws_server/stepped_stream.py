@@ -13,11 +13,11 @@ import msgspec
 from shared.errors import NotFound, TaskbeamError, Unavailable
 from shared.models import Change, ChangePage, StoredTask, TaskPage, Written
 from shared.wire import change_frame
-from ws_server import protocol
+from ws_server import answers
 from ws_server.close_codes import CloseCode
 from ws_server.commands import COMMANDS
-from ws_server.protocol import Auth, Request
 from ws_server.push import Push
+from ws_server.requests import Auth, Create, Envelope, Request, Sync
 from ws_server.stream import Stream, StreamContext, new_write_ids
 
 USER: Final = 1
@@ -256,13 +256,11 @@ class SteppedStream:
 
     def ask(self, request: Request, own: list[int]) -> None:
         self._number += 1
-        request = msgspec.structs.replace(
-            request, envelope=protocol.Envelope(msgspec.json.encode(self._number))
-        )
-        since = request.since if isinstance(request, protocol.Sync) else 0
+        request = msgspec.structs.replace(request, envelope=Envelope(msgspec.json.encode(self._number)))
+        since = request.since if isinstance(request, Sync) else 0
         self.listener.asked[self._number] = Asked(request, since, own)
         self.outlet.answer_bytes = self.buffered_bytes = 0
-        self.reads_snapshot = not isinstance(request, protocol.Create)
+        self.reads_snapshot = not isinstance(request, Create)
         self.stream.start_request(request.envelope.id)
         self._work = self._carry_out(request)
         self._send(None)
@@ -278,7 +276,7 @@ class SteppedStream:
             finally:
                 self.stream.end_request()
         except TaskbeamError as error:
-            self.stream.send(protocol.error_frame(error, request.envelope))
+            self.stream.send(answers.error_frame(error, request.envelope))
 
     async def _authenticate(self, request: Auth) -> None:
         self.stream.start_buffering()
@@ -290,7 +288,7 @@ class SteppedStream:
         else:
             await self.stream.catch_up(seq)
         self.stream.start(push=request.push)
-        self.stream.answer(protocol.auth_frame(USER, 0, EPOCH, seq))
+        self.stream.answer(answers.auth_frame(USER, 0, EPOCH, seq))
 
     def step(self) -> None:
         """Let the request go on, where what it waits for is there."""

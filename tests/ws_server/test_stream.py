@@ -17,7 +17,7 @@ from shared.models import TaskQuery
 from shared.wire import change_frame
 from tests.ws_server.stepped_stream import EPOCH, MAX_BUFFER, SteppedStream
 from ws_server.close_codes import CloseCode, Disconnect
-from ws_server.protocol import NO_ENVELOPE, All, Auth, Batch, Create, Ping, Sync
+from ws_server.requests import NO_ENVELOPE, All, Auth, Batch, Create, Ping, Sync
 
 sizes = st.sampled_from([0, 0, 0, 0, MAX_BUFFER // 2])
 

@@ -9,8 +9,7 @@ import pytest
 
 from shared.models import CreateTask, DeleteTask, RefusedOperation, TaskQuery, UpdateTask
 from shared.strict_json import MalformedJSON
-from ws_server import protocol
-from ws_server.protocol import (
+from ws_server.requests import (
     All,
     Auth,
     BadRequest,
@@ -20,15 +19,17 @@ from ws_server.protocol import (
     Envelope,
     Ping,
     Read,
+    Request,
     Sync,
     Update,
+    parse,
 )
 
 UUID = "16f894b8-cb89-4672-9561-0b80cc75ae1b"
 
 
-def _parse(message: object) -> protocol.Request:
-    return protocol.parse(json.dumps(message))
+def _parse(message: object) -> Request:
+    return parse(json.dumps(message))
 
 
 def _refusal(message: object) -> BadRequest:
@@ -236,5 +237,5 @@ MALFORMED = [
 @pytest.mark.parametrize("text", MALFORMED, ids=lambda text: repr(text)[:30])
 def test_what_is_no_json_is_malformed(text: str) -> None:
     with pytest.raises(MalformedJSON) as caught:
-        protocol.parse(text)
+        parse(text)
     assert str(caught.value)

@@ -18,8 +18,8 @@ from shared.errors import (
 )
 from shared.models import Change, ChangePage, Mode, StoredTask, Task, TaskPage, Written
 from shared.wire import change_frame, replayed_frame
-from ws_server import protocol
-from ws_server.protocol import Envelope
+from ws_server import answers
+from ws_server.requests import Envelope
 
 UUID: Final = "16f894b8-cb89-4672-9561-0b80cc75ae1b"
 TIME: Final = "2026-11-22T11:57:25.175297Z"
@@ -55,7 +55,7 @@ def test_a_replay_has_no_seq() -> None:
 
 
 def test_a_read() -> None:
-    assert protocol.read_frame(STORED).decode() == (
+    assert answers.read_frame(STORED).decode() == (
         f'{{"type":"task.update","mode":"read","task":{TASK_JSON},"task_id":"{UUID}"}}'
     )
 
@@ -63,16 +63,16 @@ def test_a_read() -> None:
 def test_a_list() -> None:
     page = TaskPage(f"[{TASK_JSON},{TASK_JSON}]".encode(), 9, 12)
     plain = f'{{"type":"task.update","mode":"all","task":[{TASK_JSON},{TASK_JSON}],"seq":12'
-    assert protocol.all_frame(page, paged=False).decode() == plain + "}"
-    assert protocol.all_frame(page, paged=True).decode() == plain + ',"count":9}'
-    assert protocol.all_frame(TaskPage(b"[]", 0, 0), paged=False) == (
+    assert answers.all_frame(page, paged=False).decode() == plain + "}"
+    assert answers.all_frame(page, paged=True).decode() == plain + ',"count":9}'
+    assert answers.all_frame(TaskPage(b"[]", 0, 0), paged=False) == (
         b'{"type":"task.update","mode":"all","task":[],"seq":0}'
     )
 
 
 def test_a_batch_is_a_list_of_task_frames() -> None:
     changes = [_change("create"), None, _change("delete", 4)]
-    frame = json.loads(protocol.batch_frame([Written(STORED, change) for change in changes]))
+    frame = json.loads(answers.batch_frame([Written(STORED, change) for change in changes]))
     assert list(frame) == ["type", "results"]
     assert frame["type"] == "batch"
     expected = [change_frame(_change("create")), replayed_frame(STORED), change_frame(_change("delete", 4))]
@@ -81,30 +81,30 @@ def test_a_batch_is_a_list_of_task_frames() -> None:
 
 def test_a_sync_that_recovered() -> None:
     page = ChangePage([_change("update"), _change("delete", 4)], 4, more=True)
-    assert protocol.sync_frame(page, "e").decode() == (
+    assert answers.sync_frame(page, "e").decode() == (
         '{"type":"sync","recovered":true,"changes":['
         f'{{"seq":3,"mode":"update","task_id":"{UUID}","task":{TASK_JSON}}},'
         f'{{"seq":4,"mode":"delete","task_id":"{UUID}","task":null}}],"seq":4,"more":true}}'
     )
-    assert protocol.sync_frame(ChangePage([], 7, more=False), "e") == (
+    assert answers.sync_frame(ChangePage([], 7, more=False), "e") == (
         b'{"type":"sync","recovered":true,"changes":[],"seq":7,"more":false}'
     )
 
 
 @pytest.mark.parametrize("reason", ["epoch_changed", "seq_unknown", "history_gone"])
 def test_a_sync_that_did_not(reason: Any) -> None:
-    assert protocol.sync_frame(ChangePage([], 7, more=False, reason=reason), "e").decode() == (
+    assert answers.sync_frame(ChangePage([], 7, more=False, reason=reason), "e").decode() == (
         f'{{"type":"sync","recovered":false,"reason":"{reason}","epoch":"e","seq":7}}'
     )
 
 
 def test_the_session_frames() -> None:
-    assert protocol.auth_frame(1, 1_800_000_000, "e", 5) == (
+    assert answers.auth_frame(1, 1_800_000_000, "e", 5) == (
         b'{"type":"auth","message":"Authentication successful","user_id":1,'
         b'"expires":"2027-01-15T08:00:00.000000Z","epoch":"e","seq":5}'
     )
-    assert protocol.expiring_frame(60) == b'{"type":"auth.expiring","in":60}'
-    assert protocol.pong_frame(0) == b'{"type":"pong","seq":0}'
+    assert answers.expiring_frame(60) == b'{"type":"auth.expiring","in":60}'
+    assert answers.pong_frame(0) == b'{"type":"pong","seq":0}'
 
 
 ERRORS: Final = [
@@ -122,7 +122,7 @@ ERRORS: Final = [
 def test_an_error_has_its_own_keys_between_the_common_ones(
     error: Any, code: str, message: str | None, extra: dict[str, object]
 ) -> None:
-    frame = json.loads(protocol.error_frame(error, Envelope(b'"i"', "update", "t")))
+    frame = json.loads(answers.error_frame(error, Envelope(b'"i"', "update", "t")))
     assert list(frame) == ["type", "message", "code", "mode", "task_id", *extra, "id"]
     assert frame == {
         "type": "error",
@@ -137,13 +137,13 @@ def test_an_error_has_its_own_keys_between_the_common_ones(
 
 
 def test_an_error_leaves_out_what_the_request_had_not() -> None:
-    assert protocol.error_frame(NotFound(), Envelope()) == (
+    assert answers.error_frame(NotFound(), Envelope()) == (
         b'{"type":"error","message":"Task not Found!","code":"not_found"}'
     )
-    frame = protocol.failure_frame("internal", "m", Envelope(mode="all"), ref="r")
+    frame = answers.failure_frame("internal", "m", Envelope(mode="all"), ref="r")
     assert frame == b'{"type":"error","message":"m","code":"internal","mode":"all","ref":"r"}'
 
 
 def test_with_id_appends_it() -> None:
-    assert protocol.with_id(b'{"type":"pong","seq":0}', b"") == b'{"type":"pong","seq":0}'
-    assert protocol.with_id(b'{"type":"pong","seq":0}', b'"x"') == b'{"type":"pong","seq":0,"id":"x"}'
+    assert answers.with_id(b'{"type":"pong","seq":0}', b"") == b'{"type":"pong","seq":0}'
+    assert answers.with_id(b'{"type":"pong","seq":0}', b'"x"') == b'{"type":"pong","seq":0,"id":"x"}'

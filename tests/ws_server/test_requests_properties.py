@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from shared.models import Change, ChangePage, StoredTask, Task, TaskPage, Written
 from shared.strict_json import MalformedJSON
 from shared.wire import change_frame, replayed_frame
-from ws_server import protocol
-from ws_server.protocol import BadRequest, Envelope
+from ws_server import answers
+from ws_server.requests import BadRequest, Envelope, Request, parse
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.uuids().map(str)
 documents = st.recursive(
@@ -64,14 +64,14 @@ request_ids = st.text(st.characters(exclude_categories=["Cs"]), max_size=64) | s
 )
 
 
-def _parse(text: str) -> protocol.Request | None:
+def _parse(text: str) -> Request | None:
     """Anything but the two errors that parse() may raise fails the test."""
     try:
-        return protocol.parse(text)
+        return parse(text)
     except MalformedJSON:
         return None
     except BadRequest as bad:
-        frame = json.loads(protocol.error_frame(bad.error, bad.envelope))
+        frame = json.loads(answers.error_frame(bad.error, bad.envelope))
     assert frame["detail"]
     return None
 
@@ -118,8 +118,8 @@ def test_texts_that_look_like_json(text: str) -> None:
 @patient
 @given(request_ids, st.integers(0, 2**53))
 def test_an_id_comes_back_as_it_was(request_id: str | int, seq: int) -> None:
-    request = protocol.parse(json.dumps({"mode": "ping", "id": request_id}))
-    frame = json.loads(protocol.with_id(protocol.pong_frame(seq), request.envelope.id))
+    request = parse(json.dumps({"mode": "ping", "id": request_id}))
+    frame = json.loads(answers.with_id(answers.pong_frame(seq), request.envelope.id))
     assert frame == {"type": "pong", "seq": seq, "id": request_id}
 
 
@@ -156,11 +156,11 @@ def _as_json(task: Task) -> Any:
 def test_a_task_survives_its_frame(task: Task, request_id: str | int) -> None:
     stored = _stored(task)
     for frame in (
-        protocol.read_frame(stored),
+        answers.read_frame(stored),
         replayed_frame(stored),
         change_frame(_change(task, "update", 3)),
     ):
-        decoded = json.loads(protocol.with_id(frame, json.dumps(request_id).encode()))
+        decoded = json.loads(answers.with_id(frame, json.dumps(request_id).encode()))
         assert (decoded["task"], decoded["task_id"]) == (_as_json(task), task.uuid)
         assert list(decoded)[-1] == "id"
         assert decoded["id"] == request_id
@@ -169,7 +169,7 @@ def test_a_task_survives_its_frame(task: Task, request_id: str | int) -> None:
 @patient
 @given(st.lists(tasks, max_size=5), st.integers(0, 2**53), st.booleans())
 def test_any_list_is_valid_json(page: list[Task], seq: int, paged: bool) -> None:
-    frame = json.loads(protocol.all_frame(TaskPage(msgspec.json.encode(page), len(page), seq), paged))
+    frame = json.loads(answers.all_frame(TaskPage(msgspec.json.encode(page), len(page), seq), paged))
     assert frame["task"] == [_as_json(task) for task in page]
     assert (frame["seq"], "count" in frame) == (seq, paged)
 
@@ -177,17 +177,17 @@ def test_any_list_is_valid_json(page: list[Task], seq: int, paged: bool) -> None
 @patient
 @given(st.lists(changes, max_size=5), st.integers(0, 2**53), st.booleans(), sendable)
 def test_any_page_of_changes_is_valid_json(page: list[Change], seq: int, more: bool, epoch: str) -> None:
-    frame = json.loads(protocol.sync_frame(ChangePage(page, seq, more), epoch))
+    frame = json.loads(answers.sync_frame(ChangePage(page, seq, more), epoch))
     assert [change["seq"] for change in frame["changes"]] == [change.seq for change in page]
     assert [change["task"] is None for change in frame["changes"]] == [change.task is None for change in page]
-    lost = json.loads(protocol.sync_frame(ChangePage([], seq, more, "epoch_changed"), epoch))
+    lost = json.loads(answers.sync_frame(ChangePage([], seq, more, "epoch_changed"), epoch))
     assert (lost["epoch"], lost["seq"]) == (epoch, seq)
 
 
 @patient
 @given(st.lists(st.tuples(tasks, changes | st.none()), min_size=1, max_size=5))
 def test_any_batch_is_valid_json(written: list[tuple[Task, Change | None]]) -> None:
-    frame = json.loads(protocol.batch_frame([Written(_stored(task), change) for task, change in written]))
+    frame = json.loads(answers.batch_frame([Written(_stored(task), change) for task, change in written]))
     assert len(frame["results"]) == len(written)
 
 
@@ -202,6 +202,6 @@ def test_any_batch_is_valid_json(written: list[tuple[Task, Change | None]]) -> N
 def test_any_failure_is_valid_json(
     code: str, message: str, mode: str | None, task_id: str | None, extra: dict[str, Any]
 ) -> None:
-    frame = json.loads(protocol.failure_frame(code, message, Envelope(b"5", mode, task_id), errors=extra))
+    frame = json.loads(answers.failure_frame(code, message, Envelope(b"5", mode, task_id), errors=extra))
     assert (frame["type"], frame["code"], frame["message"], frame["id"]) == ("error", code, message, 5)
     assert (frame.get("mode"), frame.get("task_id"), frame["errors"]) == (mode, task_id, extra)
