@@ -144,11 +144,11 @@ class LimitedServer(web.Server):
             self._timer.cancel()
 
 
-def _since(state: dict[LimitedConnection, float], moment: float) -> list[LimitedConnection]:
-    """Who has been in it since then or longer."""
+def _since(state: dict[LimitedConnection, float], time: float) -> list[LimitedConnection]:
+    """The connections that have been in it since that time or longer."""
     found = []
     for connection, since in state.items():
-        if since > moment:
+        if since > time:
             break
         found.append(connection)
     return found

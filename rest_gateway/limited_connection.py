@@ -25,7 +25,7 @@ _LINGER_SECONDS: Final = 1.0  # for a client to read its last answer before the 
 class ConnectionStates:
     """A table for each state: the connections in it, in the order in which they entered it, and since when.
 
-    Moments are those of `time.monotonic`: a loop's own time may stand still while many connections come.
+    Times are those of `time.monotonic`: a loop's own time may stand still while many connections come.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class LimitedConnection(RequestHandler):
         self.body_since = 0.0  # when its last part came
         self._answered = 0
         self._ignores_input = False
-        self._peer_left: asyncio.Event | None = None  # for who lingers
+        self._peer_left: asyncio.Event | None = None  # for ``_linger``
 
     def enter(self, state: dict[LimitedConnection, float] | None, since: float | None = None) -> None:
         """From now on it waits for something else; ``since`` is now, where not given."""
@@ -107,7 +107,7 @@ class LimitedConnection(RequestHandler):
         self._leave()
 
     def refuse_body(self, refusal: Refusal) -> None:
-        """No more of the body is read; who reads it gets BodyRefused, and its answer is the last one."""
+        """No more of the body is read; the handler that reads it gets BodyRefused, and its answer is the last one."""
         self._ignores_input = True
         self._lingering_time = 0.0
         if not self._is_busy():  # its answer has gone out already; aiohttp waits for the body until the end

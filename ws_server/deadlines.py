@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Deadline:
-    """A moment, as ``loop.time()``, and what is called then; ``None`` once it was called or cancelled."""
+    """A time, as ``loop.time()``, and what is called then; ``None`` once it was called or cancelled."""
 
     __slots__ = ("call", "when")
 

@@ -62,7 +62,7 @@ class HttpPort:
         return HttpConnection(self)
 
     def make_room(self) -> None:
-        """Cut those who have been asking for longest, so that silent connections do not keep all others out."""
+        """Cut the connections that have been sending a request for longest, so that silent ones do not keep all others out."""
         late = self.sockets.loop.time() - _HEAD_SECONDS
         for connection in itertools.islice(self.connections, _CUT_AT_ONCE):
             if connection.opened < late:

@@ -59,7 +59,7 @@ class InboxOwner(Protocol):
         """The last message was carried out."""
         ...
 
-    def on_defect(self) -> None:
+    def on_handler_error(self) -> None:
         """The handler has raised; the log has it."""
         ...
 
@@ -183,7 +183,7 @@ class Inbox:
 
     def _failed(self) -> None:
         log.exception("a connection's handler failed")
-        self._owner.on_defect()
+        self._owner.on_handler_error()
 
 
 @types.coroutine

@@ -41,13 +41,13 @@ class Ping:
         answered: ``sent`` of the ping that the peer answered last, or 0.
     """
 
-    __slots__ = ("_checks", "_confirmed", "_end", "_patience")
+    __slots__ = ("_checks", "_checks_allowed", "_confirmed", "_end")
 
     def __init__(self, sent: int, confirmed: int, answered: int) -> None:
         self._end = sent
         self._confirmed = confirmed
         self._checks = 0
-        self._patience = min(1 + (sent - answered) // _BYTES_PER_CHECK, _CHECKS_MAX)
+        self._checks_allowed = min(1 + (sent - answered) // _BYTES_PER_CHECK, _CHECKS_MAX)
 
     @property
     def end(self) -> int:
@@ -62,4 +62,4 @@ class Ping:
             self._checks = 0
             return True
         self._checks += 1
-        return self._checks < (_STALLED_CHECKS if waits else self._patience)
+        return self._checks < (_STALLED_CHECKS if waits else self._checks_allowed)

@@ -57,14 +57,14 @@ class Session:
     # Authentication
 
     async def authenticate(self, request: Auth) -> None:
-        """Begin the session, or renew it. Raises RequestDropped."""
+        """Start the session, or renew it. Raises RequestDropped."""
         if request.token is None:
             self.stream.send(failure_frame("token_missing", "JWT Token Not Found", request.envelope))
             return
         try:
             token = self._context.authenticator.verify_access(request.token)
             if self._token is None:
-                await self._begin(token, request)
+                await self._start_session(token, request)
             elif token.user_id == self._token.user_id:
                 await self._renew(token, request)
             else:
@@ -83,7 +83,7 @@ class Session:
         self.stream.close(disconnect)
         raise RequestDropped
 
-    async def _begin(self, token: Token, request: Auth) -> None:
+    async def _start_session(self, token: Token, request: Auth) -> None:
         hub, settings = self._context.hub, self._context.settings
         if hub.connections_of(token.user_id) >= settings.max_connections_per_user:
             self.stream.close(Disconnect.USER_FULL)

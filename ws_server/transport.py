@@ -193,7 +193,7 @@ class Socket(asyncio.Protocol):
 
     def on_close_frame(self) -> None:
         self._on_disconnected()
-        if not self._is_lost:  # then whoever gave the parser its last bytes asks for the end
+        if not self._is_lost:  # then the caller that gave the parser its last bytes asks for the end
             self.on_idle()
 
     def on_full(self) -> None:
@@ -202,7 +202,7 @@ class Socket(asyncio.Protocol):
     def on_room(self) -> None:
         self._intake.on_inbox_room()
 
-    def on_defect(self) -> None:
+    def on_handler_error(self) -> None:
         self.fail(CloseCode.INTERNAL_ERROR, "")
 
     def on_idle(self) -> None:

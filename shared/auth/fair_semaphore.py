@@ -16,7 +16,7 @@ _TOO_MANY: Final = "too many passwords waiting to be hashed"
 
 
 class Requester(NamedTuple):
-    """Who waits: the address that a request comes from, and the account that it is about."""
+    """The address that a request comes from, and the account that it is about."""
 
     address: str
     account: str
@@ -25,7 +25,7 @@ class Requester(NamedTuple):
 class FairSemaphore:
     """Lets so many in at once, the others in turn: addresses in rotation, and the accounts of one address in rotation.
 
-    When the queue is full, the newest request of whoever has most in it makes room for somebody who has less.
+    When the queue is full, the newest request of the requester with most in it makes room for one with less.
 
     Args:
         value: how many may hold it at a time.
@@ -62,7 +62,7 @@ class FairSemaphore:
             if not turn.done() or turn.cancelled():
                 self._remove(requester, turn)
             elif turn.exception() is None:
-                self.release()  # it came at the same moment
+                self.release()  # the turn came at the same time
             raise
 
     def release(self) -> None:
@@ -82,7 +82,7 @@ class FairSemaphore:
         self._free += 1
 
     def close(self) -> None:
-        """Refuse those who wait, and all who come later."""
+        """Refuse the requests that wait, and all later ones."""
         self._is_closed = True
         for accounts in self._addresses.values():
             for waiters in accounts.values():
@@ -93,7 +93,7 @@ class FairSemaphore:
         self._waiting = 0
 
     def _make_room_for(self, requester: Requester) -> None:
-        """Refuse the newest request of who has the most waiting, if that is more than the requester has. Raises Unavailable."""
+        """Refuse the newest request of the one with most waiting, if those are more than the requester's. Raises Unavailable."""
         own = self._addresses.get(requester.address, OrderedDict())
         address, accounts = max(self._addresses.items(), key=lambda item: _count(item[1]))
         spares = _count(accounts) > _count(own) + 1

@@ -136,7 +136,7 @@ def test_an_error_has_its_own_keys_between_the_common_ones(
     assert "secret" not in str(frame)
 
 
-def test_an_error_leaves_out_what_the_request_had_not() -> None:
+def test_an_error_omits_the_keys_that_the_request_did_not_have() -> None:
     assert answers.error_frame(NotFound(), Envelope()) == (
         b'{"type":"error","message":"Task not Found!","code":"not_found"}'
     )

@@ -195,7 +195,7 @@ async def test_a_session_is_renewed_without_reconnecting(system: System, account
         assert (await create(socket))["seq"] == 2
 
 
-async def test_renewing_hears_of_each_change_once(system: System, account: Account) -> None:
+async def test_a_renewed_session_gets_each_change_once(system: System, account: Account) -> None:
     async with connected(system, account.access) as socket, connected(system, account.access) as other:
         for number in range(1, 11):
             await socket.send({"type": "auth", "token": account.access})
@@ -227,7 +227,7 @@ async def test_the_token_of_another_user_keeps_the_session(system: System, accou
         assert (await create(socket))["task"]["user_id"] == account.id
 
 
-async def test_push_false_hears_answers_only(system: System, account: Account) -> None:
+async def test_push_false_gets_answers_only(system: System, account: Account) -> None:
     async with (
         connected(system, account.access, push=False) as quiet,
         connected(system, account.access) as other,

@@ -152,7 +152,7 @@ async def test_the_first_bad_operation_is_named(system: System, account: Account
     assert (frame["code"], frame["op"]) == ("not_found", 1)
 
 
-async def test_the_requester_hears_of_its_batch_once_and_others_of_each_change(
+async def test_the_requester_gets_its_batch_once_and_others_each_change(
     system: System, account: Account
 ) -> None:
     async with connected(system, account.access) as socket, connected(system, account.access) as other:

@@ -114,7 +114,7 @@ def test_what_comes_behind_a_close_frame_is_not_carried_out(each_system: System)
     _all_are_carried_out(account, 2)
 
 
-def test_what_was_begun_before_the_end_of_a_frame_is_nothing(each_system: System) -> None:
+def test_an_incomplete_frame_is_not_carried_out(each_system: System) -> None:
     account = new_account(each_system)
     with raw_socket(each_system, account.access) as raw:
         raw.send(_writes()[0] + _writes()[1][:-1])
@@ -156,7 +156,7 @@ def test_waiting_messages_are_dropped_when_we_close(each_system: System) -> None
         assert raw.receive_json()["seq"] == 1
 
 
-def test_those_who_left_count_until_their_work_is_done(low_limits_system: System) -> None:
+def test_disconnected_clients_count_until_their_work_is_done(low_limits_system: System) -> None:
     """Else one user's work could be without bound."""
     account = new_account(low_limits_system)
     with write_lock_held(low_limits_system):
@@ -176,7 +176,7 @@ def test_those_who_left_count_until_their_work_is_done(low_limits_system: System
     wait_until(is_let_in, 5, "room for another")
 
 
-def test_a_write_of_one_who_left_ends_at_once_and_without_a_word(tmp_path: Path) -> None:
+def test_a_write_of_a_disconnected_client_ends_at_once_and_is_not_logged(tmp_path: Path) -> None:
     for uvloop in (True, False):
         folder = tmp_path / str(uvloop)
         folder.mkdir()
@@ -194,7 +194,7 @@ def test_a_write_of_one_who_left_ends_at_once_and_without_a_word(tmp_path: Path)
         assert [line for line in log.splitlines()[1:] if " INFO " not in line] == []
 
 
-def test_a_client_that_has_left_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+def test_a_disconnected_client_does_not_delay_a_stop(tmp_path: Path) -> None:
     with running(tmp_path) as system:
         account = new_account(system)
         with closing(RawSocket(system).socket), raw_socket(system, account.access) as raw:

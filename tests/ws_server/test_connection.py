@@ -130,7 +130,7 @@ async def test_newcomer_may_hear_much_that_is_older_than_what_it_begins_with(cli
     assert client.seqs == [99, 100]
 
 
-async def test_client_that_goes_while_it_is_let_in_leaves_nothing_behind(client: Client) -> None:
+async def test_a_client_that_disconnects_during_authentication_leaves_nothing_behind(client: Client) -> None:
     auth = client.asks('{"type":"auth","token":"t"}')
     await asyncio.sleep(0)
     client.connection.on_closed()
@@ -220,7 +220,7 @@ async def test_write_of_a_client_that_has_gone_does_not_wait_for_its_place_in_th
     assert len(client.backend.frames) == 1, "nothing is sent to one who has gone"
 
 
-async def test_requests_that_change_nothing_are_not_carried_out_for_who_has_gone(client: Client) -> None:
+async def test_reads_of_a_disconnected_client_are_not_carried_out(client: Client) -> None:
     await client.authenticate(1)
     client.connection.on_disconnected()
     for mode in ("all", "ping", "read", "sync"):
@@ -247,7 +247,7 @@ async def test_store_that_is_away_ends_the_work_of_a_client_that_has_gone(client
     assert client.backend.writes == 1
 
 
-async def test_who_has_gone_hears_no_changes(client: Client) -> None:
+async def test_a_disconnected_client_is_sent_no_changes(client: Client) -> None:
     await client.authenticate(1)
     client.connection.on_disconnected()
     client.hears(2, 3)

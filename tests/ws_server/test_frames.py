@@ -75,7 +75,7 @@ def test_sole_text_is_no_longer_than_it_may_be() -> None:
     ],
     ids=itertools.count(),  # a mask is random, the name of a test must not be
 )
-def test_all_else_is_left_to_the_parser(data: bytes) -> None:
+def test_every_other_frame_is_for_the_parser(data: bytes) -> None:
     assert sole_text(data, None) is None
 
 

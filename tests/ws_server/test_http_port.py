@@ -156,7 +156,7 @@ def test_a_body_in_many_chunks_does_not_hold_up_others(system: System) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /heal", _get("/healthz")[:-2], UPGRADE[:-1]], ids=repr)
-def test_who_leaves_within_the_head_is_let_go(system: System, sent: bytes) -> None:
+def test_a_client_that_disconnects_within_the_head_is_dropped(system: System, sent: bytes) -> None:
     assert exchange(system.ws.port, sent, end=True) == b""
 
 

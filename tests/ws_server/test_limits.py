@@ -50,7 +50,7 @@ async def test_a_refused_message_is_not_carried_out(low_limits_system: System) -
     assert account.rest("GET", "/").headers["X-Taskbeam-Seq"] == str(1 + len(changes))
 
 
-def test_who_goes_on_sending_is_closed(low_limits_system: System) -> None:
+def test_a_client_that_keeps_sending_is_closed(low_limits_system: System) -> None:
     account = new_account(low_limits_system)
     with raw_socket(low_limits_system, account.access) as raw:
         for _ in range(1000 + 3 * BURST):

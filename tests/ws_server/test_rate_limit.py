@@ -64,7 +64,7 @@ def test_a_client_that_waits_for_retry_after_is_never_disconnected(writers: int,
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.0001, 0.001])
-def test_who_does_not_wait_is_cut(gap: float) -> None:
+def test_a_client_that_does_not_wait_is_disconnected(gap: float) -> None:
     rate = _after_the_burst()
     messages = 0
     while not rate.is_ignored:

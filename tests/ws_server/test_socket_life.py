@@ -61,7 +61,7 @@ def test_a_slow_reader_gets_its_complete_answer(run: Run, ends: bool) -> None:
     run(test())
 
 
-def test_one_who_takes_nothing_is_given_up_with_a_line_in_the_log(
+def test_a_client_that_reads_nothing_is_given_up_with_a_line_in_the_log(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test() -> None:
@@ -79,7 +79,7 @@ def test_one_who_takes_nothing_is_given_up_with_a_line_in_the_log(
     assert "gave up a connection of ('127.0.0.1'" in line.getMessage()
 
 
-def test_one_who_does_not_answer_is_given_up(run: Run) -> None:
+def test_a_client_that_does_not_answer_is_given_up(run: Run) -> None:
     async def test() -> None:
         timeouts = Timeouts(ping=0.1, close=0.1)
         async with served(answers, timeouts) as listener, streams_of(listener) as (reader, _):
@@ -92,7 +92,7 @@ def test_one_who_does_not_answer_is_given_up(run: Run) -> None:
     run(test())
 
 
-def test_whoever_answers_stays(run: Run) -> None:
+def test_a_client_that_answers_stays_connected(run: Run) -> None:
     async def test() -> None:
         async with served(answers, Timeouts(ping=0.03)) as listener, client_of(listener) as client:
             keep_alive = asyncio.create_task(listener.keep_alive())
@@ -157,7 +157,7 @@ def test_a_flood_of_small_frames_does_not_block_other_connections(run: Run) -> N
     run(test())
 
 
-def test_who_floods_beyond_our_close_frame_is_cut(run: Run) -> None:
+def test_a_client_that_floods_after_our_close_frame_is_cut(run: Run) -> None:
     def on_message(socket: Socket, message: str) -> None:
         socket.close(4000, "enough")
 
@@ -227,7 +227,7 @@ def test_what_has_ended_is_freed_without_the_collector(run: Run) -> None:
     run(test())
 
 
-def test_a_stop_gives_two_seconds_to_those_who_have_had_all_their_frames(run: Run) -> None:
+def test_a_stop_gives_two_seconds_to_clients_that_have_all_their_frames(run: Run) -> None:
     async def test() -> None:
         timeouts = Timeouts(stop=0.3)
         async with (

@@ -58,7 +58,7 @@ async def test_a_stop_answers_what_is_in_progress_and_closes_the_rest(
 
 
 @pytest.mark.parametrize("uvloop", [True, False], ids=["uvloop", "asyncio"])
-def test_those_who_do_not_answer_the_close_frame_hold_a_stop_up_for_two_seconds(
+def test_clients_that_do_not_answer_the_close_frame_delay_a_stop_by_two_seconds(
     tmp_path: Path, uvloop: bool
 ) -> None:
     with running(tmp_path, uvloop=uvloop) as system:

@@ -181,7 +181,7 @@ def _texts_kept_by(root: object) -> list[str]:
     return found
 
 
-async def test_who_goes_on_sending_after_the_close_frame_is_cut() -> None:
+async def test_a_client_that_keeps_sending_after_the_close_frame_is_cut() -> None:
     def on_message(socket: Socket, message: str) -> None:
         socket.close(4000, "enough")
 

@@ -1,4 +1,4 @@
-"""Short lists that were read, kept for whoever asks the same again before their user writes."""
+"""Short lists that were read, kept for the same query until their user writes."""
 
 from __future__ import annotations
 
