@@ -20,7 +20,26 @@ class Entry(NamedTuple):
         return command
 
 
-COMMANDS: Final[dict[str, Entry]] = {}
+COMMANDS: Final = {
+    "login": Entry("taskbeam.commands.login:login", "Log in at a server, for the commands that follow."),
+    "logout": Entry(
+        "taskbeam.commands.logout:logout", "Log out: the kept tokens, and all sessions made with them, end."
+    ),
+    "ls": Entry("taskbeam.commands.ls:ls", "List your tasks."),
+    "add": Entry("taskbeam.commands.add:add", "Add a task; its text may be several words."),
+    "edit": Entry(
+        "taskbeam.commands.edit:edit", "Change a task's text, its description, or whether it is done."
+    ),
+    "done": Entry("taskbeam.commands.done:done", "Mark tasks as done."),
+    "rm": Entry("taskbeam.commands.rm:rm", "Delete tasks for good."),
+    "watch": Entry("taskbeam.commands.watch:watch", "Show your tasks, and every change as it happens."),
+    "export": Entry(
+        "taskbeam.commands.export:export", "Write all your tasks to FILE, or to standard output."
+    ),
+    "import": Entry(
+        "taskbeam.commands.import_:import_", "Add the tasks of FILE, or of standard input (-), to yours."
+    ),
+}
 """By name, in the order of ``taskbeam --help``."""
 
 

@@ -65,10 +65,15 @@ def _imports_command_line(module: Module) -> object:
 
 
 def _ties_client_to_servers(module: Module) -> object:
-    servers = _PROCESSES | {"shared", "taskbeam"}
+    servers = _PROCESSES | {"shared"}
     if module.package == "taskbeam_client":
-        return module.top_level_imports & servers
+        return module.top_level_imports & {*servers, "taskbeam"}
     return module.package in servers and "taskbeam_client" in module.top_level_imports
+
+
+def _ties_users_to_servers(module: Module) -> object:
+    """What the commands for users share knows a server by its public contract alone."""
+    return module.is_in("taskbeam.remote") and module.top_level_imports & {*_PROCESSES, "shared"}
 
 
 def _imports_transport_into_shared(module: Module) -> object:
@@ -165,6 +170,7 @@ RULES: Final[dict[str, Callable[[Module], object]]] = {
     "shared imports neither process": _imports_process_into_shared,
     "nobody imports the command line": _imports_command_line,
     "the client and the servers share nothing": _ties_client_to_servers,
+    "the commands for users are clients": _ties_users_to_servers,
     "shared knows no transport": _imports_transport_into_shared,
     "the gateway speaks HTTP": _gateway_speaks_websocket,
     "the WebSocket server speaks WebSocket": _websocket_server_uses_aiohttp,
