@@ -108,7 +108,7 @@ class LiveView:
 
     def _header(self) -> Grid:
         done = sum(task.completed for task in self._tasks.values())
-        state = Text(*_STATES[self._is_connected])
+        state = Text().append(*_STATES[self._is_connected])
         who = f"  {one_line(self._login.username)} at {self._login.url}"
         grid = Grid.grid(expand=True)
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")

@@ -61,6 +61,7 @@ def table(shown: Iterable[Row], *, marks: tuple[str, str] = ("○", "✓")) -> A
     Args:
         marks: of an open task, and of one that is done.
     """
+    from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -80,7 +81,7 @@ def table(shown: Iterable[Row], *, marks: tuple[str, str] = ("○", "✓")) -> A
         text = Text(one_line(row.task), "dim" if row.completed and not row.is_new else style)
         if row.description:
             text.append(f"  {one_line(row.description)}", "dim")
-        cells = [mark, text, age(row.time_modified, now), row.short_name]
+        cells: list[RenderableType] = [mark, text, age(row.time_modified, now), row.short_name]
         made.add_row(*([str(row.number)] if has_numbers else []), *cells)
     return made
 

@@ -123,7 +123,8 @@ def _read_todo(text: str) -> Iterator[Entry]:
 
 def _entry(line: int, task: dict[str, Any]) -> Entry:
     """Checked as far as it needs no server. Raises BadLine."""
-    text, description = task.get("task"), task.get("description") or ""
+    text, description = task.get("task"), task.get("description")
+    description = "" if description is None else description
     completed, uuid = task.get("completed", False), task.get("uuid") or None
     if not isinstance(text, str) or not text.strip():
         raise BadLine(line, "task: a text is expected")

@@ -20,9 +20,10 @@ from taskbeam.remote.logins import Logins
 from taskbeam.remote.private_files import configuration_folder, read_json, write_json
 from taskbeam.remote.text import one_line
 
-_LEAST_LETTERS: Final = 4
+_LEAST_LETTERS: Final = 4  # of a uuid: a number that the last list does not have is no task
+_MOST_DIGITS: Final = 5  # of a number
 _CANDIDATES: Final = 5
-_HELP: Final = "Say its number in the last `taskbeam ls`, or the beginning or end of its uuid."
+_HELP: Final = "Say its number in the last `taskbeam ls`, or four or more letters of its id."
 
 
 def _last_path() -> Path:
@@ -55,7 +56,7 @@ def short_names(uuids: Sequence[str]) -> list[str]:
 def _short_name(uuid: str, taken: dict[str, int]) -> str:
     for length in range(_LEAST_LETTERS, 13):
         end = uuid[-length:]
-        if taken[end] == 1 and not end.isdigit():
+        if taken[end] == 1 and (length > _MOST_DIGITS or not end.isdigit()):
             return end
     return uuid
 
@@ -75,9 +76,10 @@ class _Finder:
     def find(self, name: str) -> str:
         if re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name):
             return str(UUID(name))
-        if name.isdecimal() and name.isascii() and len(name) < 10 and 1 <= int(name) <= len(self._last):
+        if re.fullmatch(rf"[1-9][0-9]{{,{_MOST_DIGITS - 1}}}", name) and int(name) <= len(self._last):
             return self._last[int(name) - 1][0]
-        found = self._with_part(name) if re.fullmatch(r"[0-9a-f-]+", name) else []
+        is_part = re.fullmatch(rf"[0-9a-f-]{{{_LEAST_LETTERS},}}", name)
+        found = self._with_part(name) if is_part else []
         if len(found) == 1:
             uuid: str = found[0]["uuid"]
             return uuid
@@ -93,7 +95,7 @@ class _Finder:
         return [task for task in self._all if task["uuid"].startswith(part) or task["uuid"].endswith(part)]
 
 
-class TaskName(click.ParamType):
+class TaskName(click.ParamType[str]):
     """Completes, without a word to the server, from the last list."""
 
     name = "task"

@@ -101,7 +101,7 @@ def test_on_a_terminal(watcher: Person, restartable: System) -> None:
         terminal.process.kill()
         if restartable.ws.popen is not None and restartable.ws.popen.poll() is not None:
             restartable.ws.start()
-    assert terminal.raw.endswith("\x1b[?1049l\x1b[?25h"), "the terminal is as it was, with its cursor"
+    assert terminal.raw.endswith("\x1b[?25h\x1b[?1049l"), "the terminal is as it was, with its cursor"
     assert "Traceback" not in terminal.raw
 
 
@@ -119,8 +119,6 @@ def _watching(person: Person, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 def _line(stream: IO[str] | None) -> str:
     assert stream is not None
-    readable, _, _ = select.select([stream], [], [], _SECONDS)
-    assert readable
     return stream.readline().removesuffix("\n")
 
 

@@ -108,7 +108,7 @@ def test_csv_of_another_program() -> None:
         (CSV, "title\nBuy milk\n", 1, "the first line must name the columns, one of them `task`"),
         (CSV, "", 1, "the first line must name the columns, one of them `task`"),
         (CSV, "task,completed\na,maybe\n", 2, "completed: true or false is expected, not 'maybe'"),
-        (CSV, 'task\n"a\n', 2, "it is no CSV: unexpected end of data"),
+        (CSV, 'task\n"a\n', 1, "it is no CSV: unexpected end of data"),
         (TODO, "a\nx 2026-01-01 \n", 2, "task: a text is expected"),
     ],
 )
