@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shared.auth.accounts import AccountService
 from shared.auth.authenticator import Authenticator
 from shared.auth.hash_renewal import HashRenewal
-from shared.auth.key_choice import choose_key
+from shared.auth.key_choice import choose_keys
 from shared.auth.key_file import KeyFile
 from shared.auth.password_hasher import PasswordHasher
 from shared.auth.services import make_auth_services
@@ -44,9 +44,8 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
     async with open_database(settings.database_url) as database:
         store = database.store
         key_file = None if settings.secret_key else KeyFile(database.beside(".key"))
-        codec = TokenCodec(
-            await choose_key(settings, store, key_file), settings.secret_keys_old, system_clock
-        )
+        signing, *others = await choose_keys(settings, store, key_file)
+        codec = TokenCodec(signing, others, system_clock)
         hasher = PasswordHasher(settings.bcrypt_rounds)
         renewal = HashRenewal(store, hasher)
         verified = VerifiedTokens(system_clock)

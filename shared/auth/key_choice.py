@@ -1,4 +1,4 @@
-"""Which key signs the tokens of a process, and whether it is the one that signed before."""
+"""Which keys a process signs and verifies tokens with, and whether the first is the one that signed before."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.store import Store
 log = logging.getLogger(__name__)
 
 
-async def choose_key(settings: Settings, store: Store, key_file: KeyFile | None) -> str:
-    """The key of the settings; where they name none, that of ``key_file``.
+async def choose_keys(settings: Settings, store: Store, key_file: KeyFile | None) -> tuple[str, ...]:
+    """The key that signs, of the settings or, where they name none, of ``key_file``; then those that only verify.
 
     Logs a warning where it is not the key of the processes before this one, or beside it.
 
@@ -23,23 +23,23 @@ async def choose_key(settings: Settings, store: Store, key_file: KeyFile | None)
     """
     former = await store.signing_key()
     if key_file is None:
-        key, source = settings.secret_key, f"{PREFIX}SECRET_KEY"
+        keys, source = (settings.secret_key, *settings.secret_keys_old), f"{PREFIX}SECRET_KEY"
     else:
         try:
             await key_file.open(expected=former.fingerprint is not None and former.has_users)
         except (OSError, ValueError) as error:
             raise Unavailable(f"no secret key: {error}") from error
-        key, source = key_file.key, str(key_file.path)
-    if fingerprint(key) == former.fingerprint:
-        return key
+        keys, source = (*key_file.keys, *settings.secret_keys_old), str(key_file.path)
+    signing, *others = [fingerprint(key) for key in keys]
+    if signing == former.fingerprint:
+        return keys
     with suppress(Unavailable):  # a full disk: reading goes on
-        await store.set_signing_key(fingerprint(key))
+        await store.set_signing_key(signing)
     is_new = former.fingerprint is not None or (key_file is not None and key_file.was_made)
-    old = {fingerprint(each) for each in settings.secret_keys_old}
-    if former.has_users and is_new and former.fingerprint not in old:
+    if former.has_users and is_new and former.fingerprint not in others:
         log.warning(
             "the key in %s is another one than this database's was: tokens that were signed before are refused here, "
             "and those of this process wherever the other key is still in use",
             source,
         )
-    return key
+    return keys

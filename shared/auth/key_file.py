@@ -1,4 +1,7 @@
-"""The file of the key that signs tokens: made once, and checked as long as it is in use."""
+"""The file of the key that signs tokens: made once, and checked as long as it is in use.
+
+Its first line is that key. Former keys, with which tokens are still verified, follow on lines of their own.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import logging
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +20,60 @@ from shared.auth.signing_keys import KEY_RULE, is_usable
 from shared.errors import Unavailable
 
 _CHECK_SECONDS: Final = 1.0
+_FORMER_MAX: Final = 3  # a token of an unknown key is tried with each
 _WAIT_SECONDS: Final = 2.0  # for another process to put a deleted file back
 
 log = logging.getLogger(__name__)
+
+
+def read_keys(path: Path) -> tuple[str, ...]:
+    """The key that signs, then the former ones.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds no key that can be used.
+    """
+    keys = path.read_text("utf-8").rstrip("\n").split("\n")  # an editor ends the last line, too
+    if not all(map(is_usable, keys)):
+        raise ValueError(f"{path} holds none, expected {KEY_RULE}")
+    return tuple(keys)
+
+
+def write_keys(path: Path, keys: Sequence[str], *, replace: bool) -> bool:
+    """Make the file, with mode 0600 and its whole content at once; False: it is there, and is not to be replaced.
+
+    Of processes that start together one makes it, and the others read that one. Raises OSError.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write("\n".join(keys))
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(name, path)
+        else:
+            os.link(name, path)
+    except FileExistsError:
+        return False
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # it was renamed
+            os.unlink(name)
+    return True
+
+
+def rotate_keys(path: Path, *, keep_former: bool) -> None:
+    """Have another key sign from now on. Without ``keep_former`` all tokens end; with it the newest few former keys stay.
+
+    Raises OSError, ValueError as ``read_keys``.
+    """
+    former = read_keys(path)[:_FORMER_MAX] if keep_former else ()
+    write_keys(path, [new_key(), *former], replace=True)
+
+
+def new_key() -> str:
+    """One that nobody can guess."""
+    return secrets.token_urlsafe(48)
 
 
 def fingerprint(key: str) -> str:
@@ -30,14 +85,14 @@ class KeyFile:
     """The key that all processes of one database share.
 
     Attributes:
-        key: what was read; empty before ``open``.
+        keys: what was read: the key that signs, then the former ones; empty before ``open``.
         was_made: whether this process made the file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: tuple[int, int, int] | None = None
-        self.key = ""
+        self.keys: tuple[str, ...] = ()
         self.was_made = False
 
     async def open(self, expected: bool) -> None:
@@ -56,8 +111,8 @@ class KeyFile:
                 while not self.path.exists():  # noqa: ASYNC110 - a file has no event
                     await asyncio.sleep(_WAIT_SECONDS / 20)
         if not self.path.exists():
-            self.was_made = self._put(secrets.token_urlsafe(48))
-        self.key = self._read()
+            self.was_made = write_keys(self.path, [new_key()], replace=False)
+        self.keys = read_keys(self.path)
 
     async def watch(self) -> None:
         """Check every second until cancelled; to be run as one supervised task.
@@ -79,7 +134,7 @@ class KeyFile:
             state = self.path.stat()
         except FileNotFoundError:
             with contextlib.suppress(OSError):  # no room, or no folder: the next check tries again
-                if self._put(self.key):
+                if write_keys(self.path, self.keys, replace=False):
                     log.warning("%s was deleted, and is put back: it is the key of all tokens", self.path)
             return
         except OSError:
@@ -88,37 +143,12 @@ class KeyFile:
         if seen == self._seen:
             return
         try:
-            key = self._read()
+            keys = read_keys(self.path)
         except (OSError, ValueError) as error:
             log.warning("the key that is in use cannot be read any more: %s", error)
         else:
-            if key != self.key:
+            if keys != self.keys:
                 raise Unavailable(
                     f"{self.path} holds another key now: this process ends, to be started with it"
                 )
         self._seen = seen
-
-    def _put(self, key: str) -> bool:
-        """Make the file; False: another process did first.
-
-        The file appears with its whole content at once, as a hard link. Of processes that start together one makes it,
-        and the others read that one.
-        """
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)  # mode 0600
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(name, self.path)
-        except FileExistsError:
-            return False
-        finally:
-            os.unlink(name)
-        return True
-
-    def _read(self) -> str:
-        key = self.path.read_text("utf-8").removesuffix("\n").removesuffix("\r")  # as an editor leaves it
-        if not is_usable(key):
-            raise ValueError(f"{self.path} holds none, expected {KEY_RULE}")
-        return key

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.auth import key_file
-from shared.auth.key_file import KeyFile, fingerprint
+from shared.auth.key_file import KeyFile, fingerprint, read_keys, rotate_keys
 from shared.errors import Unavailable
 from tests.support.processes import ROOT
 
@@ -24,12 +24,12 @@ file = KeyFile(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 asyncio.run(file.open(expected=False))
-print(file.key)
+print(file.keys[0])
 """
 
 
 def load_or_make_key(path: Path) -> str:
-    return opened(path).key
+    return opened(path).keys[0]
 
 
 def opened(path: Path) -> KeyFile:
@@ -133,10 +133,10 @@ def test_file_that_was_deleted_is_put_back(tmp_path: Path, caplog: pytest.LogCap
         file.check()
         path.unlink()
         file.check()
-        assert path.read_text() == file.key
+        assert path.read_text() == file.keys[0]
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert caplog.text.count("was deleted, and is put back") == 2
-    assert file.key not in caplog.text
+    assert file.keys[0] not in caplog.text
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -146,11 +146,11 @@ def test_another_key_in_the_file_ends_the_process(tmp_path: Path) -> None:
     file.check()
     path.unlink()
     other = opened(path)
-    assert other.key != file.key
+    assert other.keys[0] != file.keys[0]
     with pytest.raises(Unavailable) as ended:
         file.check()
     assert str(path) in ended.value.reason
-    assert other.key not in ended.value.reason
+    assert other.keys[0] not in ended.value.reason
     other.check()
 
 
@@ -172,7 +172,7 @@ def test_touched_and_rewritten_file_with_the_same_key_is_nothing(
 ) -> None:
     path = tmp_path / "key"
     file = opened(path)
-    for content in (file.key, file.key + "\n"):
+    for content in (file.keys[0], file.keys[0] + "\n"):
         path.unlink()
         path.write_text(content)
         file.check()
@@ -200,7 +200,7 @@ async def test_who_expects_a_key_waits_for_whoever_puts_it_back(
     await asyncio.sleep(0)
     running.check()
     await opening
-    assert (starting.key, starting.was_made) == (running.key, False)
+    assert (starting.keys, starting.was_made) == (running.keys, False)
 
 
 async def test_a_process_whose_wait_times_out_makes_another_key(
@@ -216,3 +216,44 @@ def test_fingerprints_tell_keys_apart_and_do_not_hold_them() -> None:
     keys = ["a" * 40, "b" * 40]
     assert len({fingerprint(key) for key in keys}) == 2
     assert not any(key[:4] in fingerprint(key) for key in ["zzzz" * 10])
+
+
+def test_former_keys_follow_on_lines_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(f"{'a' * 40}\n{'b' * 40}\n\n")
+    assert read_keys(path) == ("a" * 40, "b" * 40)
+    path.write_text(f"{'a' * 40}\nshort\n")
+    with pytest.raises(ValueError, match="32"):
+        read_keys(path)
+
+
+def test_rotated_keys_keep_the_newest_former_ones(tmp_path: Path) -> None:
+    file = opened(tmp_path / "key")
+    (first,) = file.keys
+    rotate_keys(file.path, keep_former=True)
+    second, *former = read_keys(file.path)
+    assert former == [first] != [second]
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    for _ in range(3):
+        rotate_keys(file.path, keep_former=True)
+    assert read_keys(file.path)[-1] == second
+    rotate_keys(file.path, keep_former=False)
+    assert len(read_keys(file.path)) == 1
+    assert list(tmp_path.iterdir()) == [file.path]
+
+
+def test_a_process_with_the_former_key_ends_after_a_rotation(tmp_path: Path) -> None:
+    file = opened(tmp_path / "key")
+    rotate_keys(file.path, keep_former=True)
+    with pytest.raises(Unavailable) as ended:
+        file.check()
+    assert "holds another key now" in ended.value.reason
+
+
+def test_a_deleted_file_is_put_back_with_its_former_keys(tmp_path: Path) -> None:
+    file = opened(tmp_path / "key")
+    rotate_keys(file.path, keep_former=True)
+    later = opened(file.path)
+    file.path.unlink()
+    later.check()
+    assert read_keys(file.path) == later.keys
