@@ -6,6 +6,7 @@ import functools
 import secrets
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -51,6 +52,11 @@ class ClockReading(NamedTuple):
         return max(0, self.time - earlier.time)
 
 
+def read_clocks() -> ClockReading:
+    """Both clocks of this machine, now."""
+    return ClockReading(system_clock() // 1_000_000, uptime(), BOOT)
+
+
 def timestamp(microseconds: int) -> str:
     """``2026-11-22T11:57:25.175297Z``: always six decimals, so that the order of the text is the order in time."""
     seconds, fraction = divmod(microseconds, 1_000_000)
@@ -60,3 +66,14 @@ def timestamp(microseconds: int) -> str:
 @functools.lru_cache(maxsize=4)
 def _format_seconds(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def parse_timestamp(text: str) -> int:
+    """The microseconds of a ``timestamp``, or of another time in ISO 8601 that says its offset. Raises ValueError."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"a time without an offset from UTC: {text!r}")
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

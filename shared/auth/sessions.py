@@ -81,7 +81,11 @@ class SessionService:
             return pair
         raise CredentialsRejected
 
-    async def _begin_family(self, user: User, address: str) -> TokenPair:
+    async def issue(self, user: User) -> TokenPair:
+        """Tokens of a family of their own, for an operator to hand out. Raises UserGone."""
+        return await self._begin_family(user, None)
+
+    async def _begin_family(self, user: User, address: str | None) -> TokenPair:
         sid = secrets.token_hex(16)
         refresh, token = self._issue_refresh(user.id, sid)
         access, _ = self._issue_access(user.id, sid)

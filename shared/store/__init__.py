@@ -24,7 +24,7 @@ from shared.models import (
     Write,
     Written,
 )
-from shared.store.records import LoginRecord, SigningKey
+from shared.store.records import AccountRecord, LoginRecord, SigningKey, Totals
 
 
 class Commit(Protocol):
@@ -103,11 +103,25 @@ class Store(Protocol):
     async def renew_hash(self, user: User, password: str) -> None: ...  # of the same password
     async def delete_user(self, user: User, at: ClockReading) -> bool: ...  # and all that is theirs
 
+    # What operators ask
+    async def totals(self) -> Totals: ...
+
+    async def accounts(self, after: int, limit: int) -> list[AccountRecord]:
+        """A page of all users by id, from the first one after that id."""
+        ...
+
+    async def set_active(self, user_id: int, is_active: bool, at: ClockReading) -> bool:
+        """Disable or enable a user; False: there is none. Tokens from before stay ended when the user is enabled again."""
+        ...
+
     # Token families. Expiry in Unix seconds; ``grace`` and ``patience`` (see ``shared.decisions.aging``) in seconds.
     async def begin_family(
-        self, sid: str, user: User, expires: int, address: str, at: ClockReading, patience: int
+        self, sid: str, user: User, expires: int, address: str | None, at: ClockReading, patience: int
     ) -> None:
-        """Raises UserGone, also when the account is no longer as ``user`` has it: its password changed, say."""
+        """Note where the user has logged in from; ``None``: an operator gave out the tokens.
+
+        Raises UserGone, also when the account is no longer as ``user`` has it: its password changed, say.
+        """
         ...
 
     async def extend_family(self, sid: str, expires: int) -> bool: ...  # False: it is gone or revoked

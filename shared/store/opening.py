@@ -10,8 +10,13 @@ from typing import Final, NamedTuple
 from shared.feed import ChangeFeed
 from shared.feed.tail import open_tail
 from shared.store import Store
-from shared.store.sqlite.database_path import file_of
+from shared.store.copies import Progress, Restored
+from shared.store.records import Finding
+from shared.store.sqlite.backup import back_up
+from shared.store.sqlite.check import check_sqlite
+from shared.store.sqlite.database_path import DatabasePath, file_of
 from shared.store.sqlite.opening import open_sqlite
+from shared.store.sqlite.restore import restore
 
 
 class Database(NamedTuple):
@@ -39,8 +44,44 @@ def open_database(url: str) -> AbstractAsyncContextManager[Database]:
     Raises:
         Unavailable: the database cannot be opened.
     """
-    scheme, _, _ = url.partition(":")
-    return _ENGINES[scheme](url)
+    return _engine(url).open(url)
+
+
+def database_exists(url: str) -> bool:
+    """Whether there is one already: to open it makes it."""
+    return _engine(url).exists(url)
+
+
+def check_database(url: str) -> list[Finding]:
+    """Look at the whole database from beside it, whether it is served or not; nothing is changed. Blocks.
+
+    Raises:
+        Unavailable: there is none, or it cannot be read.
+    """
+    return _engine(url).check(url)
+
+
+def back_up_database(url: str, to: Path, *, replace: bool, progress: Progress) -> None:
+    """Copy the database into a file, whether it is served or not; ``replace``: even where there is one. Blocks.
+
+    Raises:
+        CopyFailed: nothing was made.
+    """
+    _engine(url).back_up(url, to, replace, progress)
+
+
+def restore_database(url: str, backup: Path, *, progress: Progress) -> Restored:
+    """Put a backup in the place of the database, which must not be served now. Blocks.
+
+    Raises:
+        CopyFailed: nothing was changed.
+    """
+    return _engine(url).restore(url, backup, progress)
+
+
+def file_beside(url: str, suffix: str) -> Path:
+    """The path of a file of ours beside a database, by its suffix, without opening it; with an empty one, the database's."""
+    return DatabasePath(file_of(url)).beside(suffix)
 
 
 @asynccontextmanager
@@ -50,6 +91,27 @@ async def _open_sqlite(url: str) -> AsyncIterator[Database]:
         yield Database(store, lambda process: open_tail(store, beside("-wake"), process), beside)
 
 
-_ENGINES: Final[dict[str, Callable[[str], AbstractAsyncContextManager[Database]]]] = {
-    "sqlite": _open_sqlite,
+class _Engine(NamedTuple):
+    """What each engine has for the functions above."""
+
+    open: Callable[[str], AbstractAsyncContextManager[Database]]
+    exists: Callable[[str], bool]
+    check: Callable[[str], list[Finding]]
+    back_up: Callable[[str, Path, bool, Progress], None]
+    restore: Callable[[str, Path, Progress], Restored]
+
+
+_ENGINES: Final[dict[str, _Engine]] = {
+    "sqlite": _Engine(
+        _open_sqlite,
+        lambda url: file_of(url).exists(),
+        lambda url: check_sqlite(file_of(url)),
+        lambda url, to, replace, progress: back_up(file_of(url), to, replace=replace, progress=progress),
+        lambda url, backup, progress: restore(file_of(url), backup, progress=progress),
+    ),
 }
+
+
+def _engine(url: str) -> _Engine:
+    scheme, _, _ = url.partition(":")
+    return _ENGINES[scheme]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clock import system_clock, timestamp
+from shared.clock import parse_timestamp, system_clock, timestamp
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 instants = st.integers(0, 250_000_000_000_000_000)  # up to the year 9892
@@ -24,6 +25,17 @@ def test_timestamp_is_iso_8601_in_utc_with_microseconds(instant: int) -> None:
 def test_timestamp_of_the_contracts_example() -> None:
     assert timestamp(1_795_348_645_175_297) == "2026-11-22T11:57:25.175297Z"
     assert timestamp(0) == "1970-01-01T00:00:00.000000Z"
+
+
+@given(instants)
+def test_timestamp_is_read_back(instant: int) -> None:
+    assert parse_timestamp(timestamp(instant)) == instant
+
+
+def test_time_of_another_offset_is_read_and_one_without_is_refused() -> None:
+    assert parse_timestamp("1970-01-01T01:00:00+01:00") == 0
+    with pytest.raises(ValueError, match="offset"):
+        parse_timestamp("1970-01-01T01:00:00")
 
 
 @given(instants, instants)

@@ -12,7 +12,7 @@ from shared.clock import ClockReading, timestamp
 from shared.errors import UserGone, ValidationFailed
 from shared.models import User
 from shared.rules.accounts import USERNAME_TAKEN
-from shared.store.records import LoginRecord
+from shared.store.records import AccountRecord, LoginRecord
 from shared.store.sqlite.log import append_revocation, delete_log
 from shared.store.sqlite.tasks import delete_tasks
 
@@ -103,6 +103,32 @@ def set_password(connection: sqlite3.Connection, user: User, password: str, at: 
     connection.execute("UPDATE sessions SET revoked = 1 WHERE user_id = ?", (user.id,))
     append_revocation(connection, user.id, None, at)
     return True
+
+
+def set_active(connection: sqlite3.Connection, user_id: int, is_active: bool, at: ClockReading) -> bool:
+    """As `Store.set_active`: False where there is no such user."""
+    rows = connection.execute("SELECT is_active FROM users WHERE id = ?", (user_id,)).fetchall()
+    if not rows:
+        return False
+    if bool(rows[0][0]) == is_active:
+        return True
+    connection.execute("UPDATE users SET is_active = ? WHERE id = ?", (is_active, user_id))
+    if is_active:  # while the user was disabled their tokens said so, and from now on they are revoked
+        connection.execute(
+            "UPDATE users SET revoked_until = max(revoked_until, ?) WHERE id = ?", (at.time, user_id)
+        )
+        connection.execute("UPDATE sessions SET revoked = 1 WHERE user_id = ?", (user_id,))
+    append_revocation(connection, user_id, None, at)
+    return True
+
+
+def read_accounts(connection: sqlite3.Connection, after: int, limit: int) -> list[AccountRecord]:
+    """As `Store.accounts`."""
+    rows = connection.execute(
+        f"SELECT {_USER}, tasks, seq FROM users JOIN feeds ON user_id = id WHERE id > ? ORDER BY id LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    return [AccountRecord(to_user(row), *row[5:]) for row in rows]
 
 
 def renew_hash(connection: sqlite3.Connection, user: User, password: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -25,13 +26,20 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-async def connect_writer(stack: AsyncExitStack, path: DatabasePath, lock: WriteLock) -> aiosqlite.Connection:
+async def connect_writer(
+    stack: AsyncExitStack, path: DatabasePath, database: os.stat_result, lock: WriteLock
+) -> aiosqlite.Connection:
     """The connection that writes, with a thread of its own, closed with the stack; the schema is up to date then.
+
+    Args:
+        database: the database file's state from before.
 
     Raises:
         Unavailable: the database cannot be used.
     """
-    return await _connect(stack, path.real, lambda connection: _prepare_writer(connection, path, lock))
+    return await _connect(
+        stack, path.real, lambda connection: _prepare_writer(connection, path, database, lock)
+    )
 
 
 async def connect_reader(stack: AsyncExitStack, path: Path) -> aiosqlite.Connection:
@@ -88,9 +96,14 @@ async def _connect(
     return connection
 
 
-def _prepare_writer(connection: sqlite3.Connection, path: DatabasePath, lock: WriteLock) -> None:
+def _prepare_writer(
+    connection: sqlite3.Connection, path: DatabasePath, database: os.stat_result, lock: WriteLock
+) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     with lock.held(START_TIMEOUT):
+        # SQLite has opened the file, and reads it and its log only now.
+        if not os.path.samestat(path.real.stat(), database):
+            raise Unavailable(f"{path.real} was replaced while it was opened")
         if not path.real.stat().st_size and path.wal.exists() and path.wal.stat().st_size:
             # SQLite would delete it. Whoever took the database away may put it back.
             log.warning("the log of a database that is not there any more is %s now", path.set_log_aside())

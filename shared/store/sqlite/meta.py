@@ -26,6 +26,11 @@ def read_epoch(connection: sqlite3.Connection) -> str:
     return epoch
 
 
+def new_epoch(connection: sqlite3.Connection) -> None:
+    """Name this history of changes anew, after a restore: clients that knew the former one read everything again."""
+    connection.execute("UPDATE meta SET value = lower(hex(randomblob(8))) WHERE key = 'epoch'")
+
+
 def read_version(connection: sqlite3.Connection) -> int:
     """Changes with every commit of another connection (sqlite.org/pragma.html#pragma_data_version)."""
     version: int = connection.execute("PRAGMA data_version").fetchone()[0]

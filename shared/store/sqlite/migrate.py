@@ -30,7 +30,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     for number, file in numbered:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+            version = schema_version(connection)
             if version > newest:
                 raise Unavailable(f"the database has schema version {version}, this program knows {newest}")
             if version < number:
@@ -42,6 +42,12 @@ def migrate(connection: sqlite3.Connection) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """The database's; 0 for a new one."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def newest_version() -> int:

@@ -61,7 +61,7 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
     _warn(path.real, database.st_nlink)
     async with AsyncExitStack() as stack:
         stack.callback(lock.close)
-        writing = await connect_writer(stack, path, lock)
+        writing = await connect_writer(stack, path, database, lock)
         row_reader, list_reader = [ThreadReader(await connect_reader(stack, path.real)) for _ in range(2)]
         inline = connect_inline(path.real)
         close_inline = stack.enter_context(ExitStack())

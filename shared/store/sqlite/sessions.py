@@ -81,7 +81,7 @@ def begin_family(
     sid: str,
     user: User,
     expires: int,
-    address: str,
+    address: str | None,
     at: ClockReading,
     patience: int,
 ) -> None:
@@ -92,7 +92,8 @@ def begin_family(
         raise UserGone
     age_out(connection, at, patience)
     _insert_family(connection, sid, user.id, expires)
-    accounts_sql.add_login_address(connection, user.id, address)
+    if address is not None:
+        accounts_sql.add_login_address(connection, user.id, address)
 
 
 def extend_family(connection: sqlite3.Connection, sid: str, expires: int) -> bool:

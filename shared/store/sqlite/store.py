@@ -24,7 +24,7 @@ from shared.models import (
     Written,
 )
 from shared.store.batching import Batcher
-from shared.store.records import LoginRecord, SigningKey
+from shared.store.records import AccountRecord, LoginRecord, SigningKey, Totals
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import feeds, lists, meta
 from shared.store.sqlite import log as change_log
@@ -35,6 +35,7 @@ from shared.store.sqlite.group_commit import GroupCommit
 from shared.store.sqlite.list_cache import ListCache
 from shared.store.sqlite.readers import InlineReader, ThreadReader
 from shared.store.sqlite.readiness import Readiness
+from shared.store.sqlite.totals import read_totals
 from shared.store.sqlite.transaction import Work
 from shared.store.sqlite.writer import Writer
 
@@ -182,8 +183,21 @@ class SqliteStore:
     async def delete_user(self, user: User, at: ClockReading) -> bool:
         return await self._transact(lambda connection: accounts_sql.delete_user(connection, user, at))
 
+    async def totals(self) -> Totals:
+        return await self._list_reader.submit(lambda connection: read_totals(connection, self.path))
+
+    async def accounts(self, after: int, limit: int) -> list[AccountRecord]:
+        return await self._list_reader.submit(
+            lambda connection: accounts_sql.read_accounts(connection, after, limit)
+        )
+
+    async def set_active(self, user_id: int, is_active: bool, at: ClockReading) -> bool:
+        return await self._transact(
+            lambda connection: accounts_sql.set_active(connection, user_id, is_active, at)
+        )
+
     async def begin_family(
-        self, sid: str, user: User, expires: int, address: str, at: ClockReading, patience: int
+        self, sid: str, user: User, expires: int, address: str | None, at: ClockReading, patience: int
     ) -> None:
         await self._transact(
             lambda connection: sessions_sql.begin_family(
