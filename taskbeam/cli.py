@@ -39,6 +39,24 @@ COMMANDS: Final = {
     "import": Entry(
         "taskbeam.commands.import_:import_", "Add the tasks of FILE, or of standard input (-), to yours."
     ),
+    "migrate": Entry(
+        "taskbeam.commands.migrate:migrate", "Make the database, or bring its schema up to date."
+    ),
+    "check": Entry(
+        "taskbeam.commands.check:check", "Check the database, its files, the key and this installation."
+    ),
+    "stats": Entry("taskbeam.commands.stats:stats", "Count users, tasks, changes and sessions."),
+    "user": Entry(
+        "taskbeam.commands.user:user",
+        "Accounts: add, list, disable, enable, set a password, remove, export, import.",
+    ),
+    "token": Entry("taskbeam.commands.token:token", "Tokens: hand out a pair, look at one."),
+    "key": Entry("taskbeam.commands.key:key", "The key that signs tokens."),
+    "backup": Entry("taskbeam.commands.backup:backup", "Copy the database into FILE, while it is served."),
+    "restore": Entry(
+        "taskbeam.commands.restore:restore",
+        "Put the backup FILE in the place of the database, which no server may have open.",
+    ),
 }
 """By name, in the order of ``taskbeam --help``."""
 

@@ -1,0 +1,85 @@
+"""One instance of Taskbeam: its data folder, and the settings that its environment and its settings file give."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from shared.settings import PREFIX, VARIABLES, Settings, SettingsError, load_settings
+from taskbeam.env_file import read_env_file
+from taskbeam.errors import BadSettings
+
+DEFAULT_DATA: Final = "var"
+SETTINGS_FILE: Final = ".env"
+WORKERS: Final = "WORKERS"
+"""The variable with the number of WebSocket workers."""
+
+_KNOWN: Final = tuple(PREFIX + variable.name for variable in VARIABLES)
+
+
+class Instance(NamedTuple):
+    """``environ`` is what a process of the instance gets: the environment, with what the settings file adds to it.
+
+    ``settings_file`` is the one that was read, if any.
+    """
+
+    data: Path
+    environ: dict[str, str]
+    settings: Settings
+    workers: int
+    settings_file: Path | None
+
+
+def find_instance(environ: Mapping[str, str], data: Path | None, env_file: Path | None) -> Instance:
+    """The instance of a data folder, as `read_instance`.
+
+    Raises:
+        BadSettings: naming everything that is wrong at once.
+    """
+    instance, problems = read_instance(environ, data, env_file)
+    if problems:
+        raise BadSettings(problems)
+    return instance
+
+
+def read_instance(
+    environ: Mapping[str, str], data: Path | None, env_file: Path | None
+) -> tuple[Instance, list[str]]:
+    """The instance of a data folder, by default ``var`` in the current one, and a line for each setting that is wrong.
+
+    Of one variable, the environment's value counts before that of the settings file: ``env_file``, or else ``.env`` in
+    the data folder. The database is in the data folder unless a variable says otherwise. A setting that is wrong has its
+    default.
+
+    Raises:
+        BadSettings: the settings file cannot be read.
+    """
+    folder = Path(data or DEFAULT_DATA).absolute()
+    own_file = folder / SETTINGS_FILE
+    settings_file = env_file or (own_file if own_file.exists() else None)
+    from_file = {} if settings_file is None else read_env_file(settings_file)
+    # An empty variable counts as not set, in the environment too.
+    merged = {**environ, **{name: value for name, value in from_file.items() if not environ.get(name)}}
+    if not merged.get(f"{PREFIX}DATABASE_URL"):
+        merged[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{quote(str(folder / 'taskbeam.db'))}"
+    problems = [_unknown(name) for name in sorted(merged) if name.startswith(PREFIX) and name not in _KNOWN]
+    workers = merged.get(WORKERS) or "1"
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", workers):
+        problems.append(f"{WORKERS}: expected an integer from 1 to 9999, not {workers!r}")
+        workers = "1"
+    try:
+        settings = load_settings(merged)
+    except SettingsError as error:
+        problems += error.problems
+        wrong = {problem.partition(":")[0] for problem in error.problems}
+        settings = load_settings({name: value for name, value in merged.items() if name not in wrong})
+    return Instance(folder, merged, settings, int(workers), settings_file), problems
+
+
+def _unknown(name: str) -> str:
+    (nearest,) = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0)
+    return f"{name}: no setting has this name; the nearest is {nearest}"

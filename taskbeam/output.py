@@ -1,0 +1,55 @@
+"""What commands write: JSON for programs, tables and sentences for people, progress on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import click
+
+_WIDE: Final = 10_000  # columns, where nobody looks: a program's input is never folded
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON instead of text.")
+
+
+def write_json(value: object) -> None:
+    """One line on standard output."""
+    import msgspec
+
+    click.echo(msgspec.json.encode(value).decode())
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on standard output; its numbers stand to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    listed = list(rows)
+    for number, column in enumerate(columns):
+        is_number = bool(listed) and isinstance(listed[0][number], int)
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*(_plain(value) for value in row))
+    Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, highlight=False).print(table)
+
+
+def _plain(value: object) -> str:
+    """Without control characters: a name or a text must not command the terminal."""
+    return "".join(character if character.isprintable() else "�" for character in str(value))
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal, moved by what is done and of how much; nothing where standard error is none."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task: Any = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,20 @@
+"""Passwords and tokens as a command gets them: never as an argument, which every user of the machine can read."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from taskbeam.errors import CommandError
+
+
+def read_secret(what: str, *, twice: bool = False) -> str:
+    """Ask at the terminal, without echo; elsewhere the first line of standard input. ``twice``: a new one."""
+    if sys.stdin.isatty():
+        secret: str = click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
+        return secret
+    line = sys.stdin.readline()
+    if not line:
+        raise CommandError(f"no {what.lower()} on standard input")
+    return line.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,42 @@
+"""What commands write at a terminal, and where there is none."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from taskbeam.output import progress, write_table
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_for_a_program_is_never_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(("name", "n"), [("x" * 300, 1), ("y", 22)])
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["name", "n"],
+        ["x" * 300, "1"],
+        ["y", "22"],
+    ]
+
+
+def test_control_characters_are_shown_as_none(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(("name",), [("a\x1b[2Jb\n[bold]c",)])
+    assert "a�[2Jb�[bold]c" in capsys.readouterr().out
+
+
+def test_progress_is_shown_at_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with progress("Working") as done:
+        done(1, 2)
+    assert capsys.readouterr() == ("", "")
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with progress("Working") as done:
+        done(1, 2)
+    assert "Working" in terminal.getvalue()
