@@ -29,7 +29,7 @@ class Tail(NamedTuple):
 
 
 class LoggedCommit(Protocol):
-    """See ``shared.store.Commit``. ``position``: that of the first change; the others follow it."""
+    """See ``shared.store.Commit``. ``position``: that of the first change; the others follow it. 0: they do not."""
 
     changes: list[Change]
     position: int

@@ -32,7 +32,8 @@ Work = TaskWrite | AccountWork
 class Transaction(msgspec.Struct):
     """What a transaction has done so far: an outcome for each piece of work, and what there is to tell of it.
 
-    ``position`` is the first change's; the other changes follow it. ``others``: whether account work was done.
+    ``position`` is the first change's; the other changes follow it. It is 0 where they do not: then some change is in the
+    log that is not told here. ``others``: whether account work was done.
     """
 
     outcomes: list[Outcome] = []
@@ -43,8 +44,11 @@ class Transaction(msgspec.Struct):
     def append(self, following: Transaction) -> None:
         """Another one came at once, under the same lock."""
         self.outcomes += following.outcomes
+        if not self.changes:
+            self.position = following.position
+        elif following.changes and following.position != self.position + len(self.changes):
+            self.position = 0  # a commit between them could not be checked, so its callers got Unavailable
         self.changes += following.changes
-        self.position = self.position or following.position
         self.others = self.others or following.others
 
 

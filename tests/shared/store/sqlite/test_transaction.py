@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.decisions.tasks import BatchRequest, WriteRequest
-from shared.errors import TaskbeamError
+from shared.errors import TaskbeamError, Unavailable
+from shared.feed.log import Position
 from shared.models import CreateTask, DeleteTask, UpdateTask, Write
 from shared.store import Store
 from shared.store.batching import Outcome
@@ -24,7 +25,7 @@ from shared.store.sqlite import transaction
 from shared.store.sqlite.transaction import Work
 from tests.shared.store.owner import NOW, READING, Owner, new_owner
 from tests.shared.store.sqlite.engine import SqliteEngine
-from tests.shared.store.sqlite.in_memory import USERS, Database
+from tests.shared.store.sqlite.in_memory import USERS, Database, NoFiles
 from tests.shared.store.sqlite.sqlite_file import Statements, as_writer, user_of
 from tests.support.change_links import assert_change_links
 from tests.support.task_index import assert_task_index
@@ -152,3 +153,29 @@ def test_any_group_does_what_its_pieces_do_one_by_one(
             assert_change_links(together.connection, 3)
             for database in (together, one_by_one):
                 assert_task_index(database.connection)
+
+
+def test_changes_around_a_commit_that_could_not_be_checked_are_not_told_as_if_they_followed_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect in the group has each piece committed by itself; the second write's is in the log all the same."""
+    checks = count(1)
+
+    def after_commit(files: NoFiles) -> None:
+        if next(checks) == 2:
+            raise Unavailable("cannot look at the log")
+
+    def defect(connection: sqlite3.Connection) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(NoFiles, "after_commit", after_commit)
+    writes = [WriteRequest(1, NOW, 99, None, CreateTask(None, text)) for text in "abc"]
+    with closing(Database(tmp_path)) as database:
+        done = database.commit([*writes, defect])
+        tail = change_log.read_tail(database.connection, Position(0, 0))
+    assert [type(outcome).__name__ for outcome in done.outcomes] == [
+        *("Written", "Unavailable", "Written", "ZeroDivisionError")
+    ]
+    assert [change.seq for change in done.changes] == [1, 3]
+    assert [change.seq for change in tail.changes] == [1, 2, 3]
+    assert done.position == 0
