@@ -18,6 +18,7 @@ from shared.errors import (
     InvalidRequest,
     LimitReached,
     NotFound,
+    RegistrationClosed,
     TaskbeamError,
     Throttled,
     TokenRejected,
@@ -35,6 +36,7 @@ _STATUS: Final[dict[type[TaskbeamError], int]] = {
     NotFound: 404,
     Conflict: 412,
     LimitReached: 403,
+    RegistrationClosed: 403,
     Throttled: 429,
     Unavailable: 503,
     FatalError: 503,
@@ -155,7 +157,7 @@ def error_response(error: TaskbeamError) -> web.Response:
         case Unavailable():
             headers["Retry-After"] = str(error.retry_after)
             body = {"detail": error.message}
-        case CredentialsRejected():
+        case CredentialsRejected() | RegistrationClosed():
             body = {"detail": error.message}
         case TokenRejected():
             body = {"detail": error.message, "code": error.code}

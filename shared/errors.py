@@ -6,6 +6,7 @@
 ├── ``NotFound``            no such task of this user
 ├── ``Conflict``            the task has changed since the given revision
 ├── ``LimitReached``        too many tasks
+├── ``RegistrationClosed``  nobody may register here
 ├── ``Throttled``           too many attempts
 ├── ``Unavailable``         the database cannot be read or written now
 │   └── ``FatalError``      for good: the process must exit at once
@@ -83,6 +84,15 @@ class LimitReached(TaskbeamError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"You cannot have more than {limit} tasks.", limit=limit)
+
+
+class RegistrationClosed(TaskbeamError):
+    """The setting ``allow_registration`` is false."""
+
+    code = "registration_closed"
+
+    def __init__(self) -> None:
+        super().__init__("Registration is closed.")
 
 
 class Throttled(TaskbeamError):

@@ -102,6 +102,9 @@ class Settings:
     )
     bcrypt_rounds: int = setting("12", integer(4, 20), "cost of password hashes")
     password_min_length: int = setting("8", integer(1, 128), "shortest password, in characters")
+    allow_registration: bool = setting(
+        "true", parse_boolean, "`false`: `/register/` answers 403; accounts are made by an operator"
+    )
     max_tasks_per_user: int = setting("10000", integer(1, 10_000_000), "tasks that a user may have")
     max_message_bytes: int = setting(
         "262144",

@@ -10,7 +10,7 @@ from shared.auth.password_check import TRIES, PasswordCheck
 from shared.auth.password_hasher import PasswordHasher
 from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import Clock, ClockReading
-from shared.errors import Unavailable, ValidationFailed
+from shared.errors import RegistrationClosed, Unavailable, ValidationFailed
 from shared.models import Bearer, User
 from shared.rules.accounts import (
     USERNAME_TAKEN,
@@ -41,6 +41,7 @@ class AccountService:
         passwords: PasswordCheck,
         verified: VerifiedTokens,
         password_min_length: int,
+        allow_registration: bool,
         clock: Clock,
         now: Callable[[], ClockReading],
     ) -> None:
@@ -50,6 +51,7 @@ class AccountService:
         self._passwords = passwords
         self._verified = verified
         self._password_min_length = password_min_length
+        self._allow_registration = allow_registration
         self._clock = clock
         self._now = now
 
@@ -64,9 +66,12 @@ class AccountService:
             address: the requester's: an IPv4 address or an IPv6 network of 64 bits.
 
         Raises:
+            RegistrationClosed: the settings allow none.
             ValidationFailed: with the messages of all bad fields at once.
             Throttled: too many registrations from the address.
         """
+        if not self._allow_registration:
+            raise RegistrationClosed
         take_back = self._attempts.register(address)
         try:
             return await self._register(data, address)

@@ -47,7 +47,15 @@ def make_auth_services(
     authenticator = Authenticator(store, codec, verified)
     return AuthServices(
         AccountService(
-            store, hasher, attempts, passwords, verified, settings.password_min_length, clock, now
+            store,
+            hasher,
+            attempts,
+            passwords,
+            verified,
+            settings.password_min_length,
+            settings.allow_registration,
+            clock,
+            now,
         ),
         SessionService(store, codec, authenticator, passwords, renewal, verified, settings, now),
         authenticator,
