@@ -16,8 +16,8 @@ from shared.errors import Unavailable
 from shared.rules.search_terms import has_all
 from shared.store.sqlite.checkpoints import BUSY_TIMEOUT_MS
 from shared.store.sqlite.database_path import DatabasePath
-from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.ownership import APPLICATION_ID
+from shared.store.sqlite.schema_lock import SchemaLock
 from shared.store.sqlite.write_lock import START_TIMEOUT, WriteLock
 
 P = ParamSpec("P")
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 async def connect_writer(
-    stack: AsyncExitStack, path: DatabasePath, database: os.stat_result, lock: WriteLock
+    stack: AsyncExitStack, path: DatabasePath, database: os.stat_result, lock: WriteLock, schema: SchemaLock
 ) -> aiosqlite.Connection:
     """The connection that writes, with a thread of its own, closed with the stack; the schema is up to date then.
 
@@ -38,7 +38,7 @@ async def connect_writer(
         Unavailable: the database cannot be used.
     """
     return await _connect(
-        stack, path.real, lambda connection: _prepare_writer(connection, path, database, lock)
+        stack, path.real, lambda connection: _prepare_writer(connection, path, database, lock, schema)
     )
 
 
@@ -97,7 +97,11 @@ async def _connect(
 
 
 def _prepare_writer(
-    connection: sqlite3.Connection, path: DatabasePath, database: os.stat_result, lock: WriteLock
+    connection: sqlite3.Connection,
+    path: DatabasePath,
+    database: os.stat_result,
+    lock: WriteLock,
+    schema: SchemaLock,
 ) -> None:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     with lock.held(START_TIMEOUT):
@@ -113,7 +117,7 @@ def _prepare_writer(
         if mode != "wal":
             raise Unavailable(f"cannot open {path.given}: its file system has no shared memory for SQLite")
         _set_pragmas(connection)
-        migrate(connection)
+    schema.bring_up_to_date(connection, lock)
 
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:

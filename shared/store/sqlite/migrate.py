@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -50,6 +51,7 @@ def schema_version(connection: sqlite3.Connection) -> int:
     return version
 
 
+@cache
 def newest_version() -> int:
     """The schema's, as this program has it."""
     return _files()[-1][0]

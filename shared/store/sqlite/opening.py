@@ -19,6 +19,7 @@ from shared.store.sqlite.group_commit import GroupCommit
 from shared.store.sqlite.open_files import OpenFiles
 from shared.store.sqlite.ownership import require_ours
 from shared.store.sqlite.readers import InlineReader, ThreadReader
+from shared.store.sqlite.schema_lock import SchemaLock
 from shared.store.sqlite.store import SqliteStore
 from shared.store.sqlite.write_lock import WriteLock
 from shared.store.sqlite.writer import Writer
@@ -45,7 +46,8 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
     """Open or make the file, bring its schema up to date, and serve it until the body ends.
 
     Raises:
-        Unavailable: the file cannot be opened, is no database of ours, or is of a newer version.
+        Unavailable: the file cannot be opened, is no database of ours, or is of a newer version; or, in an exception
+            group, another version of this program brings it up to date.
         FatalError: in an exception group, when the files were taken away. The process then has to end by ``os._exit``.
     """
     if sqlite3.sqlite_version_info < _MINIMUM_VERSION:
@@ -56,12 +58,14 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
         require_ours(path)
         database = os.stat(path.real)
         lock = WriteLock(path.lock)
+        schema = SchemaLock(path)
     except OSError as error:
         raise Unavailable(f"cannot open {given}: {error.strerror}") from error
     _warn(path.real, database.st_nlink)
     async with AsyncExitStack() as stack:
         stack.callback(lock.close)
-        writing = await connect_writer(stack, path, database, lock)
+        stack.callback(schema.close)
+        writing = await connect_writer(stack, path, database, lock, schema)
         row_reader, list_reader = [ThreadReader(await connect_reader(stack, path.real)) for _ in range(2)]
         inline = connect_inline(path.real)
         close_inline = stack.enter_context(ExitStack())
@@ -79,12 +83,13 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
                 writer = Writer(writing, group_commit)
                 store = SqliteStore(path, writer, row_reader, list_reader, inline_reader, group_commit)
                 tasks.create_task(store.serve())
-                watch = tasks.create_task(files.watch())
+                watches = [tasks.create_task(files.watch()), tasks.create_task(schema.watch(inline))]
                 try:
                     store.epoch = await store.read_epoch()
                     yield store
                 finally:
-                    watch.cancel()
+                    for watch in watches:
+                        watch.cancel()
                     store.close()
             files.look()
         except* FatalError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -12,29 +11,14 @@ import pytest
 
 from shared.clock import timestamp
 from shared.models import Task, TaskQuery, User
-from shared.uuid7 import first_tick, tick_of
+from shared.uuid7 import first_tick
 from tests.shared.store.owner import NOW, READING, SECOND, Owner, listed
 from tests.shared.store.sqlite.engine import SqliteEngine
+from tests.shared.store.sqlite.older_schemas import make_schema
 
 RANDOM = "16f894b8-cb89-4672-9561-0b80cc75ae1b"
 OTHER = "26f894b8-cb89-4672-9561-0b80cc75ae1b"
 NEWEST_FIRST = TaskQuery(ordering=(("time_created", True),))
-
-
-def _make(path: Path, version: int) -> sqlite3.Connection:
-    """An empty database as that version made it."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.create_function("moment_of", 1, tick_of, deterministic=True)
-    for number in range(1, version + 1):
-        [file] = [
-            file
-            for file in resources.files("shared.store.sqlite").joinpath("migrations").iterdir()
-            if file.name.startswith(f"{number:04}_")
-        ]
-        connection.executescript(file.read_text())
-    connection.execute(f"PRAGMA user_version = {version}")
-    return connection
 
 
 def _fill_first_version(connection: sqlite3.Connection, tasks: list[tuple[int, Task]]) -> None:
@@ -85,7 +69,7 @@ def first_version(path: Path) -> dict[int, list[Task]]:
         for user in (1, 2)
         if (number, user) != (3, 2)
     ]
-    with closing(_make(path, 1)) as connection:
+    with closing(make_schema(path, 1)) as connection:
         _fill_first_version(connection, tasks)
     in_order = sorted(tasks, key=lambda item: item[0])
     return {user: [task for _, task in in_order if task.user_id == user] for user in (1, 2)}
@@ -133,7 +117,7 @@ async def test_fourth_version_keeps_its_log_and_the_order_and_uuids_of_its_tasks
         Task(uuid, 1, timestamp(NOW), timestamp(NOW), "a", "", completed=False, rev=1)
         for uuid in (RANDOM, OTHER)
     ]
-    with closing(_make(path, 4)) as connection:
+    with closing(make_schema(path, 4)) as connection:
         connection.execute(
             "INSERT INTO users (username, username_key, password, date_joined) VALUES ('user1', 'user1', 'hash', ?)",
             (timestamp(NOW),),

@@ -50,9 +50,8 @@ async def test_files_are_for_their_owner_alone_and_so_are_the_folders_made(
             modes = {file.name: _mode(file) for file in files}
     finally:
         os.umask(before)
-    assert modes == dict.fromkeys(
-        ["taskbeam.db", "taskbeam.db-lock", "taskbeam.db-shm", "taskbeam.db-wal"], 0o600
-    )
+    suffixes = ("", "-lock", "-schema", "-shm", "-upgrade", "-wal")
+    assert modes == {f"taskbeam.db{suffix}": 0o600 for suffix in suffixes}
     assert [_mode(folder) for folder in (path.parent, path.parent.parent)] == [0o700, 0o700]
     assert _mode(there) == 0o755, "a folder that was there keeps its mode"
 
