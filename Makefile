@@ -17,7 +17,7 @@ help: ## list the targets
 
 # make exports WORKERS from its command line to the launcher.
 run: $(VENV)/.run ## start both servers in the foreground; WORKERS=4 for four WebSocket workers; Ctrl-C stops
-	@$(BIN)/python deploy/run.py
+	@$(BIN)/python -m taskbeam serve
 
 test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/python -m pytest

@@ -8,6 +8,10 @@ if __name__ == "__main__":
 
     prepare()  # first: importing the rest takes most of the start
 
+    from shared.arguments import answer_questions
+
+    answer_questions("rest_gateway", "The REST gateway.", sys.argv[1:])
+
     from rest_gateway.server import serve_http
     from shared.process import run
 

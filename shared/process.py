@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Final
 
 from shared.backend import Backend, open_backend
@@ -16,6 +17,7 @@ from shared.descriptors import raise_file_limit
 from shared.errors import FatalError, Unavailable
 from shared.listening import check_inherited_socket
 from shared.logs import configure_logging
+from shared.parent import SUPERVISOR_PID, parent_ends
 from shared.settings import PREFIX, ListenAddress, Settings, SettingsError, load_settings
 from shared.startup import stop_signals
 
@@ -55,7 +57,7 @@ def run(
     _collect_garbage_seldom()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve_until_signalled(settings, process, serve))
+            runner.run(_serve_until_signalled(settings, process, serve, environ.get(SUPERVISOR_PID)))
     except Exception as error:  # noqa: BLE001 - all of it is reported
         return _report(list(_leaves(error)))
     return 0
@@ -102,7 +104,9 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-async def _serve_until_signalled(settings: Settings, process: str, serve: Serve) -> None:
+async def _serve_until_signalled(
+    settings: Settings, process: str, serve: Serve, supervisor: str | None
+) -> None:
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[signal.Signals] = loop.create_future()
 
@@ -112,8 +116,18 @@ async def _serve_until_signalled(settings: Settings, process: str, serve: Serve)
 
     for number in stop_signals():
         loop.add_signal_handler(number, on_signal, signal.Signals(number))
-    async with open_backend(settings, process) as backend:
+    async with AsyncExitStack() as stack:
+        if supervisor is not None:
+            watch = asyncio.create_task(_end_with_supervisor(int(supervisor), on_signal))
+            stack.callback(watch.cancel)
+        backend = await stack.enter_async_context(open_backend(settings, process))
         await serve(settings, backend, stop)
+
+
+async def _end_with_supervisor(supervisor: int, on_signal: Callable[[signal.Signals], None]) -> None:
+    await parent_ends(supervisor)
+    log.warning("the supervisor is gone: this process ends")
+    on_signal(signal.SIGTERM)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -21,6 +21,10 @@ class Entry(NamedTuple):
 
 
 COMMANDS: Final = {
+    "serve": Entry("taskbeam.commands.serve:serve", "Start both servers, and supervise them."),
+    "supervisorctl": Entry(
+        "taskbeam.commands.supervisorctl:supervisorctl", "Ask or tell the supervisor of a data folder."
+    ),
     "login": Entry("taskbeam.commands.login:login", "Log in at a server, for the commands that follow."),
     "logout": Entry(
         "taskbeam.commands.logout:logout", "Log out: the kept tokens, and all sessions made with them, end."
@@ -72,8 +76,6 @@ class LazyGroup(click.Group):
         return None if entry is None else entry.load()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if not COMMANDS:
-            return
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from shared.settings import PREFIX, VARIABLES, Settings, SettingsError, load_settings
 from taskbeam.env_file import read_env_file
 from taskbeam.errors import BadSettings
+from taskbeam.remote.addresses import URL_VARIABLE
 
 DEFAULT_DATA: Final = "var"
 SETTINGS_FILE: Final = ".env"
@@ -19,6 +20,8 @@ WORKERS: Final = "WORKERS"
 """The variable with the number of WebSocket workers."""
 
 _KNOWN: Final = tuple(PREFIX + variable.name for variable in VARIABLES)
+_NOT_SETTINGS: Final = frozenset({URL_VARIABLE})
+"""Variables of the same prefix that the commands for users read."""
 
 
 class Instance(NamedTuple):
@@ -66,7 +69,8 @@ def read_instance(
     merged = {**environ, **{name: value for name, value in from_file.items() if not environ.get(name)}}
     if not merged.get(f"{PREFIX}DATABASE_URL"):
         merged[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{quote(str(folder / 'taskbeam.db'))}"
-    problems = [_unknown(name) for name in sorted(merged) if name.startswith(PREFIX) and name not in _KNOWN]
+    named = {name for name in merged if name.startswith(PREFIX)}
+    problems = [_unknown(name) for name in sorted(named - {*_KNOWN} - _NOT_SETTINGS)]
     workers = merged.get(WORKERS) or "1"
     if not re.fullmatch(r"[1-9][0-9]{0,3}", workers):
         problems.append(f"{WORKERS}: expected an integer from 1 to 9999, not {workers!r}")

@@ -8,6 +8,10 @@ if __name__ == "__main__":
 
     prepare()  # first: importing the rest takes most of the start
 
+    from shared.arguments import answer_questions
+
+    answer_questions("ws_server", "The WebSocket server.", sys.argv[1:])
+
     from shared.process import run
     from ws_server.server import PROCESS, serve_tasks
 

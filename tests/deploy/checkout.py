@@ -26,6 +26,7 @@ from tests.support.waiting import wait_until
 # stopwaitsecs, after which supervisord kills, and some room for a busy machine.
 STOP_SECONDS = 30.0
 SECONDS = 30.0
+SERVE = ("-m", "taskbeam", "serve")
 
 
 class Checkout:
@@ -34,7 +35,10 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ws_port = free_port()
-        self.rest_port = free_port()
+        while (rest_port := free_port()) == self.ws_port:
+            pass
+        self.rest_port = rest_port
+        self.data = folder / "var"
         self.log = folder / "log"
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("TASKBEAM_", "WORKERS"))
@@ -45,8 +49,6 @@ class Checkout:
             "WORKERS": "2",
         }
         shutil.copy(ROOT / "supervisord.conf", folder)
-        (folder / "deploy").mkdir()
-        shutil.copy(ROOT / "deploy" / "run.py", folder / "deploy")
         (folder / ".venv").symlink_to(sys.prefix)
         for package in ("shared", "ws_server", "rest_gateway"):
             (folder / package).symlink_to(ROOT / package)
@@ -55,8 +57,9 @@ class Checkout:
         """Replace a server by a program of the test."""
         (self.folder / package).unlink()
         (self.folder / package).mkdir()
-        (self.folder / package / "__init__.py").touch()  # or the installed package would come first
+        (self.folder / package / "__init__.py").touch()
         (self.folder / package / "__main__.py").write_text(textwrap.dedent(source))
+        self.environment["PYTHONPATH"] = str(self.folder)  # since the working folder is on nobody's path
 
     @contextlib.contextmanager
     def started(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -91,6 +94,10 @@ class Checkout:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
 
+    def serving(self) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+        """`taskbeam serve`, just started."""
+        return self.started(*SERVE)
+
     @contextlib.contextmanager
     def supervisord(self) -> Iterator[subprocess.Popen[bytes]]:
         (self.folder / "var").mkdir(mode=0o700)
@@ -102,10 +109,10 @@ class Checkout:
             )
             yield process
 
-    def launch(self) -> subprocess.CompletedProcess[str]:
+    def serve_to_the_end(self) -> subprocess.CompletedProcess[str]:
         """Run the launcher until it exits by itself."""
         return subprocess.run(
-            [sys.executable, "deploy/run.py"],
+            [sys.executable, *SERVE],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import stat
@@ -22,8 +21,7 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from tests.deploy.checkout import SECONDS, STOP_SECONDS, Checkout
-from tests.support.processes import ROOT
+from tests.deploy.checkout import SECONDS, SERVE, STOP_SECONDS, Checkout
 from tests.support.waiting import wait_until
 
 GATEWAY = "taskbeam:rest_gateway"
@@ -167,7 +165,7 @@ def test_launcher_prints_the_addresses_and_stops_everything(
     checkout: Checkout, number: signal.Signals
 ) -> None:
     checkout.environment["TASKBEAM_REST_HOST"] = "127.0.0.1,::1"
-    with checkout.started("deploy/run.py") as launcher:
+    with checkout.serving() as launcher:
         wait_until(lambda: "taskbeam: ready at http" in checkout.log.read_text(), SECONDS, "readiness")
         said = [line for line in checkout.log.read_text().splitlines() if line.startswith("taskbeam: ")]
         assert said == [
@@ -185,7 +183,7 @@ def test_launcher_prints_the_addresses_and_stops_everything(
 
 
 def test_make_does_not_fail_on_ctrl_c(checkout: Checkout) -> None:
-    (checkout.folder / "Makefile").write_text("run:\n\t@.venv/bin/python deploy/run.py\n")
+    (checkout.folder / "Makefile").write_text("run:\n\t@.venv/bin/python -m taskbeam serve\n")
     ours, theirs = os.openpty()
     # The first terminal that the leader of a session opens is the one whose Ctrl-C it gets.
     make = subprocess.Popen(
@@ -221,9 +219,8 @@ def test_make_does_not_fail_on_ctrl_c(checkout: Checkout) -> None:
     assert b"make: ***" not in said
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
 def test_no_process_outlives_a_killed_launcher(checkout: Checkout) -> None:
-    with checkout.started("deploy/run.py") as launcher:
+    with checkout.serving() as launcher:
         wait_until(lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness")
         processes = psutil.Process(launcher.pid).children(recursive=True)
         launcher.kill()
@@ -231,7 +228,7 @@ def test_no_process_outlives_a_killed_launcher(checkout: Checkout) -> None:
 
 
 def test_no_process_outlives_a_killed_supervisord_and_its_files_do_no_harm(checkout: Checkout) -> None:
-    with checkout.started("deploy/run.py") as launcher:
+    with checkout.serving() as launcher:
         wait_until(lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness")
         supervisord = psutil.Process(int((checkout.folder / "var" / "supervisord.pid").read_text()))
         servers = supervisord.children()
@@ -241,11 +238,11 @@ def test_no_process_outlives_a_killed_supervisord_and_its_files_do_no_harm(check
         assert psutil.wait_procs(servers, timeout=STOP_SECONDS)[1] == []
     assert (checkout.folder / "var" / "supervisor.sock").exists()
     checkout.log.write_text("")
-    with checkout.started("deploy/run.py"):
+    with checkout.serving():
         wait_until(
             lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness with a stale socket"
         )
-        assert "already runs from this folder" in checkout.launch().stdout
+        assert "is served already, by process" in checkout.serve_to_the_end().stdout
 
 
 @pytest.mark.parametrize("name", ["WS", "REST"])
@@ -253,7 +250,7 @@ def test_launcher_names_a_port_in_use(checkout: Checkout, name: str) -> None:
     port = int(checkout.environment[f"TASKBEAM_{name}_PORT"])
     # Another program that would let a worker share its port.
     with socket.create_server(("127.0.0.1", port), reuse_port=True):
-        ended = checkout.launch()
+        ended = checkout.serve_to_the_end()
     assert ended.returncode == 1
     assert ended.stdout == (
         f"taskbeam: port {port} is already in use: "
@@ -272,25 +269,15 @@ def test_launcher_names_a_port_in_use(checkout: Checkout, name: str) -> None:
 )
 def test_launcher_names_a_bad_variable(checkout: Checkout, name: str, value: str) -> None:
     checkout.environment[name] = value
-    ended = checkout.launch()
-    assert ended.returncode == 1
+    ended = checkout.serve_to_the_end()
+    assert ended.returncode == 2
     assert ended.stdout.startswith(f"taskbeam: {name}: ")
     assert ended.stdout.count("\n") == 1
 
 
-def test_launcher_exits_when_the_settings_are_invalid(checkout: Checkout) -> None:
-    checkout.environment["TASKBEAM_LOG_LEVEL"] = "LOUD"
-    ended = checkout.launch()
-    assert ended.returncode == 1
-    assert "TASKBEAM_LOG_LEVEL" in ended.stdout
-    assert re.search(
-        r"^taskbeam: \w+ stop(s right after its start|ped over its settings)", ended.stdout, re.MULTILINE
-    )
-
-
 def test_status_two_is_final(checkout: Checkout) -> None:
     checkout.replace("rest_gateway", "import time; time.sleep(2); raise SystemExit(2)")
-    ended = checkout.launch()
+    ended = checkout.serve_to_the_end()
     assert ended.returncode == 1
     assert "taskbeam: rest_gateway stopped over its settings" in ended.stdout
     assert ended.stdout.count("spawned: 'rest_gateway'") == 1
@@ -298,11 +285,10 @@ def test_status_two_is_final(checkout: Checkout) -> None:
 
 def test_launcher_refuses_a_path_too_long_for_a_socket(checkout: Checkout) -> None:
     checkout.folder /= "x" * 100
-    (checkout.folder / "deploy").mkdir(parents=True)
-    shutil.copy(ROOT / "deploy" / "run.py", checkout.folder / "deploy")
-    ended = checkout.launch()
+    checkout.folder.mkdir()
+    ended = checkout.serve_to_the_end()
     assert ended.returncode == 1
-    assert re.fullmatch(r"taskbeam: the path of this folder is \d+ bytes too long .*\n", ended.stdout)
+    assert re.fullmatch(r"taskbeam: the path of the data folder is \d+ bytes too long .*\n", ended.stdout)
 
 
 def test_launcher_keeps_running_without_a_reader_of_its_output(checkout: Checkout) -> None:
@@ -310,7 +296,7 @@ def test_launcher_keeps_running_without_a_reader_of_its_output(checkout: Checkou
     ours, theirs = socket.socketpair()
     ours.settimeout(60)
     launcher = subprocess.Popen(
-        [sys.executable, "deploy/run.py"],
+        [sys.executable, *SERVE],
         cwd=checkout.folder,
         env=checkout.environment,
         stdin=subprocess.DEVNULL,

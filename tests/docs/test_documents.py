@@ -157,10 +157,10 @@ def _place_in_example(line: str) -> int:
 def test_the_operators_commands(checkout: Checkout) -> None:
     """Those that speak to a running supervisord."""
     page = (_HOWTOS / "operate.md").read_text()
-    commands = re.findall(r"^\$ (\.venv/bin/supervisorctl .*)$", page, re.MULTILINE)
+    commands = re.findall(r"^\$ (\.venv/bin/taskbeam supervisorctl .*)$", page, re.MULTILINE)
     assert commands[:2] == [
-        ".venv/bin/supervisorctl status",
-        ".venv/bin/supervisorctl restart taskbeam:rest_gateway",
+        ".venv/bin/taskbeam supervisorctl status",
+        ".venv/bin/taskbeam supervisorctl restart taskbeam:rest_gateway",
     ]
     status = checkout.bash(commands[0])
     for server in ("rest_gateway", "ws_server_00"):

@@ -1,0 +1,1 @@
+"""Settings of what stands around the servers: systemd, proxies."""

@@ -1,0 +1,144 @@
+"""Runs supervisord, says when the servers answer, and sees to an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Final
+
+from taskbeam.control import process_infos
+from taskbeam.errors import CommandError
+from taskbeam.server_address import Server
+from taskbeam.supervisor_conf import CONTROL_SOCKET
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_READY_SECONDS: Final = 30.0
+# supervisord itself kills after stopwaitsecs, 20: this is for a supervisord that hangs.
+_STOP_SECONDS: Final = 30.0
+# A first failure may be a neighbour that starts more slowly. The third is about five seconds in.
+_FAILED_STARTS: Final = 3
+_BAD_SETTINGS: Final = 2
+_FILE_DESCRIPTORS: Final = 16384  # minfds in supervisord.conf
+
+
+class Launcher:
+    """One run of supervisord with its servers."""
+
+    def __init__(self, configuration: Path, servers: tuple[Server, ...], environ: Mapping[str, str]) -> None:
+        self._configuration = configuration
+        self._control_socket = configuration.parent / CONTROL_SOCKET
+        self._servers = servers
+        self._environ = environ
+        self._pids: set[int] = set()
+
+    async def run(self) -> None:
+        """Return after an orderly end, asked for by a signal or by `supervisorctl shutdown`. Raises CommandError."""
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, asked.set)
+        output = _relay()
+        assert output.stdin is not None
+        # A process group of its own: what it is told, it is told here, once, and never the SIGHUP of a closed
+        # terminal, which means "restart" to it. Its standard input is closed when this process ends.
+        supervisord = await asyncio.create_subprocess_exec(
+            *self._command(),
+            stdin=subprocess.PIPE,
+            stdout=output.stdin,
+            stderr=output.stdin,
+            env=self._environ,
+            process_group=0,
+        )
+        ended = asyncio.create_task(supervisord.wait())
+        watching = asyncio.create_task(self._watch(output.stdin))
+        asking = asyncio.create_task(asked.wait())
+        try:
+            await asyncio.wait({ended, watching, asking}, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+        finally:
+            watching.cancel()
+            asking.cancel()
+            status = await self._stop(supervisord, ended)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a terminal that stands still
+                output.communicate(timeout=5)
+            # Nothing is left to stop, and asyncio, as it closes, is not safe from two signals at once.
+            for number in STOP_SIGNALS:
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)
+        if status != 0:
+            raise CommandError(f"supervisord ended with status {status}")
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "taskbeam.supervisord", "--configuration", str(self._configuration)]
+        hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if hard_limit != resource.RLIM_INFINITY and hard_limit < _FILE_DESCRIPTORS:
+            print(f"taskbeam: only {hard_limit} file descriptors a process (ulimit -Hn)", file=sys.stderr)
+            command += ["--minfds", str(hard_limit)]
+        return command
+
+    async def _watch(self, output: IO[bytes]) -> None:
+        """Say once that both answer. Raises CommandError when that takes too long, or one has failed for good."""
+        deadline = asyncio.get_running_loop().time() + _READY_SECONDS
+        waiting = list(self._servers)
+        starts: collections.defaultdict[str, set[int]] = collections.defaultdict(set)
+        while True:
+            found = await asyncio.to_thread(process_infos, self._control_socket)
+            if found:
+                self._pids = {info["pid"] for info in found if info["pid"]}
+            for info in found:
+                if info["statename"] == "EXITED" and info["exitstatus"] == _BAD_SETTINGS:
+                    raise CommandError(f"{info['name']} stopped over its settings; what it said is above")
+                if info["statename"] == "FATAL":
+                    raise CommandError(f"{info['name']} was started too often in vain; what it said is above")
+                if waiting and info["statename"] == "BACKOFF":
+                    starts[info["name"]].add(info["start"])
+                    if len(starts[info["name"]]) >= _FAILED_STARTS:
+                        raise CommandError(
+                            f"{info['name']} stops right after its start; what it said is above"
+                        )
+            if waiting:
+                waiting = [one for one in waiting if not await asyncio.to_thread(one.is_ready)]
+                if not waiting:
+                    lines = "".join(
+                        f"taskbeam: ready at {url}\n" for one in self._servers for url in one.urls
+                    )
+                    output.write(lines.encode())
+                    output.flush()
+                elif asyncio.get_running_loop().time() > deadline:
+                    raise CommandError(f"not ready after {_READY_SECONDS:.0f} seconds: {waiting[0].urls[0]}")
+            await asyncio.sleep(0.1 if waiting else 2.0)
+
+    async def _stop(self, supervisord: asyncio.subprocess.Process, ended: asyncio.Task[int]) -> int:
+        """supervisord's exit status, once it has ended."""
+        if not ended.done():
+            supervisord.terminate()
+            await asyncio.wait({ended}, timeout=_STOP_SECONDS)
+            if not ended.done():
+                supervisord.kill()
+            if await ended == -signal.SIGTERM:
+                return 0  # so early that it had no handler yet, and no processes
+        # The servers of a supervisord that was killed end by themselves; this tells them sooner. Each leads a process group.
+        if ended.result() != 0:
+            for pid in self._pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGTERM)
+        return ended.result()
+
+
+def _relay() -> subprocess.Popen[bytes]:
+    """Stands between supervisord and our standard output, whatever that is.
+
+    supervisord opens its standard output again, by the name /dev/fd/1. That fails for a socket, as under
+    systemd or Node, and overwrites what is in a file. And once nobody reads its output any more it falls over,
+    and leaves its processes alone: hence the second cat.
+    """
+    return subprocess.Popen(["sh", "-c", "cat; cat >/dev/null"], stdin=subprocess.PIPE, process_group=0)

@@ -1,0 +1,66 @@
+"""deploy/taskbeam.service: systemd accepts it, and its command is run as systemd runs it: standard output is a socket."""
+
+from __future__ import annotations
+
+import configparser
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from tests.deploy.checkout import SECONDS, STOP_SECONDS, Checkout
+from tests.deploy.proxies import require
+from tests.support.processes import ROOT
+from tests.support.waiting import wait_until
+
+_UNIT: Final = ROOT / "deploy" / "taskbeam.service"
+_PROGRAM: Final = Path(sys.executable).with_name("taskbeam")
+_INSTALLED: Final = "/opt/taskbeam/bin/taskbeam"
+_DATA: Final = "/var/lib/taskbeam"
+
+
+def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+    require("systemd-analyze")
+    unit = tmp_path / _UNIT.name
+    unit.write_text(_UNIT.read_text().replace(_INSTALLED, str(_PROGRAM)))
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
+    complaints = [line for line in verified.stderr.splitlines() if _UNIT.name in line]
+    assert (verified.returncode, complaints) == (0, [])
+
+
+def test_service_runs_where_standard_output_is_a_socket_and_stops_in_order(checkout: Checkout) -> None:
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.read(_UNIT)
+    service = unit["Service"]
+    assert service["WorkingDirectory"] == _DATA
+    program, *arguments = shlex.split(service["ExecStart"].replace(_DATA, str(checkout.data)))
+    assert program == _INSTALLED
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen(
+            [str(_PROGRAM), *arguments],
+            cwd=checkout.folder,
+            env=checkout.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=theirs.fileno(),
+            stderr=theirs.fileno(),
+            start_new_session=True,
+        )
+        theirs.close()
+        try:
+            ports = (checkout.ws_port, checkout.rest_port)
+            wait_until(lambda: all(map(checkout.is_ready, ports)), SECONDS, "readiness")
+            checkout.wait_for_all()
+            process.terminate()
+            assert process.wait(min(STOP_SECONDS, float(service["TimeoutStopSec"]))) == 0
+        finally:
+            process.kill()
+        ours.settimeout(SECONDS)
+        told = b"".join(iter(lambda: ours.recv(65536), b"")).decode()
+    assert "taskbeam: ready at " in told
+    assert "INFO rest_gateway: listening on " in told
+    assert "FATAL" not in told
