@@ -12,7 +12,7 @@ if __name__ == "__main__":
 
     answer_questions("rest_gateway", "The REST gateway.", sys.argv[1:])
 
-    from rest_gateway.server import serve_http
+    from rest_gateway.server import PROCESS, serve_http
     from shared.process import run
 
-    sys.exit(run("rest_gateway", serve_http, os.environ, lambda settings: settings.rest_address))
+    sys.exit(run(PROCESS, serve_http, os.environ, lambda settings: settings.rest_address))

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import web
 
 from rest_gateway import accounts, changes, events, ops, tasks
 from rest_gateway.errors import HttpError
 from rest_gateway.forwarded import Forwarded
-from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, SESSIONS, STORE, TASKS, WAITERS
+from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, METRICS, SESSIONS, STORE, TASKS, WAITERS
 from rest_gateway.middleware import answered, common_headers
+from rest_gateway.observers import make_observer
 from rest_gateway.request_headers import answer_expectation
 from rest_gateway.waiting import Waiters
+from shared.access_log import AccessLog
 from shared.backend import Backend
+from shared.metrics.catalogue import WAITING_REQUESTS
 from shared.origins import OriginPolicy
 from shared.settings import Settings
 
 
-def make_app(settings: Settings, backend: Backend) -> web.Application:
+def make_app(settings: Settings, backend: Backend, access_log: AccessLog | None = None) -> web.Application:
     """Put the parts together. A path answers alike with and without a slash at its end."""
     app = web.Application(client_max_size=settings.max_message_bytes)
     app.on_response_prepare.append(common_headers(OriginPolicy(settings.allowed_origins)))
+    app[METRICS] = backend.metrics
     app[STORE] = backend.store
     app[TASKS] = backend.tasks
     app[ACCOUNTS] = backend.accounts
@@ -33,6 +39,7 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
         backend.accounts.stop()
 
     app.on_shutdown.append(end_waiters)
+    WAITING_REQUESTS.read = lambda: len(waiters.all())
     for path, endpoint in {
         **accounts.ENDPOINTS,
         **tasks.ENDPOINTS,
@@ -40,13 +47,21 @@ def make_app(settings: Settings, backend: Backend) -> web.Application:
         **events.ENDPOINTS,
         **ops.ENDPOINTS,
     }.items():
-        app.router.add_route("*", f"{path}/", answered(endpoint), expect_handler=answer_expectation)
+        handler = answered(endpoint, make_observer(_label(path), access_log))
+        app.router.add_route("*", f"{path}/", handler, expect_handler=answer_expectation)
         if path:
-            app.router.add_route("*", path, answered(endpoint), expect_handler=answer_expectation)
+            app.router.add_route("*", path, handler, expect_handler=answer_expectation)
     catch_all = _CatchAll("/")
-    catch_all.add_route("*", answered(_not_found), expect_handler=answer_expectation)
+    catch_all.add_route(
+        "*", answered(_not_found, make_observer("none", access_log)), expect_handler=answer_expectation
+    )
     app.router.register_resource(catch_all)
     return app
+
+
+def _label(path: str) -> str:
+    """``/task/{task_id:[^/]+}`` as ``/task/{task_id}/``."""
+    return re.sub(r":[^}]+}", "}", path) + "/"
 
 
 class _CatchAll(web.PlainResource):

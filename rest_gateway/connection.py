@@ -21,7 +21,7 @@ from aiohttp.web_protocol import _ErrInfo
 from rest_gateway.errors import Refusal, refusal_response
 from rest_gateway.heads import as_ordinary, is_ordinary
 from rest_gateway.limited_connection import ConnectionStates, LimitedConnection, end_output
-from rest_gateway.request_ids import new_request_id
+from shared.request_ids import new_request_id
 
 _EMPTY_LINES: Final = (b"\r\n", b"\n")  # between two requests they mean nothing (RFC 9112, section 2.2)
 _UPGRADES_MAX: Final = 8  # in one piece: each is read with a copy of all that is behind it

@@ -28,6 +28,7 @@ from shared.errors import (
     UserInactive,
     ValidationFailed,
 )
+from shared.metrics.catalogue import REFUSED_CONNECTIONS
 
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="api"'}
 _STATUS: Final[dict[type[TaskbeamError], int]] = {
@@ -120,6 +121,7 @@ def refusal_bytes(refusal: Refusal, request_id: str) -> bytes:
 
 
 def _refusal(refusal: Refusal, request_id: str) -> tuple[int, bytes, dict[str, str]]:
+    REFUSED_CONNECTIONS.child(refusal.name.lower()).value += 1
     status, detail = refusal.value
     headers = {
         "Content-Type": "application/json",

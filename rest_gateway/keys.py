@@ -11,6 +11,7 @@ from rest_gateway.waiting import Waiters
 from shared.auth.accounts import AccountService
 from shared.auth.authenticator import Authenticator
 from shared.auth.sessions import SessionService
+from shared.metrics.publisher import Publisher
 from shared.models import Token
 from shared.store import Store
 from shared.tasks import TaskService
@@ -18,6 +19,7 @@ from shared.tasks import TaskService
 ACCOUNTS: Final = web.AppKey("accounts", AccountService)
 AUTHENTICATOR: Final = web.AppKey("authenticator", Authenticator)
 FORWARDED: Final = web.AppKey("forwarded", Forwarded)
+METRICS: Final = web.AppKey("metrics", Publisher)
 SESSIONS: Final = web.AppKey("sessions", SessionService)
 STORE: Final = web.AppKey("store", Store)
 TASKS: Final = web.AppKey("tasks", TaskService)

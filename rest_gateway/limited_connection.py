@@ -17,7 +17,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from rest_gateway.errors import BodyRefused, Refusal, refusal_bytes
-from rest_gateway.request_ids import new_request_id
+from shared.request_ids import new_request_id
 
 _LINGER_SECONDS: Final = 1.0  # for a client to read its last answer before the connection ends
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -15,10 +17,11 @@ from rest_gateway.endpoint import Handler
 from rest_gateway.errors import HttpError, error_response, json_response
 from rest_gateway.heads import check_host
 from rest_gateway.keys import REQUEST_ID
-from rest_gateway.request_ids import choose_request_id
+from rest_gateway.observers import CLIENT_GONE, Observer
 from shared.errors import TaskbeamError, Unavailable
 from shared.log_limits import LimitedLogger
 from shared.origins import OriginPolicy
+from shared.request_ids import choose_request_id
 
 _X_REQUEST_ID: Final = istr("X-Request-ID")
 _NOSNIFF: Final = istr("X-Content-Type-Options")
@@ -36,33 +39,45 @@ def request_id(request: web.Request) -> str:
         return made
 
 
-def answered(handler: Handler) -> Handler:
-    """A handler whose every error is an answer; a middleware of aiohttp's would cost each request three calls more."""
+def answered(handler: Handler, observe: Observer) -> Handler:
+    """A handler whose every error is an answer; a middleware of aiohttp's would cost each request three calls more.
+
+    Args:
+        observe: is told of each answer.
+    """
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        started = monotonic()
         request[REQUEST_ID] = choose_request_id(request.headers.get(_X_REQUEST_ID))
         try:
             check_host(request)
             if is_preflight(request):
-                return preflight_response(request)
-            return await handler(request)
+                response: web.StreamResponse = preflight_response(request)
+            else:
+                response = await handler(request)
         except HttpError as error:
             response = json_response(error.body, error.status, error.headers)
             if error.closes:
                 response.force_close()
-            return response
         except TaskbeamError as error:
             if isinstance(error, Unavailable):
                 _unavailable.warning("unavailable: %s", error.reason)
-            return error_response(error)
-        except web.HTTPException:
+            response = error_response(error)
+        except web.HTTPException as error:
+            observe(request, error.status, started)
             raise
         except ConnectionError:  # the client has gone, in the middle of its answer
+            observe(request, CLIENT_GONE, started)
             return web.Response()
+        except asyncio.CancelledError:  # it has gone before
+            observe(request, CLIENT_GONE, started)
+            raise
         except Exception:
             ref = secrets.token_hex(8)
             log.exception("a request failed", extra={"ref": ref, "request_id": request_id(request)})
-            return json_response({"detail": "Internal server error.", "ref": ref}, 500)
+            response = json_response({"detail": "Internal server error.", "ref": ref}, 500)
+        observe(request, response.status, started)
+        return response
 
     return answer
 

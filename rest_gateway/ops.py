@@ -1,16 +1,17 @@
-"""Probes for whoever keeps the gateway running."""
+"""Probes for whoever keeps the gateway running, and its metrics."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import json_response
-from rest_gateway.keys import STORE
+from rest_gateway.keys import METRICS, STORE
 from shared.errors import Unavailable
+from shared.metrics.publisher import CONTENT_TYPE
 
 _READY_TIMEOUT: Final = 2.0
 
@@ -30,6 +31,11 @@ async def _readiness(request: web.Request) -> web.Response:
     return json_response({"status": "ready"})
 
 
+async def _metrics(request: web.Request) -> web.Response:
+    """Of all processes of the database, whichever is asked."""
+    return web.Response(body=await request.app[METRICS].text(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
+
+
 def _any_media_type(request: web.Request) -> None:
     """A probe reads the status, whatever it says that it accepts."""
 
@@ -37,4 +43,5 @@ def _any_media_type(request: web.Request) -> None:
 ENDPOINTS: Final = {
     "/healthz": Endpoint("Health", {"GET": _health}, public=True, accepts=_any_media_type),
     "/readyz": Endpoint("Readiness", {"GET": _readiness}, public=True, accepts=_any_media_type),
+    "/metrics": Endpoint("Metrics", {"GET": _metrics}, public=True, accepts=_any_media_type),
 }

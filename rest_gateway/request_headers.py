@@ -10,7 +10,7 @@ from aiohttp.http import HttpVersion11
 
 from rest_gateway.bodies import is_too_large
 from rest_gateway.errors import HttpError, Refusal, json_response, refusal_response
-from rest_gateway.request_ids import new_request_id
+from shared.request_ids import new_request_id
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 

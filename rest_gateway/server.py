@@ -14,12 +14,15 @@ from rest_gateway.connection_limits import LimitedServer
 from rest_gateway.dispatch import Dispatcher
 from rest_gateway.keys import WAITERS
 from shared.accepting import Acceptor
+from shared.access_log import open_access_log
 from shared.auth.token_watch import watch_tokens
 from shared.backend import Backend
 from shared.descriptors import connection_limits
 from shared.listening import listen
+from shared.metrics.catalogue import CONNECTIONS
 from shared.settings import Settings
 
+PROCESS: Final = "rest_gateway"
 _DRAIN_TIMEOUT: Final = 9.0  # aiohttp rounds up to a second more; supervisord.conf's stopwaitsecs is above it
 
 log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class GatewayRunner(web.AppRunner):
 
 async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[signal.Signals]) -> None:
     """Answer requests until stopped; then let those in progress end."""
-    app = make_app(settings, backend)
+    app = make_app(settings, backend, open_access_log(PROCESS, settings))
     runner = GatewayRunner(app, settings)
     await runner.setup()
     try:
@@ -55,6 +58,7 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
         listening = await listen(settings.rest_address)
         limits = connection_limits(settings.max_connections)
         server.limit_connections(limits.kept)
+        CONNECTIONS.read = server.count_connections
         acceptor = Acceptor(
             listening, server, max_connections=limits.accepted, count=server.count_connections
         )

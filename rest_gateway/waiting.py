@@ -17,11 +17,14 @@ from rest_gateway.connection import Connection
 from shared.auth.authenticator import Authenticator
 from shared.errors import Throttled
 from shared.feed import ChangeFeed
+from shared.metrics.catalogue import THROTTLED
 from shared.models import Change, Revocation, Token
 
 _RETRY_SECONDS: Final = 5.0  # after which one above the limit may ask again
 
 T = TypeVar("T")
+
+_throttled = THROTTLED.child("waiting")
 
 
 class Waiter:
@@ -142,6 +145,7 @@ class Waiters:
         waiter = Waiter(self._authenticator, token)
         waiters = self._by_user.setdefault(token.user_id, set())
         if len(waiters) >= self._max_per_user:
+            _throttled.value += 1
             raise Throttled(_RETRY_SECONDS)
         waiters.add(waiter)
         connection = cast(Connection, request.protocol)

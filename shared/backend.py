@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from shared.auth.tokens import TokenCodec
 from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import system_clock
 from shared.feed import ChangeFeed
+from shared.metrics.publisher import Publisher, open_publisher
 from shared.settings import Settings
 from shared.store import Store
 from shared.store.opening import open_database
@@ -36,12 +37,13 @@ class Backend(NamedTuple):
     accounts: AccountService
     sessions: SessionService
     authenticator: Authenticator
+    metrics: Publisher
 
 
 @asynccontextmanager
 async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backend]:
     """Open store, feed and services for a process of that name. Raises Unavailable."""
-    async with open_database(settings.database_url) as database:
+    async with open_database(settings.database_url) as database, AsyncExitStack() as stack:
         store = database.store
         key_file = None if settings.secret_key else KeyFile(database.beside(".key"))
         signing, *others = await choose_keys(settings, store, key_file)
@@ -51,8 +53,11 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
         verified = VerifiedTokens(system_clock)
         try:
             async with database.open_feed(process) as feed, asyncio.TaskGroup() as tasks:
+                metrics = stack.enter_context(
+                    open_publisher(database.beside("-metrics"), process, feed, database.beside("-wal"))
+                )
                 feed.subscribe(verified)
-                helpers = [tasks.create_task(renewal.run())]
+                helpers = [tasks.create_task(renewal.run()), tasks.create_task(metrics.run())]
                 if key_file is not None:
                     helpers.append(tasks.create_task(key_file.watch()))
                 yield Backend(
@@ -61,6 +66,7 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
                     feed,
                     TaskService(store, settings.max_tasks_per_user),
                     *make_auth_services(store, hasher, codec, verified, renewal, settings),
+                    metrics,
                 )
                 for helper in helpers:
                     helper.cancel()

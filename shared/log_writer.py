@@ -50,6 +50,17 @@ class LogWriter(logging.Handler):
             line = self._encoded(record)
         except Exception:  # noqa: BLE001 - arguments that do not fit their message: a log line must not end its caller
             line = self._encoded(_about(f"a log line of {record.name} could not be formatted"))
+        self._put_if_room(line)
+
+    def write_line(self, line: str) -> None:
+        """Write a line that is made already, as ``emit`` does."""
+        self.acquire()
+        try:
+            self._put_if_room(f"{line}\n".encode(errors="backslashreplace"))
+        finally:
+            self.release()
+
+    def _put_if_room(self, line: bytes) -> None:
         waiting = self._put_bytes - self._taken_bytes
         if waiting + len(line) > (_ROOM_BYTES if self.dropped > self._told else QUEUE_MAX_BYTES) and waiting:
             self.dropped += 1

@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
@@ -40,7 +41,7 @@ def printable(text: str) -> str:
     )
 
 
-def _value(value: object) -> str:
+def as_value(value: object) -> str:
     """In quotation marks, unless it is plain: it must not look like another key and value."""
     text = str(value)
     return text if _PLAIN_VALUE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
@@ -54,7 +55,7 @@ class TextFormatter(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        extra = "".join(f" {key}={_value(value)}" for key, value in _extra(record).items())
+        extra = "".join(f" {key}={as_value(value)}" for key, value in _extra(record).items())
         line = printable(f"{_time(record)} {record.levelname} {self._process}: {record.getMessage()}{extra}")
         if record.exc_info:
             for text in self.formatException(record.exc_info).splitlines():
@@ -99,6 +100,19 @@ def configure_logging(process: str, log_format: str, level: str) -> LogWriter:
     sys.unraisablehook = _log_unraisable
     threading.excepthook = _log_uncaught_in_thread
     return writer
+
+
+def line_writer() -> Callable[[str], None]:
+    """Takes lines that are made already; they are written as all others are."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogWriter):
+            return handler.write_line
+    return logging.getLogger("access").info
+
+
+def dropped_lines() -> int:
+    """How many lines of this process's log were dropped so far."""
+    return sum(handler.dropped for handler in logging.getLogger().handlers if isinstance(handler, LogWriter))
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

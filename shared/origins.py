@@ -10,6 +10,7 @@ from typing import Final
 import idna
 
 from shared.log_limits import KeyedLimitedLogger
+from shared.metrics.catalogue import REFUSED_ORIGINS
 
 ANY: Final = "*"
 _ORIGIN: Final = re.compile(
@@ -21,6 +22,7 @@ _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _SHOWN_MAX: Final = 300
 
 log = logging.getLogger(__name__)
+_refused = REFUSED_ORIGINS.child()
 
 
 def normalized_origin(origin: str) -> str:
@@ -72,7 +74,8 @@ class OriginPolicy:
         return self.any or any(pattern.fullmatch(origin) for pattern in self.patterns)
 
     def log_refused(self, origin: str) -> None:
-        """Log that pages of an origin are refused, and by which setting."""
+        """Count and log that pages of an origin are refused, and by which setting."""
+        _refused.value += 1
         shown = (
             origin
             if len(origin) <= _SHOWN_MAX and (origin == "null" or _ORIGIN.fullmatch(origin))

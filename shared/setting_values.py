@@ -48,6 +48,15 @@ def parse_boolean(value: str) -> bool:
     raise ValueError("true or false")
 
 
+def parse_share(value: str) -> float:
+    """``on`` is all, ``off`` is nothing."""
+    if value.lower() in ("on", "off"):
+        return float(value.lower() == "on")
+    if not re.fullmatch(r"0?\.[0-9]{1,6}|[01](\.0{1,6})?", value):
+        raise ValueError("on, off, or a share from 0 to 1, such as 0.01")
+    return float(value)
+
+
 def parse_descriptor(value: str) -> int | None:
     """The number of an open file descriptor; empty for none."""
     return integer(0, 1_000_000)(value) if value else None

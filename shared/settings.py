@@ -23,6 +23,7 @@ from shared.setting_values import (
     parse_seconds,
     parse_secret_key,
     parse_secret_keys,
+    parse_share,
     parse_trusted_proxies,
 )
 
@@ -146,6 +147,12 @@ class Settings:
     log_format: str = setting("text", one_of("text", "json"), "`json` for one object a line")
     log_level: str = setting(
         "INFO", one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "least level logged"
+    )
+    access_log: float = setting(
+        "0.01",
+        parse_share,
+        "a line at `INFO` for each WebSocket session, each request that fails, and this share of all others: `on`, `off`, "
+        "or a number from 0 to 1",
     )
 
     @property

@@ -103,3 +103,11 @@ CLOSE_CODES: Final = (
     ClosedWith(CloseCode.TOKEN_EXPIRED, "token expired", ClientAction.LOG_IN),
     ClosedWith(CloseCode.TOKEN_REVOKED, "token revoked", ClientAction.LOG_IN),
 )
+
+USUAL_CODES: Final = (
+    LibraryCode.NORMAL_CLOSURE,
+    LibraryCode.GOING_AWAY,
+    LibraryCode.NO_STATUS_RCVD,
+    LibraryCode.ABNORMAL_CLOSURE,
+)
+"""With which clients and their networks end sessions, as a rule."""

@@ -10,11 +10,13 @@ from collections.abc import Coroutine
 from typing import Any, Final, NoReturn
 
 from shared.errors import TaskbeamError, Throttled, TokenRejected, Unavailable
+from shared.metrics.catalogue import THROTTLED
 from shared.strict_json import MalformedJSON
 from ws_server.answers import error_frame, failure_frame
 from ws_server.close_codes import Disconnect
 from ws_server.commands import COMMANDS
 from ws_server.context import Context
+from ws_server.measured import ANSWER_SECONDS, count_close, count_error
 from ws_server.rate_limit import MessageRate
 from ws_server.requests import (
     NO_ENVELOPE,
@@ -28,6 +30,7 @@ from ws_server.requests import (
     Sync,
     parse,
 )
+from ws_server.routes import PATHS
 from ws_server.session import RequestDropped, Session
 from ws_server.stream import Stream
 from ws_server.transport import Socket
@@ -35,15 +38,29 @@ from ws_server.transport import Socket
 _READ_ONLY: Final = (All, Ping, Read, Sync)
 
 log = logging.getLogger(__name__)
+_throttled = THROTTLED.child("messages")
 
 
 class Connection:
     """What a socket's messages are for, see ``ws_server.inbox.Handler``."""
 
-    __slots__ = ("_context", "_draining", "_is_busy", "_rate", "session", "stream")
+    __slots__ = (
+        "_context",
+        "_draining",
+        "_is_busy",
+        "_opened",
+        "_rate",
+        "_request_id",
+        "_socket",
+        "session",
+        "stream",
+    )
 
-    def __init__(self, socket: Socket, context: Context) -> None:
+    def __init__(self, socket: Socket, context: Context, request_id: str = "") -> None:
+        self._socket = socket
         self._context = context
+        self._request_id = request_id  # of the handshake
+        self._opened = time.monotonic()
         self._rate = MessageRate(context.settings.messages_per_second, time.monotonic())
         self._is_busy = False
         self._draining: Disconnect | None = None  # once the request in progress is answered
@@ -80,18 +97,22 @@ class Connection:
     async def _carry_out(self, request: Request | BadRequest) -> None:
         self._is_busy = True
         try:
-            wait = self._rate.wait(time.monotonic())
+            started = time.monotonic()
+            wait = self._rate.wait(started)
             if wait:
                 self._throttle(wait)
             try:
                 if isinstance(request, Auth):
-                    await self.session.authenticate(request)
+                    if await self.session.authenticate(request):
+                        ANSWER_SECONDS[Auth].observe(time.monotonic() - started)
                 elif (user_id := self.session.user_id) is None:
                     self._refuse_unauthenticated(request)
                 elif isinstance(request, BadRequest):
                     raise request.error
                 elif not (self.stream.is_disconnected and isinstance(request, _READ_ONLY)):
-                    await COMMANDS[type(request)](self.stream, self._context.tasks, user_id, request)
+                    kind = type(request)
+                    await COMMANDS[kind](self.stream, self._context.tasks, user_id, request)
+                    ANSWER_SECONDS[kind].observe(time.monotonic() - started)
             finally:
                 self.stream.end_request()
         except Exception as error:  # noqa: BLE001 - as above
@@ -120,6 +141,19 @@ class Connection:
         self.stream.on_closed()
         self.session.end()
         self._context.hub.remove(self)
+        code, by_server = self._socket.ending()
+        count_close(code, by_server=by_server)
+        access_log = self._context.access_log
+        if access_log is not None and access_log.is_due(code):
+            seconds = time.monotonic() - self._opened
+            access_log.log(
+                "WebSocket",
+                PATHS[0],
+                code,
+                self.session.user_id,
+                seconds,
+                self._request_id,
+            )
 
     # Called by the hub
 
@@ -137,6 +171,7 @@ class Connection:
         if self._rate.is_ignored:
             self.stream.close(Disconnect.RATE_LIMIT_IGNORED)
             raise RequestDropped
+        _throttled.value += 1
         raise Throttled(math.ceil(wait * 1000) / 1000)  # never a moment too early
 
     def _refuse_unauthenticated(self, request: Request | BadRequest) -> NoReturn:
@@ -152,9 +187,11 @@ class Connection:
             case RequestDropped():
                 pass
             case MalformedJSON():
+                count_error(None, "invalid_json")
                 stream.send(failure_frame("invalid_json", "Invalid JSON", envelope, error=str(error)))
                 stream.close(Disconnect.INVALID_JSON)
             case TokenRejected():  # the account was deleted; that it was revoked is on its way here
+                count_error(envelope.mode, "token_not_valid")
                 stream.send(failure_frame("token_not_valid", "Token Invalid", envelope))
                 stream.close(Disconnect.TOKEN_REVOKED)
             case TaskbeamError():
@@ -162,8 +199,10 @@ class Connection:
                     log.warning("unavailable: %s", error.reason)
                     if stream.is_disconnected:  # each of its other requests would wait as long
                         stream.close(Disconnect.UNAVAILABLE)
+                count_error(envelope.mode, error.code)
                 stream.send(error_frame(error, envelope))
             case _:
+                count_error(envelope.mode, "internal")
                 ref = secrets.token_hex(8)
                 log.error("a request failed", exc_info=error, extra={"ref": ref})
                 stream.send(failure_frame("internal", "Internal server error.", envelope, ref=ref))

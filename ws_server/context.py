@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from shared.access_log import AccessLog
 from shared.auth.authenticator import Authenticator
 from shared.feed import ChangeFeed
 from shared.settings import Settings
@@ -23,3 +24,4 @@ class Context(NamedTuple):
     tasks: TaskService
     authenticator: Authenticator
     streams: StreamContext
+    access_log: AccessLog | None = None

@@ -24,14 +24,24 @@ _REFUSALS: Final = {
 
 def answer(status: HTTPStatus, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Response:
     """A JSON object, after which the connection is closed."""
-    data = msgspec.json.encode(body)
+    return _answer(status, msgspec.json.encode(body), "application/json", headers)
+
+
+def metrics_answer(text: bytes, content_type: str) -> Response:
+    """A text for Prometheus."""
+    return _answer(HTTPStatus.OK, text, content_type)
+
+
+def _answer(
+    status: HTTPStatus, data: bytes, content_type: str, headers: Mapping[str, str] | None = None
+) -> Response:
     return Response(
         status.value,
         status.phrase,
         Headers(
             {
                 "Date": email.utils.formatdate(usegmt=True),
-                "Content-Type": "application/json",
+                "Content-Type": content_type,
                 "Content-Length": str(len(data)),
                 "Cache-Control": "no-store",
                 "X-Content-Type-Options": "nosniff",

@@ -18,6 +18,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHeader
 from websockets.http11 import Request, Response
 
+from shared.request_ids import choose_request_id
 from ws_server.deadlines import Deadline
 from ws_server.http_answers import refusal
 from ws_server.open_sockets import OpenSockets
@@ -34,9 +35,9 @@ _EVENTS_AT_ONCE: Final = 64  # chunks of a body, before it is another connection
 Answer = Callable[[Request], Response | Awaitable[Response]]
 """Answers a request. Status 101 grants an upgrade."""
 
-OpenSocket = Callable[[asyncio.Transport, float, bytes], None]
-"""Takes over the transport of an upgraded connection, with the ``loop.time()`` of its beginning, and what came behind
-the head."""
+OpenSocket = Callable[[asyncio.Transport, float, str, bytes], None]
+"""Takes over the transport of an upgraded connection, with the ``loop.time()`` of its beginning, the id of its request,
+and what came behind the head."""
 
 log = logging.getLogger(__name__)
 
@@ -232,12 +233,12 @@ class HttpConnection(asyncio.Protocol):
         self._respond(response, b"")
 
     def _respond(self, response: Response, rest: bytes) -> None:
-        self._http = self._request = None
+        request, self._http, self._request = self._request, None, None
         if self._transport.is_closing():
             return
         if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            if self._port.is_serving:
-                self._upgrade(response, rest)
+            if self._port.is_serving and request is not None:
+                self._upgrade(request, response, rest)
                 return
             response = refusal(HTTPStatus.SERVICE_UNAVAILABLE)
         self._transport.write(response.serialize())
@@ -258,10 +259,12 @@ class HttpConnection(asyncio.Protocol):
         if self._dropped > _LEFT_OVER_MAX_BYTES:
             self.abort()
 
-    def _upgrade(self, response: Response, rest: bytes) -> None:
+    def _upgrade(self, request: Request, response: Response, rest: bytes) -> None:
         self._remove()
         self._transport.write(response.serialize())
-        self._port.open_socket(self._transport, self.opened, rest)
+        given = request.headers.get_all("X-Request-ID")
+        request_id = choose_request_id(given[0] if len(given) == 1 else None)
+        self._port.open_socket(self._transport, self.opened, request_id, rest)
 
 
 def _free(error: h11.RemoteProtocolError) -> None:

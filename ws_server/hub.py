@@ -8,12 +8,14 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from shared.auth.token_watch import TokenHolder
+from shared.metrics.catalogue import PUSHES
 from shared.models import Change, Revocation
 from shared.wire import change_frame
 from ws_server.close_codes import Disconnect
 from ws_server.push import Push
 
 log = logging.getLogger(__name__)
+_pushes = PUSHES.child()
 
 
 class ChangeListener(Protocol):
@@ -85,6 +87,7 @@ class Hub:
         for change in changes:
             if subscribers := self._by_user.get(change.user_id):
                 push = Push(change, change_frame(change))
+                _pushes.value += len(subscribers)
                 for subscriber in subscribers:
                     subscriber.stream.on_change(push)
 

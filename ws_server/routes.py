@@ -15,13 +15,14 @@ from websockets.server import ServerProtocol
 
 from shared.backend import Backend
 from shared.errors import Unavailable
+from shared.metrics.publisher import CONTENT_TYPE
 from shared.origins import OriginPolicy
 from shared.settings import Settings
-from ws_server.http_answers import answer, refusal, without_body
+from ws_server.http_answers import answer, metrics_answer, refusal, without_body
 from ws_server.targets import BadTarget, host_of, path_of
 
 PATHS: Final = ("/ws/tasks/", "/ws/tasks")
-_PROBES: Final = ("/healthz", "/readyz")
+_PROBES: Final = ("/healthz", "/readyz", "/metrics")
 _READY_TIMEOUT: Final = 2.0
 _VERSION: Final = {"Sec-WebSocket-Version": "13"}
 _ANYWHERE: Final = ("0.0.0.0", "::")  # listens on all addresses, and is none itself
@@ -53,6 +54,8 @@ class Routes:
             response = _not_allowed(request.method, "GET, HEAD")
         elif path == "/readyz":
             return self._readiness(request)
+        elif path == "/metrics":
+            return self._metrics(request)
         else:
             response = answer(HTTPStatus.OK, {"status": "ok"})
         return without_body(response) if request.method == "HEAD" else response
@@ -101,6 +104,10 @@ class Routes:
             response = answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable"})
         else:
             response = answer(HTTPStatus.OK, {"status": "ready"})
+        return without_body(response) if request.method == "HEAD" else response
+
+    async def _metrics(self, request: Request) -> Response:
+        response = metrics_answer(await self._backend.metrics.text(), CONTENT_TYPE)
         return without_body(response) if request.method == "HEAD" else response
 
     def _not_found(self, request: Request) -> Response:

@@ -13,10 +13,12 @@ from websockets.protocol import SERVER
 from websockets.protocol import Protocol as Parser
 
 from shared.accepting import Acceptor
+from shared.access_log import open_access_log
 from shared.auth.token_watch import watch_tokens
 from shared.backend import Backend
 from shared.descriptors import connection_limits
 from shared.listening import listen
+from shared.metrics.catalogue import CONNECTIONS
 from shared.port_locks import PortLocks
 from shared.settings import Settings
 from ws_server.close_codes import Disconnect
@@ -51,24 +53,34 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
     streams = StreamContext(
         settings.max_buffer_bytes, new_write_ids(), functools.partial(FeedWait, backend.feed, deadlines)
     )
-    context = Context(settings, deadlines, hub, backend.feed, backend.tasks, backend.authenticator, streams)
+    context = Context(
+        settings,
+        deadlines,
+        hub,
+        backend.feed,
+        backend.tasks,
+        backend.authenticator,
+        streams,
+        open_access_log(PROCESS, settings),
+    )
     sockets = OpenSockets(deadlines)
     # No compression: it would cost 64 KiB for each connection, and most of the CPU.
     message_max = max(settings.max_message_bytes, AUTH_MAX_BYTES)
 
-    def open_socket(transport: asyncio.Transport, opened: float, data: bytes) -> None:
+    def open_socket(transport: asyncio.Transport, opened: float, request_id: str, data: bytes) -> None:
         parser = Parser(SERVER, max_size=message_max, logger=_protocol_log)
         socket = Socket(sockets, transport, parser)
-        connection = Connection(socket, context)
+        connection = Connection(socket, context, request_id)
         connection.start(opened)
         socket.start(connection, data)
 
     port = HttpPort(sockets, Routes(settings, backend), open_socket, settings.auth_timeout_seconds)
+    CONNECTIONS.read = count_connections = lambda: len(port.connections) + len(sockets.sockets)
     acceptor = Acceptor(
         listening,
         port,
         max_connections=limits.accepted,
-        count=lambda: len(port.connections) + len(sockets.sockets),
+        count=count_connections,
         make_room=port.make_room,
     )
     log.info("listening on %s", listening)

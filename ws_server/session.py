@@ -11,6 +11,7 @@ from ws_server.answers import auth_frame, expiring_frame, failure_frame
 from ws_server.close_codes import Disconnect
 from ws_server.context import Context
 from ws_server.deadlines import Deadline
+from ws_server.measured import count_error
 from ws_server.requests import Auth, Envelope
 from ws_server.stream import Stream
 from ws_server.transport import Socket
@@ -56,11 +57,12 @@ class Session:
 
     # Authentication
 
-    async def authenticate(self, request: Auth) -> None:
-        """Start the session, or renew it. Raises RequestDropped."""
+    async def authenticate(self, request: Auth) -> bool:
+        """Start the session, or renew it; returns whether that was done. Raises RequestDropped."""
         if request.token is None:
+            count_error("auth", "token_missing")
             self.stream.send(failure_frame("token_missing", "JWT Token Not Found", request.envelope))
-            return
+            return False
         try:
             token = self._context.authenticator.verify_access(request.token)
             if self._token is None:
@@ -68,17 +70,21 @@ class Session:
             elif token.user_id == self._token.user_id:
                 await self._renew(token, request)
             else:
+                count_error("auth", "user_mismatch")
                 message = "The token belongs to another user."
                 self.stream.send(failure_frame("user_mismatch", message, request.envelope))
+                return False
         except TokenRejected:
             self.refuse("token_not_valid", Disconnect.TOKEN_INVALID, request.envelope)
         finally:
             if self.user_id is None:
                 self._unsubscribe()
                 self._socket.allow_message_bytes(AUTH_MAX_BYTES)
+        return True
 
     def refuse(self, code: str, disconnect: Disconnect, envelope: Envelope) -> NoReturn:
         """Answer that the client is not authenticated, and close. Raises RequestDropped."""
+        count_error(envelope.mode, code)
         self.stream.send(failure_frame(code, disconnect.reason, envelope))
         self.stream.close(disconnect)
         raise RequestDropped

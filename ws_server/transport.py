@@ -82,6 +82,13 @@ class Socket(asyncio.Protocol):
         """Bytes that wait to be sent."""
         return self._transport.get_write_buffer_size()
 
+    def ending(self) -> tuple[int, bool]:
+        """The code of whoever closed first, and whether that was we; 1006 where nobody did (RFC 6455, 7.1.5)."""
+        parser = self._parser
+        if parser.close_sent is not None and not parser.close_rcvd_then_sent:
+            return parser.close_sent.code, True
+        return CloseCode.ABNORMAL_CLOSURE if parser.close_rcvd is None else parser.close_rcvd.code, False
+
     def allow_message_bytes(self, size: int) -> None:
         """The largest message from now on; a larger one ends the connection (1009). Not above what the parser takes."""
         self._intake.message_max = size

@@ -10,10 +10,12 @@ from typing import Final
 from shared.auth.throttle import Throttle, Window
 from shared.errors import Throttled
 from shared.log_limits import KeyedLimitedLogger
+from shared.metrics.catalogue import THROTTLED
 
 _ADDRESS_FACTOR: Final = 5
 
 log = logging.getLogger(__name__)
+_addresses, _accounts, _registrations = map(THROTTLED.child, ("address", "account", "registrations"))
 
 
 class Guess:
@@ -30,7 +32,7 @@ class Guess:
         attempts = self._attempts
         attempts.refuse_address_if_locked(self._address)
         if self._account is not None:
-            attempts.accounts.refuse_if_full(self._account)
+            attempts.refuse_account_if_locked(self._account)
 
     def admit(self) -> None:
         """Count it, just before it is tried. Raises Throttled."""
@@ -85,6 +87,7 @@ class LoginAttempts:
         try:
             window = self._registrations.attempt(address)
         except Throttled:
+            _registrations.value += 1
             self._warn(address, "registrations")
             raise
         return lambda: self._registrations.forgive(window)
@@ -94,7 +97,16 @@ class LoginAttempts:
         try:
             self.addresses.refuse_if_full(address)
         except Throttled:
+            _addresses.value += 1
             self._warn(address, "failed logins")
+            raise
+
+    def refuse_account_if_locked(self, account: str) -> None:
+        """Raises Throttled."""
+        try:
+            self.accounts.refuse_if_full(account)
+        except Throttled:
+            _accounts.value += 1
             raise
 
     def _warn(self, address: str, what: str) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from shared.auth.fair_semaphore import Requester
 from shared.auth.login_attempts import LoginAttempts
 from shared.auth.password_hasher import PasswordHasher
 from shared.errors import UserGone
+from shared.metrics.catalogue import FAILED_LOGINS
 from shared.models import Bearer, User
 from shared.rules.accounts import username_key
 from shared.store import Store
 from shared.store.records import LoginRecord
+
+log = logging.getLogger(__name__)
+_failed = FAILED_LOGINS.child()
 
 TRIES: Final = 3  # a password that was changed while it was checked is checked again
 
@@ -64,4 +69,7 @@ class PasswordCheck:
             raise
         if matches:
             guess.forgive()
+        else:
+            _failed.value += 1
+            log.info("failed login from %s", address)  # fail2ban reads this: docs/howto/operate.md
         return matches

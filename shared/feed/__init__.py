@@ -6,7 +6,7 @@ learns of changes is up to the engine: ``tail`` reads the log of an SQLite file.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.models import Change, Revocation
 
@@ -20,6 +20,13 @@ class FeedListener(Protocol):
 
     def on_changes(self, changes: list[Change]) -> None: ...
     def on_revocations(self, revocations: list[Revocation]) -> None: ...
+
+
+class Lag(NamedTuple):
+    """How far a feed is behind the database: in changes, and for how many seconds; both 0 where it is not."""
+
+    changes: int
+    seconds: float
 
 
 class ChangeFeed(Protocol):
@@ -40,4 +47,8 @@ class ChangeFeed(Protocol):
         Raises:
             Unavailable: the database cannot be read now.
         """
+        ...
+
+    async def lag(self) -> Lag:
+        """As of now; none while the feed is paused. Raises Unavailable."""
         ...

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.errors import Unavailable
-from shared.feed import FeedListener
+from shared.feed import FeedListener, Lag
 from shared.feed.log import Log, LoggedCommit, Position
 from shared.feed.wake import WakeSocket, open_wake
 from shared.models import Change
@@ -37,6 +37,7 @@ class LogTail:
         self._log = log
         self._position = start
         self._listeners: list[FeedListener] = []
+        self._caught_up = time.monotonic()  # when the log was last read to its end
         self._wanted = asyncio.Event()
         self._paused = False
         self._resuming: list[asyncio.Future[None]] = []
@@ -55,6 +56,13 @@ class LogTail:
             self._resuming.append(resumed)
             self.look()
             await resumed
+
+    async def lag(self) -> Lag:
+        if self._paused:
+            return Lag(0, 0.0)
+        end = await self._log.position()
+        changes = max(0, end.changes - self._position.changes)
+        return Lag(changes, time.monotonic() - self._caught_up if changes else 0.0)
 
     def wake_others_by(self, wake: WakeSocket) -> None:
         """Wake the other processes after each commit of this one."""
@@ -95,6 +103,7 @@ class LogTail:
                 try:
                     await self._skip_what_nobody_wanted()
                     await self._read_all()
+                    self._caught_up = time.monotonic()
                     self._pause(not self._are_changes_wanted())
                     self._answer_resuming(None)
                     away_since = None

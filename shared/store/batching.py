@@ -29,12 +29,18 @@ class Batcher(Generic[W]):
         run: carries out a group, and returns one outcome for each piece, in order. Should it raise, ``serve`` raises the
             same, and all callers get Unavailable.
         linger: whether a group costs enough to wait for its clients, see ``_linger``.
+        observe: is told how large each group was, and how many seconds it took.
     """
 
     def __init__(
-        self, run: Callable[[Sequence[W]], Awaitable[Sequence[Outcome]]], *, linger: bool = False
+        self,
+        run: Callable[[Sequence[W]], Awaitable[Sequence[Outcome]]],
+        *,
+        linger: bool = False,
+        observe: Callable[[int, float], None] | None = None,
     ) -> None:
         self._run = run
+        self._observe = observe
         self._lingers = linger
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[W, asyncio.Future[Any]]] = deque()
@@ -109,7 +115,10 @@ class Batcher(Generic[W]):
         return group
 
     async def _carry_out(self, group: list[tuple[W, asyncio.Future[Any]]]) -> None:
+        started = self._loop.time()
         outcomes = await self._run([work for work, _ in group])
+        if self._observe is not None:
+            self._observe(len(group), self._loop.time() - started)
         if all(isinstance(outcome, Unavailable) for outcome in outcomes):
             # What has come meanwhile would wait as long for the same answer.
             waiting, self._waiting = self._waiting, deque()

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from shared.metrics.catalogue import FAMILIES
 from shared.models import CreateTask
 from shared.settings import PREFIX, VARIABLES
 from tests.docs import command_help
@@ -59,6 +60,14 @@ def _task_field(field: msgspec.structs.FieldInfo) -> str:
     return f"| `{field.name}` | {value} | {left_out} |"
 
 
+def metrics() -> list[str]:
+    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    for family in FAMILIES.values():
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        rows.append(f"| `{family.name}` | {type(family).__name__.lower()} | {labels} | {family.help} |")
+    return rows
+
+
 def decisions() -> list[str]:
     rows = ["| decision | date | status |", "|---|---|---|"]
     for record in records():
@@ -93,6 +102,7 @@ TABLES: Final = (
     Table("settings", README, settings),
     Table("close codes", ROOT / "docs/reference/websocket.md", close_codes),
     Table("fields", ROOT / "docs/reference/tasks.md", task_fields),
+    Table("metrics", ROOT / "docs/reference/metrics.md", metrics),
     Table("decisions", FOLDER / "README.md", decisions),
     Table("commands", ROOT / "docs/reference/command_line.md", command_help.lines),
 )

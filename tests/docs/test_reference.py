@@ -20,4 +20,4 @@ def test_a_page_without_a_place_for_its_table_is_an_error() -> None:
 
 
 def test_the_number_of_settings() -> None:
-    assert len(VARIABLES) == 30
+    assert len(VARIABLES) == 31

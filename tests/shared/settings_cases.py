@@ -38,6 +38,7 @@ DEFAULTS: Final[dict[str, object]] = {
     "trusted_proxies": TrustedProxies(),
     "log_format": "text",
     "log_level": "INFO",
+    "access_log": 0.01,
 }
 
 KEY: Final = "k" * 32
@@ -87,6 +88,9 @@ GOOD: Final[list[tuple[str, str, object]]] = [
     ),
     ("LOG_FORMAT", "JSON", "json"),
     ("LOG_LEVEL", "warning", "WARNING"),
+    ("ACCESS_LOG", "OFF", 0.0),
+    ("ACCESS_LOG", "on", 1.0),
+    ("ACCESS_LOG", ".25", 0.25),
 ]
 
 BAD: Final[list[tuple[str, str]]] = [
@@ -167,4 +171,5 @@ BAD: Final[list[tuple[str, str]]] = [
     ("TRUSTED_PROXIES", "unix:/run/proxy.sock"),
     ("LOG_FORMAT", "xml"),
     ("LOG_LEVEL", "LOUD"),
+    ("ACCESS_LOG", "2"),
 ]

@@ -64,7 +64,7 @@ class Served(OpenSockets):
         self._script = on_message
         self.port = 0
 
-    def open_socket(self, transport: asyncio.Transport, opened: float, data: bytes) -> None:
+    def open_socket(self, transport: asyncio.Transport, opened: float, request_id: str, data: bytes) -> None:
         socket = Socket(self, transport, Protocol(SERVER))
         handler = Scripted(socket, self._script)
         self.handlers.append(handler)

@@ -52,6 +52,9 @@ class Backend:
 
     def allow_message_bytes(self, size: int) -> None: ...
 
+    def ending(self) -> tuple[int, bool]:
+        return 1006, False
+
     async def resume(self) -> None: ...
 
     def verify_access(self, token: str) -> Token:

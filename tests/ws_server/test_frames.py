@@ -137,7 +137,7 @@ def _open_socket(handshake: bytes = HANDSHAKE) -> tuple[Socket, Wire, Heard]:
     heard, wire = Heard(), Wire()
     sockets = OpenSockets(Deadlines())
 
-    def open_socket(transport: asyncio.Transport, opened: float, data: bytes) -> None:
+    def open_socket(transport: asyncio.Transport, opened: float, request_id: str, data: bytes) -> None:
         socket = Socket(sockets, transport, Protocol(SERVER, max_size=300))
         socket.start(cast("Any", heard), data)
 

@@ -30,7 +30,7 @@ REQUESTS = [
 ]
 
 
-def _no_socket(transport: asyncio.Transport, opened: float, data: bytes) -> NoReturn:
+def _no_socket(transport: asyncio.Transport, opened: float, request_id: str, data: bytes) -> NoReturn:
     raise AssertionError("no request here is an upgrade")
 
 

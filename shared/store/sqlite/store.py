@@ -12,6 +12,7 @@ from shared.decisions.sessions import TokenStatus
 from shared.decisions.tasks import BatchRequest, WriteRequest
 from shared.errors import Unavailable
 from shared.feed.log import LoggedCommit, Position, Tail
+from shared.metrics.catalogue import COMMIT_GROUP_SIZE, COMMIT_SECONDS
 from shared.models import (
     ChangePage,
     Operation,
@@ -41,6 +42,13 @@ from shared.store.sqlite.writer import Writer
 
 T = TypeVar("T")
 
+_group_size, _commit_seconds = COMMIT_GROUP_SIZE.child(), COMMIT_SECONDS.child()
+
+
+def _observe_commit(size: int, seconds: float) -> None:
+    _group_size.observe(size)
+    _commit_seconds.observe(seconds)
+
 
 class SqliteStore:
     """See ``shared.store.Store``."""
@@ -58,7 +66,7 @@ class SqliteStore:
     ) -> None:
         self.path = path
         self._writer = writer
-        self._writes: Batcher[Work] = Batcher(writer.run, linger=True)
+        self._writes: Batcher[Work] = Batcher(writer.run, linger=True, observe=_observe_commit)
         self._row_reader = row_reader  # never behind a long list
         self._list_reader = list_reader
         self._inline_reader = inline_reader

@@ -1,0 +1,115 @@
+"""Every metric, declared once: its name, its meaning, its labels. The table of the reference is made from ``FAMILIES``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.metrics.families import Counter, Gauge, Histogram
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_GROUP_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+CONNECTIONS: Final = Gauge("taskbeam_connections", "Open connections of a process.")
+WAITING_REQUESTS: Final = Gauge(
+    "taskbeam_waiting_requests", "Long polls and event streams that wait in a gateway."
+)
+MESSAGE_SECONDS: Final = Histogram(
+    "taskbeam_message_seconds",
+    "WebSocket messages that were answered as asked, by mode: from the message to its answer.",
+    _SECONDS,
+    "mode",
+)
+MESSAGE_ERRORS: Final = Counter(
+    "taskbeam_message_errors_total",
+    "WebSocket messages that were answered with an error, by mode and error code.",
+    "mode",
+    "code",
+)
+PUSHES: Final = Counter("taskbeam_pushes_total", "Changes handed to sockets: one for each change and socket.")
+CLOSES: Final = Counter(
+    "taskbeam_closes_total",
+    "WebSocket sessions that ended, by close code, and who closed. `4008` by `server`: a slow reader was cut.",
+    "by",
+    "code",
+)
+REQUESTS: Final = Counter(
+    "taskbeam_requests_total", "HTTP requests, by route, method and status.", "route", "method", "status"
+)
+REQUEST_SECONDS: Final = Histogram(
+    "taskbeam_request_seconds",
+    "HTTP requests, by route: from the head to the answer. Long polls and event streams wait.",
+    _SECONDS,
+    "route",
+)
+REFUSED_CONNECTIONS: Final = Counter(
+    "taskbeam_refused_connections_total",
+    "Answers of the gateway where no request could be read, by reason.",
+    "reason",
+)
+COMMIT_GROUP_SIZE: Final = Histogram(
+    "taskbeam_commit_group_size", "Writes that were committed together.", _GROUP_SIZES
+)
+COMMIT_SECONDS: Final = Histogram(
+    "taskbeam_commit_seconds", "From the start of a group of writes to its commit.", _SECONDS
+)
+DATABASE_ERRORS: Final = Counter(
+    "taskbeam_database_errors_total",
+    "Errors of SQLite that say that the database cannot be used: a full disk, a damaged file. Not: busy.",
+)
+DATABASE_LOG_BYTES: Final = Gauge(
+    "taskbeam_database_log_bytes", "Size of the write-ahead log (`-wal`).", shared=True
+)
+FEED_LAG_CHANGES: Final = Gauge(
+    "taskbeam_feed_lag_changes",
+    "Committed changes that a process has not yet handed to its listeners; 0 while it has none.",
+)
+FEED_LAG_SECONDS: Final = Gauge(
+    "taskbeam_feed_lag_seconds", "For how long a process has been behind the change log; 0 where it is not."
+)
+FAILED_LOGINS: Final = Counter(
+    "taskbeam_failed_logins_total", "Wrong passwords, at logins and as `current_password`."
+)
+THROTTLED: Final = Counter(
+    "taskbeam_throttled_total",
+    "Refused for their number, by what is limited: `address`, `account`, `registrations`, `messages` or `waiting`.",
+    "limit",
+)
+REFUSED_ORIGINS: Final = Counter(
+    "taskbeam_refused_origins_total", "Requests of pages whose origin is not in `ALLOWED_ORIGINS`."
+)
+EVENT_LOOP_LAG_SECONDS: Final = Gauge(
+    "taskbeam_event_loop_lag_seconds",
+    "The longest time within the last 15 seconds for which the event loop of a process was held up.",
+)
+MEMORY_BYTES: Final = Gauge("taskbeam_memory_bytes", "Resident memory of a process.")
+LOG_LINES_DROPPED: Final = Counter(
+    "taskbeam_log_lines_dropped_total",
+    "Lines of the log that were dropped, because their reader stood still.",
+)
+
+FAMILIES: Final = {
+    family.name: family
+    for family in (
+        CONNECTIONS,
+        WAITING_REQUESTS,
+        MESSAGE_SECONDS,
+        MESSAGE_ERRORS,
+        PUSHES,
+        CLOSES,
+        REQUESTS,
+        REQUEST_SECONDS,
+        REFUSED_CONNECTIONS,
+        COMMIT_GROUP_SIZE,
+        COMMIT_SECONDS,
+        DATABASE_ERRORS,
+        DATABASE_LOG_BYTES,
+        FEED_LAG_CHANGES,
+        FEED_LAG_SECONDS,
+        FAILED_LOGINS,
+        THROTTLED,
+        REFUSED_ORIGINS,
+        EVENT_LOOP_LAG_SECONDS,
+        MEMORY_BYTES,
+        LOG_LINES_DROPPED,
+    )
+}
