@@ -206,7 +206,8 @@ async def test_everything_stands_beside_the_file_that_a_link_leads_to(tmp_path: 
             == _beside(real, ".key")
         )
         names = sorted(file.name for file in real.parent.iterdir())
-    assert names == [f"taskbeam.db{suffix}" for suffix in ("", "-lock", "-shm", "-wal")]
+    suffixes = ("", "-lock", "-schema", "-shm", "-upgrade", "-wal")
+    assert names == [f"taskbeam.db{suffix}" for suffix in suffixes]
     assert sorted(alias.parent.iterdir()) == before
 
 
