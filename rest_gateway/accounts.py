@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from aiohttp import web
+from msgspec import UNSET
 
+from rest_gateway.answers import Account, Empty, Me, Refreshed, Tokens
 from rest_gateway.bodies import read_data
 from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import json_response, refresh_refused
@@ -18,13 +20,14 @@ from shared.rules.accounts import clean_credentials, clean_token
 async def _register(request: web.Request) -> web.Response:
     data = await read_data(request)
     user = await request.app[ACCOUNTS].register(data, _address(request))
-    return json_response({"id": user.id, "username": user.username}, 201)
+    return json_response(Account(user.id, user.username), 201)
 
 
 async def _login(request: web.Request) -> web.Response:
     username, password = clean_credentials(await read_data(request))
     pair = await request.app[SESSIONS].login(username, password, _address(request))
-    return json_response({"refresh": pair.refresh, "access": pair.access})
+    assert pair.refresh is not None  # a login always brings one
+    return json_response(Tokens(pair.refresh, pair.access))
 
 
 async def _refresh(request: web.Request) -> web.Response:
@@ -33,7 +36,7 @@ async def _refresh(request: web.Request) -> web.Response:
         pair = await request.app[SESSIONS].refresh(token)
     except TokenRejected as error:
         return refresh_refused(error)
-    return json_response({"access": pair.access, **({"refresh": pair.refresh} if pair.refresh else {})})
+    return json_response(Refreshed(pair.access, pair.refresh or UNSET))
 
 
 async def _verify(request: web.Request) -> web.Response:
@@ -42,7 +45,7 @@ async def _verify(request: web.Request) -> web.Response:
         await request.app[SESSIONS].verify(token)
     except TokenRejected as error:
         return refresh_refused(error)
-    return json_response({})
+    return json_response(Empty())
 
 
 async def _log_out(request: web.Request) -> web.Response:
@@ -51,11 +54,11 @@ async def _log_out(request: web.Request) -> web.Response:
         await request.app[SESSIONS].logout(token)
     except TokenRejected as error:
         return refresh_refused(error)
-    return json_response({})
+    return json_response(Empty())
 
 
 def _me(user: User) -> web.Response:
-    return json_response({"id": user.id, "username": user.username, "date_joined": user.date_joined})
+    return json_response(Me(user.id, user.username, user.date_joined))
 
 
 async def _bearer(request: web.Request) -> Bearer:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from aiohttp import web
 
-from rest_gateway import accounts, changes, events, ops, tasks
+from rest_gateway import accounts, changes, documents, events, ops, tasks
+from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import HttpError
 from rest_gateway.forwarded import Forwarded
 from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, METRICS, SESSIONS, STORE, TASKS, WAITERS
@@ -19,6 +21,15 @@ from shared.backend import Backend
 from shared.metrics.catalogue import WAITING_REQUESTS
 from shared.origins import OriginPolicy
 from shared.settings import Settings
+
+ENDPOINTS: Final[dict[str, Endpoint]] = {
+    **accounts.ENDPOINTS,
+    **tasks.ENDPOINTS,
+    **changes.ENDPOINTS,
+    **events.ENDPOINTS,
+    **ops.ENDPOINTS,
+}
+"""By path, without the slash at its end: all but those of the documents, which describe them."""
 
 
 def make_app(settings: Settings, backend: Backend, access_log: AccessLog | None = None) -> web.Application:
@@ -40,13 +51,7 @@ def make_app(settings: Settings, backend: Backend, access_log: AccessLog | None 
 
     app.on_shutdown.append(end_waiters)
     WAITING_REQUESTS.read = lambda: len(waiters.all())
-    for path, endpoint in {
-        **accounts.ENDPOINTS,
-        **tasks.ENDPOINTS,
-        **changes.ENDPOINTS,
-        **events.ENDPOINTS,
-        **ops.ENDPOINTS,
-    }.items():
+    for path, endpoint in {**ENDPOINTS, **documents.make_endpoints(ENDPOINTS, settings)}.items():
         handler = answered(endpoint, make_observer(_label(path), access_log))
         app.router.add_route("*", f"{path}/", handler, expect_handler=answer_expectation)
         if path:

@@ -15,10 +15,10 @@ from rest_gateway.forms import multipart, urlencoded
 from shared.errors import ValidationFailed
 from shared.strict_json import MalformedJSON, decode
 
-_JSON: Final = "application/json"
-_FORM: Final = "application/x-www-form-urlencoded"
-_MULTIPART: Final = "multipart/form-data"
-PARSED: Final = (_JSON, _FORM, _MULTIPART)
+JSON: Final = "application/json"
+FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+PARSED: Final = (JSON, FORM, MULTIPART)
 
 
 async def read_data(request: web.Request) -> dict[str, object]:
@@ -76,11 +76,11 @@ def is_too_large(request: web.Request) -> bool:
 
 def _parsed(body: bytes, content_type: str) -> dict[str, object]:
     media_type, parameters = _media_type(content_type)
-    if media_type == _JSON:
+    if media_type == JSON:
         return _json_object(_utf8(body, parameters.get("charset")))
-    if media_type == _FORM:
+    if media_type == FORM:
         return urlencoded(body, parameters.get("charset"))
-    if media_type == _MULTIPART:
+    if media_type == MULTIPART:
         return multipart(body, parameters)
     # Header values that are no UTF-8 have surrogates, which JSON cannot have.
     shown = content_type.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

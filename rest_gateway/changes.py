@@ -23,14 +23,14 @@ from shared.wire import sync_json
 
 WAIT_MAX: Final = 30  # seconds that a client may ask for
 _WAIT_SECONDS: Final = 29.0  # at most: a proxy whose time-out is the usual 30 s would answer 504 in our place
-_SINCE_MAX: Final = 2**53
+SINCE_MAX: Final = 2**53
 
 
 async def _changes(request: web.Request) -> web.Response:
     epoch = parameter(request, "epoch")
     if epoch is None:
         raise InvalidRequest("This parameter is required.", key="epoch")
-    since = whole_number("since", parameter(request, "since"), 0, _SINCE_MAX)
+    since = whole_number("since", parameter(request, "since"), 0, SINCE_MAX)
     wait = whole_number("wait", parameter(request, "wait"), 0, WAIT_MAX) if "wait" in request.query else 0
     tasks = request.app[TASKS]
     if wait:

@@ -25,6 +25,10 @@ _ORDER: Final = (
 )
 
 
+def any_media_type(request: web.Request) -> None:
+    """For answers that are what they are, whatever the client says that it accepts."""
+
+
 class Endpoint:
     """An aiohttp handler for all methods of a URL.
 
@@ -47,11 +51,16 @@ class Endpoint:
         self._handlers = dict(handlers)
         if hdrs.METH_GET in handlers:
             self._handlers[hdrs.METH_HEAD] = handlers[hdrs.METH_GET]
-        self._public = public
-        self._accepts = accepts
+        self.is_public = public
+        self.accepts = accepts
         self._allow = ", ".join(
             [*(method for method in _ORDER if method in self._handlers), hdrs.METH_OPTIONS]
         )
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """Those that it has handlers for; HEAD goes with GET, and OPTIONS is answered everywhere."""
+        return frozenset(self._handlers) - {hdrs.METH_HEAD}
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_OPTIONS:
@@ -59,18 +68,18 @@ class Endpoint:
             return json_response(body, headers={"Allow": self._allow})
         if hdrs.X_FORWARDED_FOR in request.headers:
             request.app[FORWARDED].warn_of_untrusted_proxy(request)
-        self._accepts(request)
+        self.accepts(request)
         try:
-            if not self._public:
+            if not self.is_public:
                 request[TOKEN] = await request.app[AUTHENTICATOR].authenticate(bearer_token(request))
             handler = self._handlers.get(request.method)
             if handler is None:
                 raise HttpError(405, f'Method "{request.method}" not allowed.', {"Allow": self._allow})
             response = await handler(request)
-            if self._public:  # tokens and probes
+            if self.is_public:  # tokens and probes
                 response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
             return response
         except TokenRejected as error:  # by the handler, too, where the token was revoked a moment ago
-            if self._public:
+            if self.is_public:
                 raise
             return access_refused(error)

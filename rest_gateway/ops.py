@@ -7,7 +7,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from rest_gateway.endpoint import Endpoint
+from rest_gateway.answers import Status
+from rest_gateway.endpoint import Endpoint, any_media_type
 from rest_gateway.errors import json_response
 from rest_gateway.keys import METRICS, STORE
 from shared.errors import Unavailable
@@ -18,7 +19,7 @@ _READY_TIMEOUT: Final = 2.0
 
 async def _health(request: web.Request) -> web.Response:
     """The process is alive: its event loop answers."""
-    return json_response({"status": "ok"})
+    return json_response(Status("ok"))
 
 
 async def _readiness(request: web.Request) -> web.Response:
@@ -27,8 +28,8 @@ async def _readiness(request: web.Request) -> web.Response:
         async with asyncio.timeout(_READY_TIMEOUT):
             await request.app[STORE].ping()
     except (TimeoutError, Unavailable):
-        return json_response({"status": "unavailable"}, 503)
-    return json_response({"status": "ready"})
+        return json_response(Status("unavailable"), 503)
+    return json_response(Status("ready"))
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -36,12 +37,8 @@ async def _metrics(request: web.Request) -> web.Response:
     return web.Response(body=await request.app[METRICS].text(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
 
-def _any_media_type(request: web.Request) -> None:
-    """A probe reads the status, whatever it says that it accepts."""
-
-
 ENDPOINTS: Final = {
-    "/healthz": Endpoint("Health", {"GET": _health}, public=True, accepts=_any_media_type),
-    "/readyz": Endpoint("Readiness", {"GET": _readiness}, public=True, accepts=_any_media_type),
-    "/metrics": Endpoint("Metrics", {"GET": _metrics}, public=True, accepts=_any_media_type),
+    "/healthz": Endpoint("Health", {"GET": _health}, public=True, accepts=any_media_type),
+    "/readyz": Endpoint("Readiness", {"GET": _readiness}, public=True, accepts=any_media_type),
+    "/metrics": Endpoint("Metrics", {"GET": _metrics}, public=True, accepts=any_media_type),
 }

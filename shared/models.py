@@ -12,18 +12,26 @@ from shared.errors import TaskbeamError
 CHANGES_PAGE: Final = 500
 
 Mode = Literal["create", "update", "delete"]
+Uuid = Annotated[
+    str, Meta(extra_json_schema={"format": "uuid"}, examples=["16f894b8-cb89-4672-9561-0b80cc75ae1b"])
+]
+Time = Annotated[
+    str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-11-22T11:57:25.175297Z"])
+]
 
 
 class Task(msgspec.Struct, frozen=True, gc=False):
-    """One task, with its keys in the order in which they go over the wire. A new one comes last: so it does in old rows.
+    """One task, with its keys in the order in which they go over the wire.
 
-    ``uuid`` is canonical (lower case, dashed); times are ``YYYY-MM-DDTHH:MM:SS.ffffffZ``.
+    ``uuid`` is canonical (lower case, dashed); times are UTC, ``YYYY-MM-DDTHH:MM:SS.ffffffZ``. ``rev`` is 1 at creation, and
+    one more at every change.
     """
 
-    uuid: str
+    # A new key comes last: so it does in old rows.
+    uuid: Uuid
     user_id: int
-    time_created: str
-    time_modified: str
+    time_created: Time
+    time_modified: Time
     task: str
     description: str
     completed: bool
@@ -99,7 +107,7 @@ class Bearer(NamedTuple):
 # What a field may hold, after it was trimmed. `shared.rules.tasks` makes the rules of these.
 TASK_MAX_LENGTH: Final = 255
 DESCRIPTION_MAX_LENGTH: Final = 10_000
-TaskText = Annotated[str, Meta(min_length=1, max_length=TASK_MAX_LENGTH)]
+TaskText = Annotated[str, Meta(min_length=1, max_length=TASK_MAX_LENGTH, pattern=r"\S")]
 Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX_LENGTH)]
 
 

@@ -10,12 +10,14 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from rest_gateway.documents import ASYNCAPI
 from shared.metrics.catalogue import FAMILIES
 from shared.models import CreateTask
 from shared.settings import PREFIX, VARIABLES
 from tests.docs import command_help
 from tests.docs.decisions import FOLDER, records
 from tests.support.processes import ROOT
+from ws_server.asyncapi import document_text
 from ws_server.close_codes import CLOSE_CODES
 
 README: Final = ROOT / "README.md"
@@ -111,3 +113,4 @@ TABLES: Final = (
 if __name__ == "__main__":
     for table in TABLES:
         table.page.write_text(table.put_into(table.page.read_text()))
+    ASYNCAPI.write_text(document_text())

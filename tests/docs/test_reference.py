@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from rest_gateway.documents import ASYNCAPI
 from shared.settings import VARIABLES
 from tests.docs.tables import TABLES, Table
+from ws_server.asyncapi import document_text
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_the_table_is_up_to_date(table: Table) -> None:
     page = table.page.read_text()
     assert page == table.put_into(page), "run: .venv/bin/python -m tests.docs.tables"
+
+
+def test_the_websocket_document_is_up_to_date() -> None:
+    assert ASYNCAPI.read_text() == document_text(), "run: .venv/bin/python -m tests.docs.tables"
 
 
 def test_a_page_without_a_place_for_its_table_is_an_error() -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rest_gateway import accounts, changes, events, ops, tasks
+from rest_gateway.app import ENDPOINTS
 from shared.models import CreateTask, Task, UpdateTask
 from shared.rules.queries import ORDERING_FIELDS
 from shared.rules.tasks import TASK_RULES
 from shared.store.sqlite.migrate import newest_version
-from tests.support import processes
+from tests.support import api_documents, processes
+from tests.support.api_documents import ApiDocuments
 from tests.support.clients import Account, Rest, connected, new_account
 from tests.support.frames import TASK_KEYS, answer_to
 from tests.support.processes import ROOT, System, running
@@ -39,6 +43,9 @@ def with_pinned(tmp_path: Path) -> Path:
     subprocess.run(["git", "apply", "-"], cwd=copy, input=_block("diff").encode(), check=True)
     number = newest_version() + 1
     (copy / "shared/store/sqlite/migrations" / f"{number:04}_pinned.sql").write_text(_block("sql"))
+    made = [sys.executable, "-c", "from ws_server.asyncapi import document_text; print(document_text())"]
+    document = subprocess.run(made, cwd=copy, check=True, capture_output=True).stdout
+    (copy / "rest_gateway/asyncapi.json").write_bytes(document)
     return copy
 
 
@@ -58,7 +65,15 @@ def pinned(
     assert list(task) == TASK_KEYS
     monkeypatch.setattr(processes, "ROOT", with_pinned)
     with running(folder) as system:
+        served = [_served(system, name) for name in ("openapi", "asyncapi")]
+        monkeypatch.setattr(api_documents, "documents", ApiDocuments(*served))
         yield system, account._replace(rest=Rest(system, account.access)), task
+
+
+def _served(system: System, name: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{system.rest_url}/{name}.json") as response:
+        document: dict[str, Any] = json.load(response)
+    return document
 
 
 async def test_a_field_is_everywhere_once_the_page_was_followed(
@@ -95,6 +110,9 @@ async def test_a_field_is_everywhere_once_the_page_was_followed(
         listed = await answer_to(socket, {"mode": "all", "ordering": "-pinned"})
         assert [task["pinned"] for task in listed["task"]] == [True] * 4 + [False] * 2
     assert "Traceback" not in system.logs()
+    for name in ("openapi", "asyncapi"):
+        schemas = _served(system, name)["components"]["schemas"]
+        assert all("pinned" in schemas[schema]["properties"] for schema in ("Task", "NewTask", "TaskUpdate"))
 
 
 def test_all_that_knows_the_fields_knows_the_same() -> None:
@@ -114,13 +132,12 @@ def test_every_mode_is_in_the_reference() -> None:
 def test_every_endpoint_is_in_the_reference() -> None:
     page = (ROOT / "docs/reference/rest.md").read_text()
     table = page.partition("| method and path |")[2].partition("\n\n")[0]
-    for topic in (accounts, changes, events, ops, tasks):
-        for path, endpoint in topic.ENDPOINTS.items():
-            named = re.sub(r"\{.*?\}", "<uuid>", path)
-            rows = [row for row in table.splitlines() if re.search(rf"`{re.escape(named)}/?[`?]", row)]
-            assert rows, path
-            for method in endpoint._handlers.keys() - {"HEAD"}:
-                assert any(method in row for row in rows), (method, path)
+    for path, endpoint in ENDPOINTS.items():
+        named = re.sub(r"\{.*?\}", "<uuid>", path)
+        rows = [row for row in table.splitlines() if re.search(rf"`{re.escape(named)}/?[`?]", row)]
+        assert rows, path
+        for method in endpoint.methods:
+            assert any(method in row for row in rows), (method, path)
 
 
 def test_migrations_are_numbered_without_a_gap() -> None:

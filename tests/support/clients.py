@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from tests.support import api_documents
 from tests.support.processes import System
 
 PASSWORD = "correct horse battery staple"
@@ -50,6 +51,7 @@ class Rest:
                 status, text, given = response.status, response.read(), response.headers
         except urllib.error.HTTPError as error:
             status, text, given = error.code, error.read(), error.headers
+        api_documents.documents.openapi.check(method, path, status, dict(given.items()), text)
         return Answer(status, json.loads(text) if text else None, dict(given.items()))
 
 
@@ -90,6 +92,7 @@ class Socket:
         """The next frame. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             frame: dict[str, Any] = json.loads(await self.connection.recv())
+        api_documents.documents.asyncapi.check(frame)
         return frame
 
     async def ask(self, message: object) -> dict[str, Any]:

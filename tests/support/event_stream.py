@@ -6,10 +6,14 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from tests.support import api_documents
 from tests.support.clients import Account
 from tests.support.processes import System
+
+_BODIES: Final = {"change": "TaskChange", "reset": "NotRecovered"}
+"""The schemas of what comes in events."""
 
 
 class Event(NamedTuple):
@@ -38,7 +42,10 @@ class EventStream:
                 name, _, value = line.partition(":")
                 fields[name] = value.removeprefix(" ")
             elif "data" in fields:
-                return Event(fields["event"], fields["id"], json.loads(fields["data"]))
+                event = Event(fields["event"], fields["id"], json.loads(fields["data"]))
+                if event.name in _BODIES:
+                    api_documents.documents.openapi.check_part(_BODIES[event.name], event.data)
+                return event
             else:
                 fields = {}
 

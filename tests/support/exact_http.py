@@ -1,8 +1,10 @@
-"""HTTP requests whose headers and body reach the server unchanged."""
+"""HTTP requests whose headers and body reach the gateway unchanged."""
 
 import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from tests.support import api_documents
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ def send(port: int, method: str, target: str, headers: Mapping[str, str], body: 
         connection.endheaders(body)
         reply = connection.getresponse()
         found = {name.lower(): value for name, value in reply.getheaders()}
-        return Reply(reply.status, found, reply.read())
+        read = reply.read()
+        api_documents.documents.openapi.check(method, target, reply.status, found, read)
+        return Reply(reply.status, found, read)
     finally:
         connection.close()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from tests.support import api_documents
 from tests.support.processes import System
 
 TEXT: Final = 0x1
@@ -94,6 +95,7 @@ class RawSocket:
         opcode, payload = self.receive_frame()
         assert opcode == TEXT, (opcode, payload)
         frame: dict[str, Any] = json.loads(payload)
+        api_documents.documents.asyncapi.check(frame)
         return frame
 
     def close_code(self) -> int:

@@ -1,0 +1,125 @@
+"""One method of one path: what it takes, and every answer that it gives. How it is written in OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from rest_gateway.bodies import FORM, JSON, MULTIPART
+from shared.json_schema import Schema, reference
+
+
+class Answer(NamedTuple):
+    """An answer of one status. ``body`` is its type, or several of which it is one; ``headers`` those it always has."""
+
+    description: str
+    body: Any = None
+    headers: tuple[str, ...] = ()
+    media_type: str = JSON
+    example: object = None
+
+    @property
+    def types(self) -> tuple[Any, ...]:
+        if self.body is None:
+            return ()
+        return self.body if isinstance(self.body, tuple) else (self.body,)
+
+    def written(self) -> Schema:
+        written: Schema = {
+            "description": self.description,
+            "headers": {
+                name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *self.headers)
+            },
+        }
+        if self.types:
+            schemas = [reference(declared) for declared in self.types]
+            content: Schema = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
+            if self.example is not None:
+                content["example"] = self.example
+            written["content"] = {self.media_type: content}
+        return written
+
+
+class Parameter(NamedTuple):
+    """``place``: ``query``, ``header`` or ``path``."""
+
+    name: str
+    place: str
+    declared: Any
+    description: str
+    required: bool = False
+    example: object = None
+
+    def written(self) -> Schema:
+        written = {
+            "name": self.name,
+            "in": self.place,
+            "required": self.required,
+            "description": self.description,
+            "schema": reference(self.declared),
+        }
+        return written if self.example is None else {**written, "example": self.example}
+
+
+class Body(NamedTuple):
+    """A request's body; ``as_form``: it may be a form too."""
+
+    declared: Any
+    example: object
+    as_form: bool = True
+
+    def written(self) -> Schema:
+        schema = reference(self.declared)
+        content: Schema = {JSON: {"schema": schema, "example": self.example}}
+        if self.as_form:
+            content |= {FORM: {"schema": schema}, MULTIPART: {"schema": schema}}
+        return {"required": True, "content": content}
+
+
+class Operation(NamedTuple):
+    """``name`` becomes a function's in clients that are generated."""
+
+    name: str
+    summary: str
+    answers: Mapping[int, Answer]
+    description: str = ""
+    body: Body | None = None
+    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def types(self) -> list[Any]:
+        """All that occur in its bodies."""
+        found = [declared for answer in self.answers.values() for declared in answer.types]
+        return found if self.body is None else [*found, self.body.declared]
+
+    def written(self, tag: str, answers: Mapping[int, Schema], *, public: bool) -> Schema:
+        """``answers``: all of them, those that every operation gives among them."""
+        written: Schema = {
+            "operationId": self.name,
+            "tags": [tag],
+            "summary": self.summary,
+            "security": [] if public else [{"bearer": []}],
+            "responses": {str(status): answer for status, answer in sorted(answers.items())},
+        }
+        if self.description:
+            written["description"] = self.description
+        if self.parameters:
+            written["parameters"] = [parameter.written() for parameter in self.parameters]
+        if self.body is not None:
+            written["requestBody"] = self.body.written()
+        return written
+
+
+Operations = Mapping[tuple[str, str], Operation]
+"""By method and path, which is the one that the documents name: ``("GET", "/me/")``."""
+
+TASK_EXAMPLE: Final = {
+    "uuid": "16f894b8-cb89-4672-9561-0b80cc75ae1b",
+    "user_id": 1,
+    "time_created": "2026-11-22T11:57:25.175297Z",
+    "time_modified": "2026-11-22T11:57:25.175297Z",
+    "task": "Buy milk",
+    "description": "2 litres",
+    "completed": False,
+    "rev": 1,
+}

@@ -1,0 +1,69 @@
+"""Bodies of requests as types, for the document. Nothing is decoded into them: ``shared.rules`` reads requests."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from shared.api_types import Operations
+from shared.rules.accounts import USERNAME_MAX_LENGTH
+
+Username = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=USERNAME_MAX_LENGTH,
+        pattern=r"^[\w.@+-]+$",
+        description="Letters and digits of any script, and `@ . + - _`. Compared without regard to case.",
+        examples=["ann"],
+    ),
+]
+Password = Annotated[
+    str, Meta(min_length=1, description="Never trimmed.", examples=["correct horse battery staple"])
+]
+
+
+class Registration(Struct):
+    """A new account."""
+
+    username: Username
+    password: Password
+
+
+class Credentials(Struct):
+    """Who logs in."""
+
+    username: Annotated[str, Meta(min_length=1, pattern=r"\S", examples=["ann"])]
+    password: Password
+
+
+class RefreshToken(Struct):
+    """A refresh token."""
+
+    refresh: Annotated[str, Meta(min_length=1, pattern=r"\S")]
+
+
+class AnyToken(Struct):
+    """An access or a refresh token."""
+
+    token: Annotated[str, Meta(min_length=1, pattern=r"\S")]
+
+
+class PasswordChange(Struct):
+    """The new password is ``password``."""
+
+    current_password: Password
+    password: Password
+
+
+class CurrentPassword(Struct):
+    """So that nobody deletes an account who only found its browser open."""
+
+    current_password: Password
+
+
+class Batch(Struct):
+    """Operations that are carried out all or not at all, in this order."""
+
+    ops: Operations

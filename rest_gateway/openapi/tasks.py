@@ -1,0 +1,163 @@
+"""What ``rest_gateway.tasks`` takes and answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from rest_gateway.openapi.common import INVALID, NO_TASK
+from rest_gateway.openapi.error_types import BatchRefused, ConditionFailed, Detail, LimitReached
+from rest_gateway.openapi.operation import TASK_EXAMPLE, Answer, Body, Operation, Operations, Parameter
+from rest_gateway.openapi.request_types import Batch
+from rest_gateway.pagination import PAGE_SIZE
+from shared.api_types import FieldErrors, NewTask, Results, TaskUpdate
+from shared.models import Task, Uuid
+from shared.rules.queries import ORDERING_FIELDS, PAGE_MAX
+from shared.rules.search_terms import SEARCH_MAX_LENGTH
+
+
+class TaskPage(Struct):
+    """A part of the list: ``count`` tasks match, ``next`` and ``previous`` are the addresses of its neighbours."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[Task]
+
+
+class BatchResults(Struct):
+    """What came of each operation, in their order."""
+
+    results: Results
+
+
+_ETAG: Final = ("ETag",)
+_TASK: Final = Answer("The task.", Task, _ETAG, example=TASK_EXAMPLE)
+_CHANGED: Final = Answer(
+    "The task after the change.", Task, _ETAG, example={**TASK_EXAMPLE, "completed": True, "rev": 2}
+)
+_CONDITION_FAILED: Final = Answer(
+    "A condition does not hold, or is malformed. Nothing was written; the body has the current task.",
+    ConditionFailed,
+    example={
+        "detail": "The task's revision does not meet If-Match.",
+        "code": "conflict",
+        "task": TASK_EXAMPLE,
+    },
+)
+_TASK_ID: Final = Parameter("task_id", "path", Uuid, "The task's `uuid`.", required=True)
+_IF_MATCH: Final = Parameter("If-Match", "header", str, "Only if the task has this revision: 412 otherwise.")
+_IF_NONE_MATCH: Final = Parameter("If-None-Match", "header", str, "Only if the task has another revision.")
+_CONDITIONS: Final = (
+    _TASK_ID,
+    _IF_MATCH,
+    _IF_NONE_MATCH._replace(description="Only if the task has another revision: 412 otherwise."),
+)
+_UPDATE: Final = Body(TaskUpdate, {"completed": True})
+_UPDATED: Final = {200: _CHANGED, 400: INVALID, 404: NO_TASK, 412: _CONDITION_FAILED}
+_PAGE_SIZE: Final = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
+_LIST: Final = (
+    Parameter("completed", "query", bool, "Only tasks that are so."),
+    Parameter(
+        "search",
+        "query",
+        Annotated[str, Meta(max_length=SEARCH_MAX_LENGTH)],
+        'Words and "quoted phrases" that must all be in the task or its description.',
+        example="milk",
+    ),
+    Parameter(
+        "ordering",
+        "query",
+        Annotated[str, Meta(pattern=rf"^-?({'|'.join(ORDERING_FIELDS)})$")],
+        f"A field, with `-` for descending: {', '.join(ORDERING_FIELDS)}. Several, comma-separated, are possible.",
+        example="-time_modified",
+    ),
+    Parameter("limit", "query", _PAGE_SIZE, "At most so many, from `offset` on; the answer is a page."),
+    Parameter("offset", "query", Annotated[int, Meta(ge=0)], "How many to pass over."),
+    Parameter(
+        "page",
+        "query",
+        Annotated[int, Meta(ge=1)],
+        "A page's number. Not together with `limit` and `offset`.",
+    ),
+    Parameter("page_size", "query", _PAGE_SIZE, f"How many are on a page; {PAGE_SIZE} where it is left out."),
+)
+
+OPERATIONS: Final[Operations] = {
+    ("GET", "/"): Operation(
+        "listTasks",
+        "Your tasks",
+        {
+            200: Answer(
+                "The tasks; with `limit`, `page` or `page_size` a page of them.",
+                (list[Task], TaskPage),
+                ("X-Taskbeam-Seq", "X-Taskbeam-Epoch"),
+                example=[TASK_EXAMPLE],
+            ),
+            400: INVALID._replace(example={"limit": [f"Must be an integer from 1 to {PAGE_MAX}."]}),
+            404: Answer("There is no such page.", Detail, example={"detail": "Invalid page."}),
+        },
+        "Oldest first. An empty value is no filter; of a parameter given twice the last counts.",
+        parameters=_LIST,
+    ),
+    ("POST", "/"): Operation(
+        "createTask",
+        "Make a task",
+        {
+            201: Answer("The task.", Task, _ETAG, example=TASK_EXAMPLE),
+            200: _TASK._replace(description="The task was there already, and is as it was."),
+            400: INVALID,
+            403: Answer("You have as many tasks as a user may have.", LimitReached),
+        },
+        body=Body(NewTask, {"task": "Buy milk", "description": "2 litres"}),
+        parameters=(
+            Parameter(
+                "Idempotency-Key",
+                "header",
+                Annotated[str, Meta(min_length=1, max_length=255)],
+                "Stands for a uuid, where the body has none: the same key makes one task, however often it is sent.",
+            ),
+        ),
+    ),
+    ("GET", "/task/{task_id}/"): Operation(
+        "getTask",
+        "One task",
+        {200: _TASK, 304: Answer("You have this revision.", headers=_ETAG), 404: NO_TASK},
+        parameters=(_TASK_ID, _IF_NONE_MATCH),
+    ),
+    ("PUT", "/task/{task_id}/"): Operation(
+        "putTask", "Change a task", _UPDATED, "The same as PATCH.", _UPDATE, _CONDITIONS
+    ),
+    ("PATCH", "/task/{task_id}/"): Operation(
+        "updateTask", "Change a task", _UPDATED, "What is left out keeps its value.", _UPDATE, _CONDITIONS
+    ),
+    ("DELETE", "/task/{task_id}/"): Operation(
+        "deleteTask",
+        "Delete a task",
+        {204: Answer("It is gone."), 404: NO_TASK, 412: _CONDITION_FAILED},
+        parameters=_CONDITIONS,
+    ),
+    ("POST", "/batch/"): Operation(
+        "batch",
+        "Carry out several operations, or none",
+        {
+            200: Answer("All of them.", BatchResults),
+            400: Answer("An operation or the request is bad.", (BatchRefused, FieldErrors, Detail)),
+            403: Answer("You would have more tasks than a user may have.", BatchRefused),
+            404: Answer("You have no such task.", BatchRefused),
+            409: Answer("A task has not the revision that was given.", BatchRefused),
+        },
+        "One transaction: on a failure nothing is written.",
+        Body(
+            Batch,
+            {
+                "ops": [
+                    {"mode": "create", "data": {"task": "Buy milk"}},
+                    {"mode": "update", "task_id": TASK_EXAMPLE["uuid"], "data": {"completed": True}},
+                ]
+            },
+            as_form=False,
+        ),
+    ),
+}

@@ -1,0 +1,101 @@
+"""The requests that ``requests`` parses, as types, for the AsyncAPI document. Nothing is decoded into them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from shared.api_types import CreateOperation, DeleteOperation, Epoch, Operations, Seq, UpdateOperation
+from shared.models import Uuid
+from shared.rules.queries import ORDERING_FIELDS, PAGE_MAX
+from shared.rules.search_terms import SEARCH_MAX_LENGTH
+from ws_server.requests import ID_MAX_LENGTH
+
+_Text = Annotated[str, Meta(max_length=ID_MAX_LENGTH)]
+Id = Annotated[
+    _Text | int | None,
+    Meta(description="Named by the client; the answer repeats it.", examples=["a1"]),
+]
+Ordering = Annotated[
+    str,
+    Meta(
+        description=f"Fields, comma-separated, with `-` for descending: {', '.join(ORDERING_FIELDS)}.",
+        examples=["-time_modified"],
+    ),
+]
+
+
+class Auth(Struct):
+    """Begins the session, or renews it. ``push: false``: only answers, no changes that others make."""
+
+    type: Literal["auth"]
+    token: Annotated[str, Meta(description="An access token.")]
+    push: bool = True
+    id: Id | UnsetType = UNSET
+
+
+class All(Struct, tag_field="mode", tag="all"):
+    """The list of tasks, oldest first. With ``limit`` or ``offset`` the answer has the ``count`` of all matches, too."""
+
+    completed: bool | UnsetType = UNSET
+    search: (
+        Annotated[
+            str,
+            Meta(
+                max_length=SEARCH_MAX_LENGTH,
+                description='Words and "quoted phrases" that must all be in the task or its description.',
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    ordering: Ordering | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] | UnsetType = UNSET
+    offset: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    id: Id | UnsetType = UNSET
+
+
+class Create(CreateOperation, tag_field="mode", tag="create"):
+    """Makes a task."""
+
+    id: Id | UnsetType = UNSET
+
+
+class Read(Struct, tag_field="mode", tag="read"):
+    """One task."""
+
+    task_id: Uuid
+    id: Id | UnsetType = UNSET
+
+
+class Update(UpdateOperation, tag_field="mode", tag="update"):
+    """Changes fields of a task."""
+
+    id: Id | UnsetType = UNSET
+
+
+class Delete(DeleteOperation, tag_field="mode", tag="delete"):
+    """Deletes a task."""
+
+    id: Id | UnsetType = UNSET
+
+
+class Batch(Struct, tag_field="mode", tag="batch"):
+    """Carries out all of the operations, in one transaction, or none."""
+
+    ops: Operations
+    id: Id | UnsetType = UNSET
+
+
+class Sync(Struct, tag_field="mode", tag="sync"):
+    """The changes after ``since``, at most 500. ``epoch`` and the first ``since`` are those of the auth answer."""
+
+    epoch: Epoch
+    since: Seq
+    id: Id | UnsetType = UNSET
+
+
+class Ping(Struct, tag_field="mode", tag="ping"):
+    """Asks for a sign of life, and the user's ``seq``."""
+
+    id: Id | UnsetType = UNSET
