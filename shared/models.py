@@ -166,6 +166,18 @@ class DeleteTask(msgspec.Struct, frozen=True, gc=False):
     rev: int | None = None
 
 
+class ImportTask(msgspec.Struct, frozen=True, gc=False):
+    """A task from another system, with the times that it has there, in microseconds since the Unix epoch."""
+
+    task: CreateTask
+    time_created: int
+    time_modified: int
+
+    @property
+    def uuid(self) -> str | None:
+        return self.task.uuid
+
+
 class RefusedOperation(msgspec.Struct, frozen=True):
     """Stands in a batch for an operation that was found bad before the database was asked.
 
@@ -175,7 +187,7 @@ class RefusedOperation(msgspec.Struct, frozen=True):
     error: TaskbeamError
 
 
-Write = CreateTask | UpdateTask | DeleteTask
+Write = CreateTask | UpdateTask | DeleteTask | ImportTask
 Operation = Write | RefusedOperation
 """One of a batch."""
 
@@ -183,7 +195,7 @@ Operation = Write | RefusedOperation
 class Written(msgspec.Struct, frozen=True, gc=False):
     """What came of one operation: ``task`` is the task after it (before it, for a delete).
 
-    ``change`` is ``None`` for a create whose uuid the user already had: nothing was written.
+    ``change`` is ``None`` for a create or import whose uuid the user already had: nothing was written.
     """
 
     task: StoredTask

@@ -10,13 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from shared.auth.fair_semaphore import FairSemaphore, Requester
-from shared.auth.password_hashes import (
-    HashCosts,
-    check_password_padded,
-    greatest_work,
-    hash_password,
-    is_current,
-)
+from shared.auth.hash_forms import HashCosts
+from shared.auth.password_hashes import check_password_padded, greatest_work, hash_password, is_current
+from shared.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -67,7 +63,7 @@ class PasswordHasher:
             dearest: the greatest costs among the stored hashes. A mismatch takes as long as a check of these.
 
         Raises:
-            Unavailable: too many are waiting.
+            Unavailable: too many are waiting, or there is not the memory that the hash takes.
         """
 
         def work() -> tuple[bool, float]:
@@ -90,7 +86,10 @@ class PasswordHasher:
             self._semaphore.release()
             raise
         running.add_done_callback(lambda _: self._semaphore.release())
-        return await asyncio.shield(running)  # a cancelled caller does not stop the thread
+        try:
+            return await asyncio.shield(running)  # a cancelled caller does not stop the thread
+        except MemoryError as error:
+            raise Unavailable("not enough memory to check a password") from error
 
     def refuse_waiting(self) -> None:
         """Finish only what is running: what waits would hold up the end of the process for many seconds."""

@@ -17,6 +17,7 @@ from shared.models import (
     Change,
     CreateTask,
     DeleteTask,
+    ImportTask,
     Mode,
     Operation,
     RefusedOperation,
@@ -174,20 +175,40 @@ class _Group(Generic[P]):
                 return self._update(request, operation)
             case DeleteTask():
                 return self._delete(request, operation)
+            case ImportTask():
+                return self._import(request, operation)
             case RefusedOperation():
                 raise operation.error
 
     def _create(self, request: WriteRequest | BatchRequest, operation: CreateTask) -> Written:
         user_id, uuid = request.user_id, operation.uuid
-        if uuid is not None and (kept := self._find(uuid)) is not None:
-            if kept.user_id != user_id:
-                raise ValidationFailed({"uuid": ["This field must be unique."]})
+        if uuid is not None and (kept := self._find_own(user_id, uuid)) is not None:
             return Written(kept.task, None)  # the request came again
         feed = self._feed(user_id)
         if feed.tasks >= request.max_tasks:
             raise LimitReached(request.max_tasks)
         uuid, place = self._place_new_task(request.now, uuid)
         task = StoredTask(uuid, _encode(operation.made(uuid, user_id, timestamp(request.now))))
+        self.new_tasks[uuid] = Kept(user_id, task, place)
+        return Written(task, self._change(request, "create", task, feed.seq, feed.tasks + 1))
+
+    def _import(self, request: WriteRequest | BatchRequest, operation: ImportTask) -> Written:
+        """As ``_create``, with the times that the task has elsewhere. One in the future would keep later ones from
+        standing at their place in the list, so it becomes the time of the import.
+        """
+        user_id, uuid = request.user_id, operation.uuid
+        if uuid is not None and (kept := self._find_own(user_id, uuid)) is not None:
+            return Written(kept.task, None)
+        feed = self._feed(user_id)
+        if feed.tasks >= request.max_tasks:
+            raise LimitReached(request.max_tasks)
+        if operation.time_created < 0:
+            raise ValidationFailed({"time_created": ["This time is before 1970."]})
+        created = min(operation.time_created, request.now)
+        modified = max(created, min(operation.time_modified, request.now))
+        uuid, place = self._place_new_task(created, uuid)
+        made = operation.task.made(uuid, user_id, timestamp(created))
+        task = StoredTask(uuid, _encode(msgspec.structs.replace(made, time_modified=timestamp(modified))))
         self.new_tasks[uuid] = Kept(user_id, task, place)
         return Written(task, self._change(request, "create", task, feed.seq, feed.tasks + 1))
 
@@ -207,6 +228,13 @@ class _Group(Generic[P]):
 
     def _find(self, uuid: str) -> Kept[P] | None:
         return self.new_tasks[uuid] if uuid in self.new_tasks else self._tasks.get(uuid)
+
+    def _find_own(self, user_id: int, uuid: str) -> Kept[P] | None:
+        """Raises ValidationFailed where it is another user's."""
+        kept = self._find(uuid)
+        if kept is not None and kept.user_id != user_id:
+            raise ValidationFailed({"uuid": ["This field must be unique."]})
+        return kept
 
     def _find_expected(
         self, request: WriteRequest | BatchRequest, operation: UpdateTask | DeleteTask

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 from shared.clock import ClockReading
+from shared.decisions.imports import AccountImport, ImportedAccount
 from shared.decisions.sessions import TokenStatus
 from shared.models import (
     Change,
@@ -53,7 +54,7 @@ class Store(Protocol):
     def write(
         self, user_id: int, operation: Write, *, now: int, max_tasks: int, write_id: int | None = None
     ) -> Awaitable[Written]:
-        """Raises NotFound, Conflict, LimitReached, ValidationFailed (a foreign uuid), UserGone."""
+        """Raises NotFound, Conflict, LimitReached, ValidationFailed (a foreign uuid, a time before 1970), UserGone."""
         ...
 
     def write_all(
@@ -64,6 +65,10 @@ class Store(Protocol):
 
     def task(self, user_id: int, uuid: str) -> Awaitable[StoredTask]: ...  # NotFound
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage: ...  # UserGone
+
+    async def deleted_tasks(self) -> set[str]:
+        """The uuids of tasks that were deleted, as far as the change log still says; some may be there again."""
+        ...
 
     # The change log
     async def seq(self, user_id: int) -> int: ...  # UserGone
@@ -94,6 +99,10 @@ class Store(Protocol):
 
     async def version(self) -> int:
         """Another number after every commit, whoever made it, also another program."""
+        ...
+
+    async def import_accounts(self, accounts: Sequence[ImportedAccount]) -> list[AccountImport]:
+        """Add accounts with the ids that they have elsewhere, in ascending order: what came of each."""
         ...
 
     # These three do nothing, and two of them say False, when the password is no longer as ``user`` has it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from shared.auth.password_hashes import HashCosts
+from shared.auth.hash_forms import HashCosts
 from shared.models import User
 
 

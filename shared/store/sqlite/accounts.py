@@ -7,20 +7,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from shared.auth.password_hashes import BCRYPT_COST_MAX, PBKDF2_ITERATIONS_MAX, HashCosts
 from shared.clock import ClockReading, timestamp
 from shared.errors import UserGone, ValidationFailed
 from shared.models import User
 from shared.rules.accounts import USERNAME_TAKEN
 from shared.store.records import AccountRecord, LoginRecord
+from shared.store.sqlite.hash_costs import read_hash_costs
 from shared.store.sqlite.log import append_revocation, delete_log
 from shared.store.sqlite.tasks import delete_tasks
 
 _ADDRESSES_KEPT: Final = 20  # of each user
 
 _USER: Final = "id, username, password, is_active, date_joined"
-_BCRYPT_COST: Final = "substr(password, instr(password, '$$2') + 5, 2)"
-_PBKDF2_ITERATIONS: Final = "CAST(substr(password, 15) AS INTEGER)"
 
 
 def to_user(row: Sequence[Any]) -> User:
@@ -32,6 +30,12 @@ def to_user(row: Sequence[Any]) -> User:
 def user_by_key(connection: sqlite3.Connection, key: str) -> User | None:
     """Find a user by the key of their name."""
     rows = connection.execute(f"SELECT {_USER} FROM users WHERE username_key = ?", (key,)).fetchall()
+    return to_user(rows[0]) if rows else None
+
+
+def user_by_id(connection: sqlite3.Connection, user_id: int) -> User | None:
+    """Find a user by their id."""
+    rows = connection.execute(f"SELECT {_USER} FROM users WHERE id = ?", (user_id,)).fetchall()
     return to_user(rows[0]) if rows else None
 
 
@@ -58,21 +62,7 @@ def read_login_record(connection: sqlite3.Connection, key: str, address: str) ->
             "SELECT 1 FROM login_addresses WHERE user_id = ? AND address = ?", (user.id, address)
         ).fetchall()
     )
-    return LoginRecord(user, bool(known), _read_hash_costs(connection))
-
-
-def _read_hash_costs(connection: sqlite3.Connection) -> HashCosts:
-    """Each is one step in an index of its own; hashes that are too dear to be checked are left out."""
-    [(cost,)] = connection.execute(
-        f"SELECT max({_BCRYPT_COST}) FROM users WHERE substr(password, 1, 6) = 'bcrypt' AND {_BCRYPT_COST} <= ?",
-        (str(BCRYPT_COST_MAX),),
-    ).fetchall()
-    [(iterations,)] = connection.execute(
-        f"SELECT max({_PBKDF2_ITERATIONS}) FROM users "
-        f"WHERE substr(password, 1, 14) = 'pbkdf2_sha256$' AND {_PBKDF2_ITERATIONS} <= ?",
-        (PBKDF2_ITERATIONS_MAX,),
-    ).fetchall()
-    return HashCosts(int(cost) if cost and cost.isdecimal() else 0, iterations or 0)
+    return LoginRecord(user, bool(known), read_hash_costs(connection))
 
 
 def add_login_address(connection: sqlite3.Connection, user_id: int, address: str) -> None:

@@ -51,6 +51,11 @@ def read_changes(
     return read_page(feed.seq, seqs, [Change(*row) for row in rows])
 
 
+def read_deleted_tasks(connection: sqlite3.Connection) -> set[str]:
+    """As `Store.deleted_tasks`."""
+    return {uuid for (uuid,) in connection.execute("SELECT task_id FROM changes WHERE mode = 'delete'")}
+
+
 def write_log(
     connection: sqlite3.Connection, changes: Sequence[Change], feeds: Mapping[int, FeedRow]
 ) -> tuple[int, dict[int, int]]:

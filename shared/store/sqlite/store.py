@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from shared.clock import ClockReading
+from shared.decisions.imports import AccountImport, ImportedAccount
 from shared.decisions.sessions import TokenStatus
 from shared.decisions.tasks import BatchRequest, WriteRequest
 from shared.errors import Unavailable
@@ -27,7 +28,7 @@ from shared.models import (
 from shared.store.batching import Batcher
 from shared.store.records import AccountRecord, LoginRecord, SigningKey, Totals
 from shared.store.sqlite import accounts as accounts_sql
-from shared.store.sqlite import feeds, lists, meta
+from shared.store.sqlite import feeds, imports, lists, meta
 from shared.store.sqlite import log as change_log
 from shared.store.sqlite import sessions as sessions_sql
 from shared.store.sqlite import tasks as tasks_sql
@@ -133,6 +134,9 @@ class SqliteStore:
             )
         return page
 
+    async def deleted_tasks(self) -> set[str]:
+        return await self._list_reader.submit(change_log.read_deleted_tasks)
+
     async def seq(self, user_id: int) -> int:
         return await self._read_row(lambda connection: feeds.read_feed(connection, user_id).seq)
 
@@ -160,6 +164,9 @@ class SqliteStore:
         return await self._transact(
             lambda connection: accounts_sql.add_user(connection, username, key, password, now)
         )
+
+    async def import_accounts(self, accounts: Sequence[ImportedAccount]) -> list[AccountImport]:
+        return await self._transact(lambda connection: imports.import_accounts(connection, accounts))
 
     async def user_by_key(self, key: str) -> User | None:
         return await self._read_row(lambda connection: accounts_sql.user_by_key(connection, key))

@@ -12,8 +12,9 @@ import pytest
 
 from shared.auth import password_hasher
 from shared.auth.fair_semaphore import Requester
+from shared.auth.hash_forms import HashCosts
 from shared.auth.password_hasher import PasswordHasher
-from shared.auth.password_hashes import HashCosts, hash_password
+from shared.auth.password_hashes import hash_password
 from shared.errors import Throttled, Unavailable
 
 ANN = Requester("192.0.2.1", "ann")
@@ -181,3 +182,14 @@ async def test_a_caller_that_gives_up_gives_its_turn_back_when_its_thread_is_fre
         assert await hasher.hash("a", ANN) == "made"
     finally:
         hasher.close()
+
+
+async def test_a_hash_for_which_there_is_no_memory_is_not_a_wrong_password(
+    hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(password: str, encoded: str, cost: int) -> tuple[bool, float]:
+        raise MemoryError
+
+    monkeypatch.setattr(password_hasher, "check_password_padded", fail)
+    with pytest.raises(Unavailable, match="memory"):
+        await _check(hasher, "right", "argon2$")

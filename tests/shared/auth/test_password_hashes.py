@@ -9,8 +9,8 @@ import re
 import bcrypt
 import pytest
 
+from shared.auth.hash_forms import HashCosts
 from shared.auth.password_hashes import (
-    HashCosts,
     check_password,
     check_password_padded,
     greatest_work,
@@ -182,6 +182,33 @@ def test_a_mismatch_is_the_same_work_whatever_is_stored(monkeypatch: pytest.Monk
     assert (matches, work, done) == (False, 256, 256)
 
 
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        f"pbkdf2_sha1$20000$salt${'A' * 27}=",
+        f"scrypt$4096$salt$8$2${'A' * 86}==",
+        f"argon2$argon2id$v=19$m=8192,t=2,p=8$c2Vhc2FsdDI${'A' * 43}",
+    ],
+)
+def test_a_mismatch_of_an_imported_hash_is_made_up_to_the_same_work(
+    monkeypatch: pytest.MonkeyPatch, encoded: str
+) -> None:
+    done = 0
+    make = bcrypt.hashpw
+
+    def made(password: bytes, salt: bytes) -> bytes:
+        nonlocal done
+        done += 2 ** int(salt.split(b"$")[2])
+        return make(password, salt)
+
+    work = check_password_padded("wrong", encoded, 4)[1]
+    monkeypatch.setattr(bcrypt, "hashpw", made)
+    matches, padded = check_password_padded("wrong", encoded, 11)
+    assert not matches
+    assert padded == 2048
+    assert abs(work + done - 2048) <= 16, "bcrypt has no smaller hash than one of 16"
+
+
 def test_a_match_is_no_more_work_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = hash_password("right", 4)
     monkeypatch.setattr(bcrypt, "hashpw", None)
@@ -190,8 +217,14 @@ def test_a_match_is_no_more_work_than_it_needs(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_dearer_hash_is_known_to_be() -> None:
     assert check_password_padded("wrong", hash_password("right", 6), 4) == (False, 64)
-    matches, work = check_password_padded("wrong", _pbkdf2("right", 20_000), 4)
-    assert not matches
-    assert 16 < work == greatest_work(HashCosts(4, 20_000)) < 4096
+    for encoded, costs in (
+        (_pbkdf2("right", 20_000), HashCosts(4, pbkdf2=20_000)),
+        (f"pbkdf2_sha1$20000$salt${'A' * 27}=", HashCosts(4, pbkdf2_sha1=20_000)),
+        (f"scrypt$4096$salt$8$2${'A' * 86}==", HashCosts(4, scrypt=2 * 8 * 4096)),
+        (f"argon2$argon2id$v=19$m=8192,t=2,p=8$c2Vhc2FsdDI${'A' * 43}", HashCosts(4, argon2=2 * 8192)),
+    ):
+        matches, work = check_password_padded("wrong", encoded, 4)
+        assert not matches
+        assert 16 < work == greatest_work(costs) < 4096
     assert greatest_work(HashCosts(12, 1)) == 4096
     assert greatest_work(HashCosts(0, 0)) <= 16

@@ -122,6 +122,7 @@ class Model:
                 uuid, user_id, time, time, operation.task, operation.description, operation.completed, 1
             )
             return self._note("create", task, write_id)
+        assert isinstance(operation, (UpdateTask, DeleteTask)), "the rest is as a create"
         old = state.of(user_id, operation.uuid, operation.rev)
         if isinstance(operation, DeleteTask):
             return self._note("delete", old, write_id)

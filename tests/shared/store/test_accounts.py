@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.auth.password_hashes import HashCosts
+from shared.auth.hash_forms import HashCosts
 from shared.clock import timestamp
 from shared.errors import NotFound, UserGone, ValidationFailed
 from shared.models import User
@@ -165,6 +165,21 @@ async def test_of_many_addresses_those_of_the_latest_logins_are_known(owner: Own
         (["bcrypt_sha256$$2b$31$a", "bcrypt_sha256$$2b$11$a"], HashCosts(11, 0)),
         (["pbkdf2_sha256$600000$a$b", "pbkdf2_sha256$1000000$a$b"], HashCosts(0, 1_000_000)),
         (["pbkdf2_sha256$999999999$a$b", "pbkdf2_sha256$5$a$b"], HashCosts(0, 5)),
+        (["pbkdf2_sha1$7000$a$b", "pbkdf2_sha1$x", "pbkdf2_sha1$99999999$a$b"], HashCosts(pbkdf2_sha1=7000)),
+        (
+            [
+                "scrypt$16384$a$8$5$b",
+                "scrypt$1024$a$8$1$b",
+                "scrypt$1048576$a$8$8$b",
+                "scrypt$",
+                'scrypt$"\\$$$',
+            ],
+            HashCosts(scrypt=16384 * 8 * 5),
+        ),
+        (
+            ["argon2$argon2id$v=19$m=1024,t=3,p=8$a$b", "argon2$argon2i$m=512,t=2,p=2$a$b", "argon2$"],
+            HashCosts(argon2=3072),
+        ),
     ],
 )
 async def test_dearest_hashes_are_known_without_reading_all(
