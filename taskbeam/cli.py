@@ -61,6 +61,10 @@ COMMANDS: Final = {
         "taskbeam.commands.restore:restore",
         "Put the backup FILE in the place of the database, which no server may have open.",
     ),
+    "import-django": Entry(
+        "taskbeam.commands.import_django:import_django",
+        "Take in the users and tasks of a Django application.",
+    ),
 }
 """By name, in the order of ``taskbeam --help``."""
 

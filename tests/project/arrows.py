@@ -17,6 +17,8 @@ ENGINES: Final = {
     "shared.store.postgres": frozenset({"asyncpg"}),
 }
 """The package of each, and the drivers that it alone imports."""
+READERS: Final = {"shared.store.django": frozenset({"sqlite3", "psycopg"})}
+"""Packages that read databases of others, and their drivers."""
 _FEEDS: Final = ("shared.feed.tail", "shared.feed.wake", "shared.feed.fan_out")
 """What implements the protocol `shared.feed`."""
 _SQL: Final = re.compile(
@@ -89,9 +91,10 @@ def _websocket_server_uses_aiohttp(module: Module) -> object:
 
 
 def _imports_foreign_driver(module: Module) -> object:
-    return any(
-        module.top_level_imports & drivers for engine, drivers in ENGINES.items() if not module.is_in(engine)
-    )
+    packages = ENGINES | READERS
+    own = [drivers for package, drivers in packages.items() if module.is_in(package)]
+    foreign = frozenset[str]().union(*packages.values()) - frozenset[str]().union(*own)
+    return module.top_level_imports & foreign
 
 
 def says_sql(module: Module) -> bool:
@@ -99,7 +102,7 @@ def says_sql(module: Module) -> bool:
 
 
 def _says_sql_outside(module: Module) -> object:
-    return not module.is_in(*ENGINES) and says_sql(module)
+    return not module.is_in(*ENGINES, *READERS) and says_sql(module)
 
 
 def _imports_engine(module: Module) -> object:

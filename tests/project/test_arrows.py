@@ -62,6 +62,9 @@ VIOLATIONS = {
         ("shared.store.postgres.store", "import sqlite3"),
         ("shared.store.sqlite.store", "import asyncpg"),
         ("taskbeam.backup", "import sqlite3"),
+        ("taskbeam.django_import.rows", "import psycopg"),
+        ("shared.store.django.postgresql", "import asyncpg"),
+        ("shared.store.sqlite.store", "import psycopg"),
     ],
     "only an engine knows SQL": [
         ("shared.tasks", "x = 'SELECT a FROM b'"),

@@ -1,0 +1,1 @@
+"""What reads the database of a Django application."""
