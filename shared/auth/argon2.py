@@ -18,7 +18,7 @@ class Parameters(NamedTuple):
     version: int
     memory: int
     passes: int
-    lanes: int
+    parallelism: int
     hash_bytes: int
 
 
@@ -41,7 +41,7 @@ def compute(password: bytes, salt: bytes, parameters: Parameters) -> bytes:
             "saltlen": len(salt),
             "t_cost": parameters.passes,
             "m_cost": parameters.memory,
-            "lanes": parameters.lanes,
+            "lanes": parameters.parallelism,
             "threads": 1,
             "version": parameters.version,
         },

@@ -38,7 +38,7 @@ _SCRYPT: Final = re.compile(
 )
 _ARGON2: Final = re.compile(
     r"argon2\$argon2(?P<variant>id|i|d)\$(?:v=(?P<version>16|19)\$)?"
-    r"m=(?P<memory>[1-9][0-9]{0,8}),t=(?P<passes>[1-9][0-9]{0,8}),p=(?P<lanes>[1-9][0-9]{0,3})\$"
+    r"m=(?P<memory>[1-9][0-9]{0,8}),t=(?P<passes>[1-9][0-9]{0,8}),p=(?P<parallelism>[1-9][0-9]{0,3})\$"
     r"(?P<salt>[+/A-Za-z0-9]{1,256})\$(?P<hash>[+/A-Za-z0-9]{6,256})"
 )
 
@@ -128,15 +128,15 @@ def _read_scrypt(found: re.Match[str]) -> ReadHash | None:
 
 
 def _read_argon2(found: re.Match[str]) -> ReadHash | None:
-    memory, passes, lanes = int(found["memory"]), int(found["passes"]), int(found["lanes"])
+    memory, passes, parallelism = int(found["memory"]), int(found["passes"]), int(found["parallelism"])
     work = memory * passes
-    if work > ARGON2_WORK_MAX or memory > _MEMORY_MAX or memory < 8 * lanes:
+    if work > ARGON2_WORK_MAX or memory > _MEMORY_MAX or memory < 8 * parallelism:
         return None
     salt, expected = _decoded(found["salt"]), _decoded(found["hash"])
     if len(salt) < argon2.SALT_BYTES_MIN or len(expected) < argon2.HASH_BYTES_MIN:
         return None
     parameters = argon2.Parameters(
-        found["variant"], int(found["version"] or 16), memory, passes, lanes, len(expected)
+        found["variant"], int(found["version"] or 16), memory, passes, parallelism, len(expected)
     )
 
     def matches(password: bytes) -> bool:

@@ -122,14 +122,14 @@ def test_what_is_unreadable_or_too_dear_is_not_read(encoded: str) -> None:
 @given(
     password=st.binary(max_size=200),
     salt=st.binary(min_size=8, max_size=20),
-    lanes=st.integers(1, 4),
+    parallelism=st.integers(1, 4),
     passes=st.integers(1, 3),
 )
-def test_argon2_on_one_thread_is_argon2(password: bytes, salt: bytes, lanes: int, passes: int) -> None:
+def test_argon2_on_one_thread_is_argon2(password: bytes, salt: bytes, parallelism: int, passes: int) -> None:
     from argon2.low_level import Type, hash_secret_raw
 
-    made = argon2.compute(password, salt, argon2.Parameters("id", 19, 64, passes, lanes, 32))
-    assert made == hash_secret_raw(password, salt, passes, 64, lanes, 32, Type.ID)
+    made = argon2.compute(password, salt, argon2.Parameters("id", 19, 64, passes, parallelism, 32))
+    assert made == hash_secret_raw(password, salt, passes, 64, parallelism, 32, Type.ID)
 
 
 @settings(max_examples=25, deadline=None)
