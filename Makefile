@@ -28,7 +28,7 @@ coverage: $(VENV)/.dev ## run the whole test suite, and measure which branches i
 check: $(VENV)/.dev ## lint, formatting, types, and the tests of the documentation
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskbeam_client taskbeam deploy benchmarks tests)
+	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskbeam_client taskbeam benchmarks tests)
 	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
 
 bench: $(VENV)/.bench ## measure beside raw baselines, and write docs/reference/performance.md; PEERS=1 for FastAPI and PocketBase too

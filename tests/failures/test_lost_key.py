@@ -44,7 +44,7 @@ def test_deleted_key_file_is_restored_and_a_process_that_starts_meanwhile_waits_
         system.ws.start()
         assert key_of(system).read_text() == key
         assert is_accepted(system, account)
-        assert "was deleted, and is put back" in system.gateway.log.read_text()
+        assert system.gateway.log_lines("was deleted, and is put back")
         assert _WARNING not in system.logs()
 
 
@@ -55,7 +55,7 @@ def test_new_key_for_a_database_with_users_is_logged(tmp_path: Path) -> None:
             process.stop()
         key_of(system).unlink()
         system.start()
-        assert system.logs().count(_WARNING) >= 1
+        wait_until(lambda: _WARNING in system.logs(), _SECONDS, "the warning")
         assert not is_accepted(system, former)
         assert is_accepted(system, new_account(system))
 

@@ -193,7 +193,7 @@ def test_a_proxy_that_is_not_in_the_settings_is_logged_once(tmp_path: Path) -> N
     with running(tmp_path) as system:
         for _ in range(3):
             assert Rest(system)("GET", "/healthz", X_Forwarded_For="203.0.113.9").status == 200
-        lines = [line for line in system.gateway.log.read_text().splitlines() if "X-Forwarded-For" in line]
+        lines = system.gateway.log_lines("X-Forwarded-For")
         assert len(lines) == 1
         assert "WARNING" in lines[0]
         assert "TASKBEAM_TRUSTED_PROXIES" in lines[0]

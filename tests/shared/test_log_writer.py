@@ -46,11 +46,16 @@ def pipe() -> Iterator[Pipe]:
 
 
 @pytest.fixture
-def writer(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> LogWriter:
+def writer(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> Iterator[LogWriter]:
     monkeypatch.setattr(log_writer, "QUEUE_MAX_BYTES", 10_000)
     monkeypatch.setattr(log_writer, "_ROOM_BYTES", 5_000)
     monkeypatch.setattr(log_writer, "_FLUSH_SECONDS", 0.2)
-    return LogWriter(pipe.writer, logging.Formatter("%(message)s"))
+    made = LogWriter(pipe.writer, logging.Formatter("%(message)s"))
+    yield made
+    # Its thread must not write what is left to a file that gets the same descriptor.
+    with contextlib.suppress(OSError):
+        os.close(pipe.reader)
+    made.flush()
 
 
 def record(message: str) -> logging.LogRecord:

@@ -22,6 +22,7 @@ from tests.support.waiting import wait_until
 ROOT: Final = Path(__file__).parents[2]
 SECRET_KEY: Final = "a-key-for-the-tests-of-more-than-32-bytes"
 _START_TIMEOUT: Final = 20.0
+_LOG_TIMEOUT: Final = 5.0
 _STOP_TIMEOUT: Final = 20.0
 
 
@@ -59,6 +60,15 @@ class Process:
                 resource.prlimit(self.popen.pid, resource.RLIMIT_NOFILE, (self.files, self.files))
         if ready:
             self.wait_ready()
+
+    def log_lines(self, text: str) -> list[str]:
+        """The lines that contain a text; waits for one, since they are written a moment after what they tell of."""
+
+        def found() -> list[str]:
+            return [line for line in self.log.read_text().splitlines() if text in line]
+
+        wait_until(found, _LOG_TIMEOUT, f"a line with {text!r}")
+        return found()
 
     def wait_ready(self) -> None:
         wait_until(self._is_ready, _START_TIMEOUT, f"{self.module} is ready")
@@ -122,6 +132,7 @@ class System:
             "TASKBEAM_WS_PORT": str(ws_port),
             "TASKBEAM_REST_PORT": str(rest_port),
             "TASKBEAM_LOGIN_ATTEMPTS_PER_MINUTE": "0",
+            "TASKBEAM_ACCESS_LOG": "off",  # tests that look for other lines meet no lines of requests
             **chosen_loop_environ(self.folder),
             **self.environ,
         }

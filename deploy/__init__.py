@@ -1,1 +1,0 @@
-"""Settings of what stands around the servers: systemd, proxies."""
