@@ -125,6 +125,10 @@ async def test_worker_stopped_while_it_holds_the_lock(tmp_path: Path) -> None:
                 group.create_task(writer.work(pause=0))
             await _stop_with_lock(victim, lock)
             with _continued(victim):
+                for (
+                    transport
+                ) in readers:  # meanwhile the answers arrive that the worker sent before it was stopped
+                    await in_time(_PROMPT_SECONDS, _read(transport))
                 told = len(ledger.acknowledged)
                 refusals = asyncio.gather(*(in_time(_REFUSAL_SECONDS, w.create()) for w in writers[2:]))
                 while not refusals.done():

@@ -36,6 +36,9 @@ class FakeServer:
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
+        task.add_done_callback(
+            lambda _: writer.transport.abort()
+        )  # a task that never began has closed nothing
         self._serving.add(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -71,8 +71,8 @@ def _codes(error: type[shared.errors.TaskbeamError]) -> set[str]:
 
 def test_every_error_that_a_service_raises_has_a_frame() -> None:
     described = {_code(error.__name__) for error in ERRORS}
-    # Logins are the gateway's; an account that is gone is told as a token that is not valid.
-    elsewhere = {"error", "no_active_account", "user_not_found", "user_inactive"}
+    # Registrations and logins are the gateway's; an account that is gone is told as a token that is not valid.
+    elsewhere = {"error", "registration_closed", "no_active_account", "user_not_found", "user_inactive"}
     raised = {code for error in shared.errors.TaskbeamError.__subclasses__() for code in _codes(error)}
     assert raised - elsewhere <= described
 

@@ -42,8 +42,8 @@ def test_many_tokens_are_checked_as_each_by_itself(
     for user_id, (user_is_active, revoked_until) in users.items():
         database.execute(
             "INSERT INTO users (id, username, username_key, password, is_active, date_joined, revoked_until) "
-            "VALUES (?1, ?1, ?1, '', ?2, '', ?3)",
-            (user_id, user_is_active, revoked_until),
+            "VALUES (?, ?, ?, '', ?, '', ?)",
+            (user_id, user_id, user_id, user_is_active, revoked_until),
         )
         database.execute("INSERT INTO feeds (user_id) VALUES (?)", (user_id,))
     for sid, (user_id, is_revoked) in families.items():
