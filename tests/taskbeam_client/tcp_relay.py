@@ -25,6 +25,7 @@ class TcpRelay:
     def __init__(self, port: int) -> None:
         self._port = port
         self._sockets: set[asyncio.StreamWriter] = set()
+        self._handlers: set[asyncio.Task[None]] = set()
         self.url = ""
         self.drop_upstream = False
         self.drop_downstream = False
@@ -36,17 +37,28 @@ class TcpRelay:
         self.rate_limited = 0
         self.dropped = asyncio.Event()
 
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        handler = asyncio.create_task(self._handle(reader, writer))
+        self._handlers.add(handler)
+        handler.add_done_callback(self._handlers.discard)
+        handler.add_done_callback(lambda _: writer.close())
+
+    async def close(self) -> None:
+        self.disconnect_all()
+        handlers = list(self._handlers)
+        for handler in handlers:
+            handler.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.fixed_answer is not None:
             await reader.read(2**16)
             writer.write(self.fixed_answer)
-            writer.close()
             return
         try:
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
         except OSError:
-            writer.close()
             return
         ends = {writer, server_writer}
         self._sockets |= ends
@@ -91,11 +103,11 @@ class TcpRelay:
 @asynccontextmanager
 async def tcp_relay(system: System) -> AsyncIterator[TcpRelay]:
     relay = TcpRelay(system.ws.port)
-    server = await asyncio.start_server(relay.handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(relay.accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     relay.url = f"ws://127.0.0.1:{port}/ws/tasks/"
     try:
         yield relay
     finally:
         server.close()
-        relay.disconnect_all()
+        await relay.close()
