@@ -5,6 +5,7 @@ What does not fit into the bounded queue is dropped, and counted. Once there is 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
@@ -124,10 +125,9 @@ def _joined(lines: list[bytes]) -> list[bytes]:
 
 def _write(descriptor: int, data: bytes) -> None:
     """All of it, however long that takes. What nobody can read any more is lost."""
-    while data:
-        try:
-            data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # somebody who shares the pipe has made it so
-            select.select((), (descriptor,), ())
-        except OSError:
-            return
+    with contextlib.suppress(OSError):
+        while data:
+            try:
+                data = data[os.write(descriptor, data) :]
+            except BlockingIOError:  # somebody who shares the pipe has made it so
+                select.select((), (descriptor,), ())

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
 from typing import Final
 
 from shared.backend import Backend, open_backend
@@ -116,12 +115,14 @@ async def _serve_until_signalled(
 
     for number in stop_signals():
         loop.add_signal_handler(number, on_signal, signal.Signals(number))
-    async with AsyncExitStack() as stack:
+    async with asyncio.TaskGroup() as tasks:
+        watches = []
         if supervisor is not None:
-            watch = asyncio.create_task(_end_with_supervisor(int(supervisor), on_signal))
-            stack.callback(watch.cancel)
-        backend = await stack.enter_async_context(open_backend(settings, process))
-        await serve(settings, backend, stop)
+            watches.append(tasks.create_task(_end_with_supervisor(int(supervisor), on_signal)))
+        async with open_backend(settings, process) as backend:
+            await serve(settings, backend, stop)
+        for watch in watches:
+            watch.cancel()
 
 
 async def _end_with_supervisor(supervisor: int, on_signal: Callable[[signal.Signals], None]) -> None:

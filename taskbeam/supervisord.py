@@ -12,9 +12,11 @@ from shared.parent import SUPERVISOR_PID
 
 def _stop_after_launcher() -> None:
     """The other end of the pipe is the launcher's alone, and is closed with it, even where it is killed."""
-    while os.read(0, 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        while os.read(0, 1024):
+            pass
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
