@@ -6,8 +6,10 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
+
+from tests.support.stream_server import stream_server
 
 Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -27,30 +29,8 @@ class FakeServer:
         self.pause = asyncio.Event()
         self.pause.set()
         self.port = 0
-        self._serving: set[asyncio.Task[None]] = set()
 
-    async def close(self) -> None:
-        for task in self._serving:
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
-
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        task.add_done_callback(
-            lambda _: writer.transport.abort()
-        )  # a task that never began has closed nothing
-        self._serving.add(task)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError):
-                await self._answer(reader, writer)
-        finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.partition("content-length: ")[2].partition("\r")[0] or 0)
         body = await reader.readexactly(length)
@@ -68,13 +48,8 @@ class FakeServer:
 @asynccontextmanager
 async def fake_server(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeServer]:
     fake = FakeServer(list(answers))
-    server = await asyncio.start_server(fake.accept, "127.0.0.1", 0, ssl=tls)
-    fake.port = server.sockets[0].getsockname()[1]
-    try:
+    async with stream_server(fake.answer, tls) as fake.port:
         yield fake
-    finally:
-        server.close()
-        await fake.close()
 
 
 def http(status: int, body: object = b"", **headers: str) -> bytes:

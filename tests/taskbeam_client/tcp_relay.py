@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from tests.support.processes import System
+from tests.support.stream_server import stream_server
 
 
 class TcpRelay:
@@ -25,7 +26,6 @@ class TcpRelay:
     def __init__(self, port: int) -> None:
         self._port = port
         self._sockets: set[asyncio.StreamWriter] = set()
-        self._handlers: set[asyncio.Task[None]] = set()
         self.url = ""
         self.drop_upstream = False
         self.drop_downstream = False
@@ -37,21 +37,8 @@ class TcpRelay:
         self.rate_limited = 0
         self.dropped = asyncio.Event()
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        handler = asyncio.create_task(self._handle(reader, writer))
-        self._handlers.add(handler)
-        handler.add_done_callback(self._handlers.discard)
-        handler.add_done_callback(lambda _: writer.close())
-
-    async def close(self) -> None:
-        self.disconnect_all()
-        handlers = list(self._handlers)
-        for handler in handlers:
-            handler.cancel()
-        await asyncio.gather(*handlers, return_exceptions=True)
-
-    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.fixed_answer is not None:
             await reader.read(2**16)
             writer.write(self.fixed_answer)
@@ -66,10 +53,14 @@ class TcpRelay:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pump(reader, server_writer, from_client=True))
                 group.create_task(self._pump(server_reader, writer, from_client=False))
+        except asyncio.CancelledError:
+            server_writer.transport.abort()
+            raise
         finally:
             self._sockets -= ends
-            for end in ends:
-                end.close()
+            server_writer.close()
+            with suppress(OSError):
+                await server_writer.wait_closed()
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, from_client: bool
@@ -103,11 +94,6 @@ class TcpRelay:
 @asynccontextmanager
 async def tcp_relay(system: System) -> AsyncIterator[TcpRelay]:
     relay = TcpRelay(system.ws.port)
-    server = await asyncio.start_server(relay.accept, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    relay.url = f"ws://127.0.0.1:{port}/ws/tasks/"
-    try:
+    async with stream_server(relay.handle) as port:
+        relay.url = f"ws://127.0.0.1:{port}/ws/tasks/"
         yield relay
-    finally:
-        server.close()
-        await relay.close()
