@@ -1,0 +1,1 @@
+"""Databases that earlier versions made. README.md says how."""
