@@ -58,6 +58,11 @@ class ValidationFailed(TaskbeamError):
         super().__init__("Validation failed", errors=errors)
         self.errors = errors
 
+    @property
+    def sentence(self) -> str:
+        """All messages in one line."""
+        return "; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items())
+
 
 class NotFound(TaskbeamError):
     """The user has no such task. Also for another user's task, so that nobody learns which ids exist."""

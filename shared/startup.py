@@ -18,7 +18,7 @@ def prepare() -> None:
     """Handle the stop signals, and open standard streams that are closed."""
     for number in stop_signals():
         _signal.signal(number, _exit)
-    _open_standard_streams()
+    open_standard_streams()
 
 
 def stop_signals() -> list[int]:
@@ -32,14 +32,16 @@ def _exit(number: int, frame: object) -> None:
     os._exit(0)
 
 
-def _open_standard_streams() -> None:
+def open_standard_streams() -> None:
     """Open those that are closed. Else a socket would get such a number, and uvloop (0.22) aborts when it closes it."""
     for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, mode)  # takes the lowest free number
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 - open until the process ends
     if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - open until the process ends
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115

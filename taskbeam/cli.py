@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
+
+from shared.startup import open_standard_streams
+from taskbeam.errors import NO_ROOM, CommandError, report
 
 
 class Entry(NamedTuple):
@@ -70,7 +76,22 @@ COMMANDS: Final = {
 
 
 class LazyGroup(click.Group):
-    """Finds its commands in `COMMANDS`, and lists them without an import."""
+    """Finds its commands in `COMMANDS`, and lists them without an import. Ends as ``taskbeam.errors`` says."""
+
+    def main(self, args: Sequence[str] | None = None, *arguments: Any, **named: Any) -> Any:
+        open_standard_streams()
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="replace")  # by ?, what the terminal's encoding does not have
+        try:
+            status = super().main(args, *arguments, **{**named, "standalone_mode": False})
+        except (CommandError, click.ClickException, click.Abort) as error:
+            status = report(error)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            sys.stdout = io.StringIO()  # the interpreter's end must not try the rest
+            status = report(error)
+        sys.exit(status)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -1,7 +1,4 @@
-"""What operators' commands share: the settings, the database, and an end in one line.
-
-Exit statuses: 0 done, 1 failed, 2 usage or settings.
-"""
+"""What operators' commands share: the settings, the database, and an end in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from taskbeam.errors import CommandError
+from taskbeam.errors import CommandError, report
 
 if TYPE_CHECKING:
     from shared.backend import Backend
@@ -117,11 +114,12 @@ def in_one_line() -> Iterator[None]:
     except (TaskbeamError, CopyFailed, OSError, BaseExceptionGroup) as error:
         first = _first(error)
         if isinstance(first, FatalError):  # the orderly end of the interpreter would touch the files
-            CommandError(first.reason).show()
-            os._exit(CommandError.exit_code)
+            os._exit(report(CommandError(first.reason)))
+        if isinstance(first, BrokenPipeError):
+            raise first from None  # whoever read the output has had enough
         if isinstance(first, (TaskbeamError, CopyFailed, OSError)):
             raise CommandError(_sentence(first)) from error
-        if isinstance(first, (click.ClickException, KeyboardInterrupt)):
+        if isinstance(first, (CommandError, KeyboardInterrupt)):
             raise first from None
         raise
     finally:
@@ -142,7 +140,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, Unavailable):
         return error.reason
     if isinstance(error, ValidationFailed):
-        return "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.errors.items())
+        return error.sentence
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     return str(error)

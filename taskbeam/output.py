@@ -1,7 +1,11 @@
-"""What commands write: JSON for programs, tables and sentences for people, progress on the terminal."""
+"""What commands write: JSON for programs, tables and sentences for people, progress on the terminal.
+
+Texts of users and servers control nothing there, whatever they hold.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,16 +13,23 @@ from typing import Any, Final
 
 import click
 
+_JOINERS: Final = "\u200c\u200d"  # parts of emoji and of words
 _WIDE: Final = 10_000  # columns, where nobody looks: a program's input is never folded
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON instead of text.")
 
 
-def write_json(value: object) -> None:
-    """One line on standard output."""
-    import msgspec
+def write_json(value: Any) -> None:
+    """One line on standard output, in ASCII."""
+    click.echo(json.dumps(value, separators=(",", ":")))
 
-    click.echo(msgspec.json.encode(value).decode())
+
+def one_line(text: str) -> str:
+    """The text on one line, without control characters; its white space is single blanks."""
+    return "".join(
+        letter if letter.isprintable() or letter in _JOINERS else "\N{REPLACEMENT CHARACTER}"
+        for letter in " ".join(text.split())
+    )
 
 
 def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -32,13 +43,8 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         is_number = bool(listed) and isinstance(listed[0][number], int)
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in listed:
-        table.add_row(*(_plain(value) for value in row))
+        table.add_row(*(one_line(str(value)) for value in row))
     Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, highlight=False).print(table)
-
-
-def _plain(value: object) -> str:
-    """Without control characters: a name or a text must not command the terminal."""
-    return "".join(character if character.isprintable() else "�" for character in str(value))
 
 
 @contextmanager

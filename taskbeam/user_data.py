@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from shared.clock import parse_timestamp, read_clocks
-from shared.errors import TaskbeamError, ValidationFailed
-from shared.models import TaskQuery, UpdateTask, User
+from shared.errors import ValidationFailed
+from shared.models import ImportTask, TaskQuery, User
 from shared.rules.accounts import clean_username, username_key
 from shared.rules.tasks import clean_create
 from shared.store import Store
@@ -90,7 +90,8 @@ async def _accounts(store: Store, usernames: Collection[str]) -> AsyncIterator[A
 async def import_users(store: Store, lines: Iterable[bytes]) -> Imported:
     """Add what is not there: a user by name, a task by its uuid. So a second time changes nothing, and half is resumed.
 
-    A task keeps its uuid and its times. Its ``rev`` begins anew, and ``max_tasks_per_user`` does not count.
+    A task keeps its uuid and its times; one in the future becomes that of the import. Its ``rev`` begins anew, and
+    ``max_tasks_per_user`` does not count.
 
     Raises:
         BadLine: the first line that cannot be imported.
@@ -104,7 +105,7 @@ async def import_users(store: Store, lines: Iterable[bytes]) -> Imported:
             except (msgspec.DecodeError, ValueError) as error:
                 raise BadLine(f"line {number}: {error}") from error
             except ValidationFailed as failed:
-                raise BadLine(f"line {number}: {_said(failed)}") from failed
+                raise BadLine(f"line {number}: {failed.sentence}") from failed
     await importing.flush()
     return Imported(importing.users, importing.tasks, importing.present)
 
@@ -114,6 +115,7 @@ class _Import:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._now = read_clocks().time * 1_000_000
         self._ids: dict[str, int] = {}  # by the key of the name
         self._waiting: list[tuple[int, int, dict[str, Any]]] = []  # line, user, task
         self.users = self.tasks = self.present = 0
@@ -159,11 +161,11 @@ class _Import:
         """Write what waits. Raises BadLine."""
         waiting, self._waiting = self._waiting, []
         outcomes = await asyncio.gather(
-            *(bring_task(self._store, user_id, task) for _, user_id, task in waiting), return_exceptions=True
+            *(self._bring(user_id, task) for _, user_id, task in waiting), return_exceptions=True
         )
         for (number, _, _), outcome in zip(waiting, outcomes, strict=True):
             if isinstance(outcome, ValidationFailed):
-                raise BadLine(f"line {number}: {_said(outcome)}") from outcome
+                raise BadLine(f"line {number}: {outcome.sentence}") from outcome
             if isinstance(outcome, (ValueError, KeyError, TypeError)):
                 raise BadLine(f"line {number}: no task: {outcome}") from outcome
             if isinstance(outcome, BaseException):
@@ -171,25 +173,14 @@ class _Import:
             self.tasks += outcome
             self.present += not outcome
 
+    async def _bring(self, user_id: int, task: dict[str, Any]) -> bool:
+        """Make a task that is made already elsewhere; False: it is here.
 
-async def bring_task(store: Store, user_id: int, task: dict[str, Any]) -> bool:
-    """Make a task that is made already elsewhere, with its uuid and its times; False: it is here.
-
-    Raises:
-        ValidationFailed: by the rules of a create, or because another user has the uuid.
-        ValueError: a time is none.
-    """
-    created, modified = parse_timestamp(task["time_created"]), parse_timestamp(task["time_modified"])
-    operation = clean_create(task)
-    written = await store.write(user_id, operation, now=created, max_tasks=_NO_LIMIT)
-    stored = written.task.decode()
-    if stored.rev == 1 and modified > created == parse_timestamp(stored.time_created):
-        # A create has one time. So what was changed later is changed once more; also where an import ended in between.
-        await store.write(user_id, UpdateTask(stored.uuid, rev=1), now=modified, max_tasks=_NO_LIMIT)
-    return written.change is not None
-
-
-def _said(error: TaskbeamError) -> str:
-    if isinstance(error, ValidationFailed):
-        return "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.errors.items())
-    return error.message
+        Raises:
+            ValidationFailed: by the rules of a create, or because another user has the uuid.
+            ValueError, KeyError, TypeError: a time is none.
+        """
+        created, modified = parse_timestamp(task["time_created"]), parse_timestamp(task["time_modified"])
+        operation = ImportTask(clean_create(task), created, modified)
+        written = await self._store.write(user_id, operation, now=self._now, max_tasks=_NO_LIMIT)
+        return written.change is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from taskbeam.errors import ExitStatus
 from taskbeam.operator import in_one_line, with_settings
 from taskbeam.output import json_option, write_json
 
@@ -37,7 +38,7 @@ def check(settings: Settings, as_json: bool) -> None:
         for finding in findings:
             click.echo(_MARKS[finding.level] + finding.text)
     if any(finding.level == "problem" for finding in findings):
-        sys.exit(1)
+        sys.exit(ExitStatus.FAILED)
 
 
 def _look_at_key(settings: Settings) -> Iterator[Finding]:

@@ -26,10 +26,9 @@ def export(file: str, format_name: str | None, url: str | None) -> None:
 
     They are those of one moment, oldest first. FILE is replaced as a whole, or not at all.
     """
+    from taskbeam.errors import CommandError
     from taskbeam.remote.api import Api
-    from taskbeam.remote.failure import Failure
     from taskbeam.remote.task_files import FORMATS, format_of
-    from taskbeam.remote.text import say
 
     try:
         form = format_of(format_name, file)
@@ -61,5 +60,5 @@ def export(file: str, format_name: str | None, url: str | None) -> None:
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise Failure(f"{file}: {error.strerror}") from None
-    say(f"Exported {count} {'task' if count == 1 else 'tasks'} to {file}.", err=True)
+        raise CommandError(f"{file}: {error.strerror}") from None
+    click.echo(f"Exported {count} {'task' if count == 1 else 'tasks'} to {file}.", err=True)

@@ -25,11 +25,11 @@ def import_(file: str, format_name: str | None, as_json: bool, url: str | None) 
     A task whose uuid is there already is left as it is, so an import that was cut off is simply run again. The whole file is
     read before anything is sent: a bad line is an error, and nothing is imported.
     """
+    from taskbeam.errors import CommandError
+    from taskbeam.output import write_json
     from taskbeam.remote.api import Api
-    from taskbeam.remote.failure import Failure
     from taskbeam.remote.importing import import_tasks
     from taskbeam.remote.task_files import BadLine, format_of
-    from taskbeam.remote.text import say, say_json
 
     try:
         form = format_of(format_name, file)
@@ -43,17 +43,19 @@ def import_(file: str, format_name: str | None, as_json: bool, url: str | None) 
                 content = opened.read()
         entries = list(form.read(content.decode("utf-8-sig")))
     except OSError as error:
-        raise Failure(f"{file}: {error.strerror}") from None
+        raise CommandError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise Failure(f"{file}: line {content.count(10, 0, error.start) + 1}: it is not UTF-8.") from None
+        raise CommandError(
+            f"{file}: line {content.count(10, 0, error.start) + 1}: it is not UTF-8."
+        ) from None
     except BadLine as bad:
-        raise Failure(f"{file}: line {bad.line}: {bad.reason}. Nothing was imported.") from None
+        raise CommandError(f"{file}: line {bad.line}: {bad.reason}. Nothing was imported.") from None
     api = Api(url)
     with click.progressbar(
         length=len(entries), label="Importing", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         counts = import_tasks(api, file, entries, bar.update)
     if as_json:
-        say_json(counts._asdict())
+        write_json(counts._asdict())
     else:
-        say(f"Imported {counts.created}; {counts.present} were there already.", err=file == "-")
+        click.echo(f"Imported {counts.created}; {counts.present} were there already.", err=file == "-")

@@ -42,6 +42,8 @@ def import_django(
     SOURCE is its SQLite file or a postgresql:// URL, and is only read. Users keep their ids, names and passwords, tasks
     their uuids and times. What is here already stays as it is, so the command may be interrupted, and repeated.
     """
+    import msgspec
+
     from shared.clock import read_clocks
     from shared.store.django.opening import open_source
     from taskbeam.django_import.importing import Import
@@ -62,7 +64,7 @@ def import_django(
     with _target(settings, dry_run) as target:
         report = run(work(target))
     if as_json:
-        write_json(report)
+        write_json(msgspec.to_builtins(report))
     else:
         for line in lines(report):
             click.echo(line)

@@ -28,10 +28,10 @@ def login(
     Keeps tokens in a file of yours, and never the password. The server of the last login is the one that the other commands
     use, unless they are told another.
     """
+    from taskbeam.output import one_line, write_json
     from taskbeam.remote.addresses import socket_of
     from taskbeam.remote.api import log_in
     from taskbeam.remote.logins import Logins
-    from taskbeam.remote.text import one_line, say, say_json
 
     logins = Logins()
     url = url or logins.last_url()
@@ -46,6 +46,6 @@ def login(
     begun = log_in(url, socket or socket_of(url), username, password)
     logins.put(begun)
     if as_json:
-        say_json({"username": begun.username, "user_id": begun.user_id, "url": url, "socket": begun.socket})
+        write_json({"username": begun.username, "user_id": begun.user_id, "url": url, "socket": begun.socket})
     else:
-        say(f"Logged in at {url} as {begun.username}.")
+        click.echo(f"Logged in at {url} as {begun.username}.")

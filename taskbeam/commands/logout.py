@@ -12,10 +12,10 @@ from taskbeam.remote.addresses import url_option
 @url_option
 def logout(as_json: bool, url: str | None) -> None:
     """Log out: the kept tokens, and all sessions made with them, end."""
-    from taskbeam.remote.failure import ServerAway
+    from taskbeam.errors import ServerAway
+    from taskbeam.output import write_json
     from taskbeam.remote.http import send
     from taskbeam.remote.logins import Logins
-    from taskbeam.remote.text import say, say_json
 
     logins = Logins()
     login = logins.get(url)
@@ -27,6 +27,6 @@ def logout(as_json: bool, url: str | None) -> None:
             f"The tokens are forgotten here, but live on at the server. {away.message}"
         ) from None
     if as_json:
-        say_json({"url": login.url})
+        write_json({"url": login.url})
     else:
-        say(f"Logged out at {login.url}.")
+        click.echo(f"Logged out at {login.url}.")

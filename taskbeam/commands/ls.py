@@ -39,10 +39,10 @@ def ls(
     On a terminal the tasks are numbered, and the other commands take these numbers. Elsewhere each line has the uuid, open or
     done, the time of the last change and the text, between tabs.
     """
+    from taskbeam.output import write_json
     from taskbeam.remote.api import Api
     from taskbeam.remote.table import counted, marks_for, plain_line, rows, table
     from taskbeam.remote.task_names import remember, short_names
-    from taskbeam.remote.text import say, say_json
 
     api = Api(url)
     filters: dict[str, str | int] = {"ordering": _ORDERINGS[order]}
@@ -56,15 +56,15 @@ def ls(
     remember(api.url, api.login.user_id, tasks)
     if as_json:
         for task in tasks:
-            say_json(task)
+            write_json(task)
         return
     if not sys.stdout.isatty():
         for task in tasks:
-            say(plain_line(task))
+            click.echo(plain_line(task))
         return
     if not tasks:
         is_filtered = state is not None or search is not None
-        say("No task is like that." if is_filtered else "No tasks. Add one: taskbeam add Buy milk")
+        click.echo("No task is like that." if is_filtered else "No tasks. Add one: taskbeam add Buy milk")
         return
     from rich.console import Console
 

@@ -17,14 +17,14 @@ def rm(tasks: tuple[str, ...], as_json: bool, url: str | None) -> None:
 
     TASK is a number in the last `taskbeam ls`, or the beginning or end of a uuid. If one of them is unknown, none is deleted.
     """
+    from taskbeam.output import write_json
     from taskbeam.remote.api import Api
     from taskbeam.remote.task_names import find
-    from taskbeam.remote.text import say, say_json
 
     api = Api(url)
     for uuid in find(api, tasks):
         api.delete(uuid)
         if as_json:
-            say_json({"uuid": uuid, "deleted": True})
+            write_json({"uuid": uuid, "deleted": True})
         else:
-            say(f"Deleted {uuid[-8:]}")
+            click.echo(f"Deleted {uuid[-8:]}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskbeam.errors import CommandError
+from taskbeam.errors import CommandError, ExitStatus
 from taskbeam.operator import open_services, run, with_settings
 from taskbeam.output import json_option, write_json, write_table
 from taskbeam.passwords import read_secret
@@ -80,4 +81,4 @@ def inspect(settings: Settings, as_json: bool) -> None:
             ("claim", "value"), [*((name, str(value)) for name, value in claims.items()), ("", verdict)]
         )
     if reason is not None:
-        click.get_current_context().exit(1)
+        sys.exit(ExitStatus.FAILED)

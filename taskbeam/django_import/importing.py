@@ -22,7 +22,7 @@ from shared.rules.fields import canonical_uuid
 from shared.store import Store
 from shared.store.django.rows import EndedTokenRow, Source, TaskRow, UserRow
 from taskbeam.django_import.report import Report, Row
-from taskbeam.django_import.rows import NotImportable, sentence, to_account, to_ended_token, to_task
+from taskbeam.django_import.rows import NotImportable, to_account, to_ended_token, to_task
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ class Import:
                 case Written():
                     part.added += 1
                 case ValidationFailed():
-                    part.skipped.append(Row(uuid, sentence(outcome)))
+                    part.skipped.append(Row(uuid, outcome.sentence))
                 case LimitReached():
                     part.skipped.append(Row(uuid, "its user has as many tasks as the settings allow"))
                 case UserGone():

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from taskbeam.output import one_line
+
 _NAMED_MAX: Final = 20  # rows of each kind in the text; JSON has all
 
 
@@ -59,13 +61,6 @@ def lines(report: Report) -> Iterator[str]:
 
 def _named(what: str, rows: Sequence[Row]) -> Iterator[str]:
     for row in rows[:_NAMED_MAX]:
-        yield _printable(f"{what}: {row.id}: {row.reason}")
+        yield one_line(f"{what}: {row.id}: {row.reason}")
     if len(rows) > _NAMED_MAX:
         yield f"{what}: and {len(rows) - _NAMED_MAX} more, which --json lists"
-
-
-def _printable(text: str) -> str:
-    """Without control characters: a name must not command the terminal."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )

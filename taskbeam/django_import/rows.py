@@ -60,12 +60,7 @@ def _clean(clean: Callable[[], T]) -> T:
     try:
         return clean()
     except ValidationFailed as failed:
-        raise NotImportable(sentence(failed)) from failed
-
-
-def sentence(failed: ValidationFailed) -> str:
-    """All messages in one line."""
-    return "; ".join(f"{field}: {' '.join(messages)}" for field, messages in failed.errors.items())
+        raise NotImportable(failed.sentence) from failed
 
 
 def _to_id(value: object) -> int:

@@ -6,10 +6,10 @@ import time
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from taskbeam.remote.failure import Failure, LoginOver, ServerAway
+from taskbeam.errors import CommandError, LoginOver, ServerAway
+from taskbeam.output import one_line
 from taskbeam.remote.http import Answer, LostAnswer, send
 from taskbeam.remote.logins import Login, Logins
-from taskbeam.remote.text import one_line
 
 Task = dict[str, Any]
 """As the server sends it."""
@@ -18,10 +18,10 @@ _REFRESH_TRIES: Final = 3  # a refresh token that was rotated out is taken for 3
 
 
 def log_in(url: str, socket: str, username: str, password: str) -> Login:
-    """A new login. Raises Failure."""
+    """A new login. Raises CommandError."""
     answer = send(url, "POST", "/login/", {"username": username, "password": password})
     if answer.status == 401:
-        raise Failure(f"{url} knows no active user {one_line(username)!r} with this password.")
+        raise CommandError(f"{url} knows no active user {one_line(username)!r} with this password.")
     if answer.status != 200:
         raise refusal(url, answer)
     access, refresh = answer.text("access"), answer.text("refresh")
@@ -58,7 +58,7 @@ def exchange(login: Login) -> Login:
 
 
 class Api:
-    """Every method raises Failure, whose text says what to do."""
+    """Every method raises CommandError, whose text says what to do."""
 
     def __init__(self, url: str | None) -> None:
         self.logins = Logins()
@@ -127,29 +127,29 @@ def _if_at(rev: int | None) -> dict[str, str]:
     return {} if rev is None else {"If_Match": f'"{rev}"'}
 
 
-def refusal(url: str, answer: Answer) -> Failure:
+def refusal(url: str, answer: Answer) -> CommandError:
     """What the server says, for a person to read."""
     detail = answer.text("detail")
     match answer.status, answer.text("code"):
         case _, "conflict":
             task = answer.body.get("task") or {}
-            return Failure(
+            return CommandError(
                 f"The task has been changed meanwhile: it is now {one_line(task.get('task', ''))!r}, "
                 f"revision {task.get('rev')}."
             )
         case _, "limit_reached":
-            return Failure(
+            return CommandError(
                 f"There are {answer.body.get('limit')} tasks already, as many as the server keeps for a user."
             )
         case 400, _ if isinstance(answer.body, dict):
-            return Failure(field_errors(answer.body))
+            return CommandError(field_errors(answer.body))
         case 401, _:
             return LoginOver(f"{url} does not accept the login ({detail}). Log in again: taskbeam login")
         case 404, _:
-            return Failure("There is no such task.")
+            return CommandError("There is no such task.")
         case 503, _:
             return ServerAway(f"{url} cannot answer now: {detail}")
-    return Failure(f"{url} answered {answer.status}" + (f": {detail}" if detail else "."))
+    return CommandError(f"{url} answered {answer.status}" + (f": {detail}" if detail else "."))
 
 
 def field_errors(body: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ import urllib.error
 import urllib.request
 from typing import Any, Final, NamedTuple
 
-from taskbeam.remote.failure import ServerAway
-from taskbeam.remote.text import one_line
+from taskbeam.errors import ServerAway
+from taskbeam.output import one_line
 
 _SECONDS: Final = 15.0
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
+from taskbeam.errors import CommandError
 from taskbeam.remote.api import Api, not_understood, refusal
-from taskbeam.remote.failure import Failure
 from taskbeam.remote.task_files import Entry
 
 _NAMESPACE: Final = UUID("6f0f4a86-2c0e-5d55-9f0c-6f1d6d3c8a11")
@@ -54,7 +54,7 @@ def batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 
 def import_tasks(api: Api, file: str, entries: Sequence[Entry], on_batch: Callable[[int], object]) -> Counts:
-    """Raises Failure that names the line; the batches before it stay.
+    """Raises CommandError that names the line; the batches before it stay.
 
     Args:
         on_batch: called with the number of tasks of each batch that is done.
@@ -70,7 +70,7 @@ def import_tasks(api: Api, file: str, entries: Sequence[Entry], on_batch: Callab
                 if isinstance(op := answer.body.get("op"), int) and 0 <= op < len(batch):
                     reason = f"line {batch[op].line}: {reason}"
             before = created + present
-            raise Failure(
+            raise CommandError(
                 f"{file}: {reason} ({before} tasks of the file are there; the import may be run again.)"
             )
         match answer.body:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+import click
+
+from taskbeam.output import write_json
 from taskbeam.remote.table import plain_line
-from taskbeam.remote.text import say, say_json
 from taskbeam_client import Event, Snapshot
 
 
@@ -13,16 +15,16 @@ class PlainLines:
     """Tasks and changes on standard output, what happens to the connection on standard error."""
 
     def connected(self, is_connected: bool) -> None:
-        say("connected" if is_connected else "disconnected, trying again", err=True)
+        click.echo("connected" if is_connected else "disconnected, trying again", err=True)
 
     def event(self, event: Event) -> None:
         if isinstance(event, Snapshot):
             for task in event.tasks:
-                say("task\t" + plain_line(dataclasses.asdict(task)))
+                click.echo("task\t" + plain_line(dataclasses.asdict(task)))
         elif event.task is None:
-            say(f"{event.mode}\t{event.task_id}")
+            click.echo(f"{event.mode}\t{event.task_id}")
         else:
-            say(f"{event.mode}\t{plain_line(dataclasses.asdict(event.task))}")
+            click.echo(f"{event.mode}\t{plain_line(dataclasses.asdict(event.task))}")
 
     def tick(self) -> None:
         pass
@@ -32,15 +34,15 @@ class JsonLines:
     """An object for everything; ``event`` says what it is."""
 
     def connected(self, is_connected: bool) -> None:
-        say_json({"event": "connected" if is_connected else "disconnected"})
+        write_json({"event": "connected" if is_connected else "disconnected"})
 
     def event(self, event: Event) -> None:
         if isinstance(event, Snapshot):
             tasks = [dataclasses.asdict(task) for task in event.tasks]
-            say_json({"event": "snapshot", "seq": event.seq, "tasks": tasks})
+            write_json({"event": "snapshot", "seq": event.seq, "tasks": tasks})
             return
         task = event.task and dataclasses.asdict(event.task)
-        say_json({"event": event.mode, "seq": event.seq, "task_id": event.task_id, "task": task})
+        write_json({"event": event.mode, "seq": event.seq, "task_id": event.task_id, "task": task})
 
     def tick(self) -> None:
         pass

@@ -10,10 +10,10 @@ from rich.live import Live
 from rich.table import Table as Grid
 from rich.text import Text
 
+from taskbeam.output import one_line
 from taskbeam.remote.logins import Login
 from taskbeam.remote.table import Row, counted, marks_for, table
 from taskbeam.remote.task_names import short_names
-from taskbeam.remote.text import one_line
 from taskbeam_client import Event, Snapshot, Task
 
 _NEW_SECONDS: Final = 3.0

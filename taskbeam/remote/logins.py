@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from taskbeam.errors import CommandError, LoginOver
 from taskbeam.remote.addresses import DEFAULT_URL
-from taskbeam.remote.failure import Failure, LoginOver
 from taskbeam.remote.private_files import configuration_folder, locked, read_json, write_json
 
 
@@ -31,7 +31,7 @@ Exchange = Callable[[Login], Login]
 
 
 class Logins:
-    """Raises Failure where the files cannot be used."""
+    """Raises CommandError where the files cannot be used."""
 
     def __init__(self, folder: Path | None = None) -> None:
         folder = folder or configuration_folder()
@@ -69,7 +69,7 @@ class Logins:
         with locked(self._lock):
             login = self.get(used.url)
             if login.user_id != used.user_id:
-                raise Failure(f"Another user has logged in at {used.url} meanwhile: {login.username}.")
+                raise CommandError(f"Another user has logged in at {used.url} meanwhile: {login.username}.")
             if login.access == used.access:
                 login = exchange(login)
                 self._change(login.url, login)

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from taskbeam.remote.failure import Failure
+from taskbeam.errors import CommandError
 
 
 def configuration_folder() -> Path:
@@ -25,18 +25,18 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in it; empty where there is no file.
 
     Raises:
-        Failure: it cannot be read.
+        CommandError: it cannot be read.
     """
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror}") from None
+        raise CommandError(f"{path}: {error.strerror}") from None
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise Failure(f"{path} is damaged: remove it, and log in again.")
+        raise CommandError(f"{path} is damaged: remove it, and log in again.")
     return value
 
 
@@ -44,7 +44,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replace the file as a whole, or leave it as it is.
 
     Raises:
-        Failure: it cannot be written.
+        CommandError: it cannot be written.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror}") from None
+        raise CommandError(f"{path}: {error.strerror}") from None
 
 
 @contextlib.contextmanager
@@ -66,13 +66,13 @@ def locked(path: Path) -> Iterator[None]:
     """Keep other commands out, by a lock on a file of its own; it ends with the process that holds it.
 
     Raises:
-        Failure: the file cannot be made.
+        CommandError: the file cannot be made.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror}") from None
+        raise CommandError(f"{path}: {error.strerror}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from taskbeam.remote.text import one_line
+from taskbeam.output import one_line
 
 _UNITS: Final = ((60, "min", 60), (3600, "h", 24), (86_400, "d", 14))
 """Seconds of each, its name, and how many of it are said before the next one is."""

@@ -14,11 +14,11 @@ from uuid import UUID
 import click
 from click.shell_completion import CompletionItem
 
+from taskbeam.errors import CommandError
+from taskbeam.output import one_line
 from taskbeam.remote.api import Api, Task
-from taskbeam.remote.failure import Failure
 from taskbeam.remote.logins import Logins
 from taskbeam.remote.private_files import configuration_folder, read_json, write_json
-from taskbeam.remote.text import one_line
 
 _LEAST_LETTERS: Final = 4  # of a uuid: a number that the last list does not have is no task
 _MOST_DIGITS: Final = 5  # of a number
@@ -62,7 +62,7 @@ def _short_name(uuid: str, taken: dict[str, int]) -> str:
 
 
 def find(api: Api, names: Iterable[str]) -> list[str]:
-    """The uuids, each once. Raises Failure for a name that no task has, or that several have."""
+    """The uuids, each once. Raises CommandError for a name that no task has, or that several have."""
     finder = _Finder(api)
     return list(dict.fromkeys(finder.find(name.lower()) for name in names))
 
@@ -84,10 +84,10 @@ class _Finder:
             uuid: str = found[0]["uuid"]
             return uuid
         if not found:
-            raise Failure(f"There is no task {one_line(name)!r}. {_HELP}")
+            raise CommandError(f"There is no task {one_line(name)!r}. {_HELP}")
         shown = "".join(f"\n  {task['uuid']}  {one_line(task['task'])[:60]}" for task in found[:_CANDIDATES])
         more = f"\n  and {len(found) - _CANDIDATES} more" if len(found) > _CANDIDATES else ""
-        raise Failure(f"{name!r} may be any of {len(found)} tasks:{shown}{more}")
+        raise CommandError(f"{name!r} may be any of {len(found)} tasks:{shown}{more}")
 
     def _with_part(self, part: str) -> list[Task]:
         if self._all is None:
@@ -106,7 +106,7 @@ class TaskName(click.ParamType[str]):
         try:
             login = Logins().get(ctx.params.get("url"))
             last = _remembered(login.url, login.user_id)
-        except Failure:
+        except CommandError:
             return []
         ends = short_names([uuid for uuid, _ in last])
         named = [

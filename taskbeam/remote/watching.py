@@ -8,8 +8,8 @@ import logging
 import signal
 from typing import Final, Protocol
 
+from taskbeam.errors import CommandError, LoginOver, ServerAway
 from taskbeam.remote.api import exchange
-from taskbeam.remote.failure import Failure, LoginOver, ServerAway
 from taskbeam.remote.logins import Login, Logins
 from taskbeam_client import Backoff, ClientDefect, Event, LoggedOut, TaskbeamClient, Unreachable
 
@@ -59,7 +59,7 @@ class _LastWords(logging.Handler):
 
 
 def watch(logins: Logins, login: Login, view: View) -> None:
-    """Until SIGINT, SIGTERM or SIGHUP. Raises Failure."""
+    """Until SIGINT, SIGTERM or SIGHUP. Raises CommandError."""
     words = _LastWords()
     log = logging.getLogger("taskbeam_client")
     log.setLevel(logging.INFO)
@@ -90,7 +90,7 @@ async def _watch(login: Login, tokens: KeptTokens, view: View, words: _LastWords
             async with asyncio.timeout(_FIRST_SECONDS):
                 await client.ready()
         except TimeoutError:
-            raise Failure(
+            raise CommandError(
                 f"No WebSocket server answers at {login.socket} within {_FIRST_SECONDS:g} s"
                 + (f": {words.text.rpartition(': ')[2]}" if words.text else "")
                 + ". If it is elsewhere, log in again with --socket."

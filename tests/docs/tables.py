@@ -14,6 +14,7 @@ from rest_gateway.documents import ASYNCAPI
 from shared.metrics.catalogue import FAMILIES
 from shared.models import CreateTask
 from shared.settings import PREFIX, VARIABLES
+from taskbeam.errors import ExitStatus
 from tests.docs import command_help
 from tests.docs.decisions import FOLDER, records
 from tests.support.processes import ROOT
@@ -70,6 +71,12 @@ def metrics() -> list[str]:
     return rows
 
 
+def exit_statuses() -> list[str]:
+    rows = ["| exit status | means |", "|---|---|"]
+    rows += [f"| {status.value} | {status.meaning} |" for status in ExitStatus]
+    return rows
+
+
 def decisions() -> list[str]:
     rows = ["| decision | date | status |", "|---|---|---|"]
     for record in records():
@@ -106,6 +113,7 @@ TABLES: Final = (
     Table("fields", ROOT / "docs/reference/tasks.md", task_fields),
     Table("metrics", ROOT / "docs/reference/metrics.md", metrics),
     Table("decisions", FOLDER / "README.md", decisions),
+    Table("exit statuses", ROOT / "docs/reference/command_line.md", exit_statuses),
     Table("commands", ROOT / "docs/reference/command_line.md", command_help.lines),
 )
 

@@ -47,11 +47,11 @@ class Person(NamedTuple):
         return [json.loads(line) for line in self.do(*arguments, "--json").splitlines()]
 
     def fails(self, *arguments: str, status: int = 1, input: str | bytes | None = None) -> str:
-        """A command that fails; returns what it says, without ``Error: ``."""
+        """A command that fails; returns what it says, without ``taskbeam: ``."""
         result = self.run(*arguments, input=input)
         assert result.exit_code == status, result.output
         assert result.stdout == ""
-        return result.stderr.rpartition("Error: ")[2].removesuffix("\n")
+        return result.stderr.rpartition("taskbeam: ")[2].removesuffix("\n")
 
     def log_in(self) -> None:
         self.do(

@@ -43,9 +43,38 @@ def test_the_list_says_what_the_command_says_of_itself(name: str) -> None:
 
 
 def test_an_unknown_command_is_an_error_of_usage() -> None:
-    said = CliRunner().invoke(main, ["no-such-command"])
+    said = CliRunner().invoke(main, ["no-such-command"], prog_name="taskbeam")
     assert said.exit_code == 2
-    assert "No such command 'no-such-command'" in said.output
+    assert said.stderr == "taskbeam: No such command 'no-such-command'. See `taskbeam --help`.\n"
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in COMMANDS if name not in ("serve", "supervisorctl", "export")]
+)
+def test_what_a_command_says_it_says_as_json_too(name: str) -> None:
+    """``serve`` and ``supervisorctl`` have nothing to say, and what is exported has a form of its own."""
+    command = main.get_command(click.Context(main), name)
+    commands = [command]
+    if isinstance(command, click.Group):
+        commands = [below for name, below in command.commands.items() if name != "export"]
+    for each in commands:
+        assert each is not None
+        assert "--json" in [option for parameter in each.params for option in parameter.opts], each.name
+
+
+def test_letters_that_the_terminal_does_not_have_stop_no_command(tmp_path: Path) -> None:
+    environ = {**os.environ, "PYTHONIOENCODING": "latin-1", "TASKBEAM_BCRYPT_ROUNDS": "4"}
+    environ.pop("TASKBEAM_TEST_LOOP", None)
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "taskbeam", "user", *arguments, "--data", str(tmp_path)]
+        done = subprocess.run(
+            command, env=environ, input="correct horse\n", capture_output=True, check=True, encoding="latin-1"
+        )
+        return done.stdout
+
+    assert run("add", "Zoë漢") == "User Zoë? is made.\n"
+    assert "Zoë?" in run("list")
 
 
 def test_help_is_there_at_once() -> None:

@@ -68,14 +68,22 @@ async def test_one_user_alone(store: Store, other: Store) -> None:
         await exported(store, "nobody")
 
 
-async def test_an_import_that_ended_between_a_task_and_its_time_is_resumed(
-    store: Store, other: Store
-) -> None:
+async def test_a_task_is_one_create_with_both_its_times(store: Store, other: Store) -> None:
+    await import_users(other, await exported(store, "ada"))
+    user = await other.user_by_key("ada")
+    assert user is not None
+    ada = Owner(other, user)
+    first, second = await ada.tasks()
+    assert (first.rev, first.completed) == (1, True)
+    assert (first.time_created, first.time_modified) == (timestamp(NOW), timestamp(NOW + 5 * SECOND))
+    assert (second.rev, second.time_created) == (1, timestamp(NOW + SECOND))
+    assert [change.mode for change in await ada.log()] == ["create", "create"]
+
+
+async def test_an_import_that_was_cut_off_is_resumed(store: Store, other: Store) -> None:
     lines = await exported(store)
-    early = json.loads(lines[1])
-    early["task"]["time_modified"] = early["task"]["time_created"]
-    await import_users(other, [lines[0], json.dumps(early).encode()])
-    await import_users(other, lines)
+    await import_users(other, lines[:2])
+    assert await import_users(other, lines) == Imported(1, 2, 2)
     assert await contents(other) == await contents(store)
 
 

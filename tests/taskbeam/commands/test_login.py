@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from taskbeam.errors import ExitStatus
 from tests.support.clients import PASSWORD, Rest
 from tests.support.ports import free_port
 from tests.taskbeam.person import Person
@@ -59,7 +60,9 @@ def test_the_password_by_pipe_needs_a_name(person: Person) -> None:
 
 def test_a_server_that_is_away(person: Person) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    assert person.fails("login", "ann", "--password-stdin", "--url", url, input="x") == (
+    assert person.fails(
+        "login", "ann", "--password-stdin", "--url", url, input="x", status=ExitStatus.SERVER_AWAY
+    ) == (
         f"No server answers at {url}: connection refused. "
         "Start one with `taskbeam serve`, or give another address with --url."
     )
@@ -67,7 +70,9 @@ def test_a_server_that_is_away(person: Person) -> None:
 
 def test_the_port_of_the_websocket_server(person: Person) -> None:
     url = f"http://127.0.0.1:{person.system.ws.port}"
-    said = person.fails("login", "ann", "--password-stdin", "--url", url, input="x")
+    said = person.fails(
+        "login", "ann", "--password-stdin", "--url", url, input="x", status=ExitStatus.SERVER_AWAY
+    )
     assert said.startswith(f"{url} is not the REST API. This port serves WebSockets")
     assert person.system.rest_url in said
 
@@ -81,10 +86,10 @@ def test_what_is_no_address(person: Person, url: str) -> None:
 
 def test_whoever_is_not_logged_in_is_told_how(person: Person, tmp_path: Path) -> None:
     stranger = person._replace(folder=tmp_path / "other")
-    assert stranger.fails("ls") == (
+    assert stranger.fails("ls", status=ExitStatus.LOGIN_OVER) == (
         "You are not logged in at http://127.0.0.1:8001. Log in first: taskbeam login"
     )
-    assert stranger.fails("ls", "--url", "https://example.org/").endswith(
+    assert stranger.fails("ls", "--url", "https://example.org/", status=ExitStatus.LOGIN_OVER).endswith(
         "taskbeam login --url https://example.org"
     )
 
@@ -95,14 +100,14 @@ def test_after_logout_the_tokens_are_gone_here_and_there(person: Person) -> None
     assert person.do("logout") == f"Logged out at {person.system.rest_url}.\n"
     assert json.loads(kept.read_text())["logins"] == {}
     assert Rest(person.system, login["access"])("GET", "/me/").status == 401
-    assert "not logged in" in person.fails("ls")
+    assert "not logged in" in person.fails("ls", status=ExitStatus.LOGIN_OVER)
 
 
 def test_a_login_that_is_over(person: Person) -> None:
     kept = person.folder / "taskbeam" / "logins.json"
     (login,) = json.loads(kept.read_text())["logins"].values()
     Rest(person.system)("POST", "/logout/", {"refresh": login["refresh"]})
-    said = person.fails("ls")
+    said = person.fails("ls", status=ExitStatus.LOGIN_OVER)
     assert said.startswith(f"The login of {person.account.username} at {person.system.rest_url} is over.")
     assert said.endswith(f"taskbeam login {person.account.username} --url {person.system.rest_url}")
 
@@ -135,7 +140,9 @@ def stranger() -> Iterator[str]:
 
 
 def test_something_else_answers(person: Person, stranger: str) -> None:
-    said = person.fails("login", "ann", "--password-stdin", "--url", stranger, input="x")
+    said = person.fails(
+        "login", "ann", "--password-stdin", "--url", stranger, input="x", status=ExitStatus.SERVER_AWAY
+    )
     assert said.startswith(f"{stranger} answered 200, but not as a gateway of Taskbeam does")
 
 

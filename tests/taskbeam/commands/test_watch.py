@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import pytest
 
+from taskbeam.errors import ExitStatus
 from tests.support.clients import Rest, new_account
 from tests.support.processes import System, running
 from tests.taskbeam.person import Person
@@ -156,9 +157,9 @@ def test_a_session_that_ends(watcher: Person) -> None:
         kept = json.loads((watcher.folder / "taskbeam" / "logins.json").read_text())
         (login,) = kept["logins"].values()
         Rest(watcher.system)("POST", "/logout/", {"refresh": login["refresh"]})
-        assert process.wait(_SECONDS) == 1
+        assert process.wait(_SECONDS) == ExitStatus.LOGIN_OVER
         _, said = process.communicate()
-        assert said.splitlines()[-1].startswith(f"Error: The login at {watcher.system.rest_url} is over.")
+        assert said.splitlines()[-1].startswith(f"taskbeam: The login at {watcher.system.rest_url} is over.")
 
 
 def test_a_reader_that_goes_away(watcher: Person) -> None:
@@ -173,4 +174,6 @@ def test_a_reader_that_goes_away(watcher: Person) -> None:
 
 
 def test_a_server_that_is_away(watcher: Person) -> None:
-    assert watcher.fails("watch", "--url", "http://127.0.0.1:1").startswith("You are not logged in at")
+    assert watcher.fails("watch", "--url", "http://127.0.0.1:1", status=ExitStatus.LOGIN_OVER).startswith(
+        "You are not logged in at"
+    )

@@ -27,4 +27,4 @@ def test_many_rows_are_named_in_part() -> None:
 
 def test_names_do_not_command_the_terminal() -> None:
     said = list(lines(Report(False, Part(skipped=[Row("a\x1b[2J\nb", "why")]))))
-    assert said[2:] == ["skipped user: a�[2J�b: why"]
+    assert said[2:] == ["skipped user: a�[2J b: why"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskbeam.remote.failure import Failure, LoginOver
+from taskbeam.errors import CommandError, LoginOver
 from taskbeam.remote.logins import Login, Logins
 
 LOGIN = Login("http://a", "ws://a/ws/tasks/", "ann", 1, "access 1", "refresh 1")
@@ -42,9 +42,9 @@ def test_an_exchange_that_fails_leaves_the_login_as_it_is(tmp_path: Path) -> Non
     logins.put(LOGIN)
 
     def fail(login: Login) -> Login:
-        raise Failure("away")
+        raise CommandError("away")
 
-    with pytest.raises(Failure, match="away"):
+    with pytest.raises(CommandError, match="away"):
         logins.renewed(LOGIN, fail)
     assert logins.get("http://a") == LOGIN
 
@@ -64,5 +64,5 @@ def test_the_last_login_counts_where_no_server_is_named(tmp_path: Path) -> None:
 def test_a_command_does_not_go_on_as_another_user(tmp_path: Path) -> None:
     logins = Logins(tmp_path)
     logins.put(LOGIN._replace(username="bob", user_id=2))
-    with pytest.raises(Failure, match="Another user has logged in at http://a meanwhile: bob"):
+    with pytest.raises(CommandError, match="Another user has logged in at http://a meanwhile: bob"):
         logins.renewed(LOGIN, _exchange)
