@@ -219,12 +219,18 @@ def test_make_does_not_fail_on_ctrl_c(checkout: Checkout) -> None:
     assert b"make: ***" not in said
 
 
-def test_no_process_outlives_a_killed_launcher(checkout: Checkout) -> None:
+def test_no_process_outlives_a_killed_launcher_and_the_next_one_starts_at_once(checkout: Checkout) -> None:
+    def ready() -> int:
+        return checkout.log.read_text().count("ready at http")
+
     with checkout.serving() as launcher:
-        wait_until(lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness")
+        wait_until(lambda: ready() == 1, SECONDS, "readiness")
         processes = psutil.Process(launcher.pid).children(recursive=True)
         launcher.kill()
-        assert psutil.wait_procs(processes, timeout=STOP_SECONDS)[1] == []
+        with checkout.serving():
+            wait_until(lambda: ready() == 2, SECONDS, "readiness of the next")
+            assert psutil.wait_procs(processes, timeout=STOP_SECONDS)[1] == []
+            assert all(checkout.is_ready(port) for port in (checkout.ws_port, checkout.rest_port))
 
 
 def test_no_process_outlives_a_killed_supervisord_and_its_files_do_no_harm(checkout: Checkout) -> None:

@@ -1,70 +1,104 @@
-"""The wheel, in a folder that is not to be written to: it serves by itself."""
+"""The wheel in an environment of its own: it serves by itself, and is all that users, operators and client programs need."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import zipfile
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from tests.deploy.checkout import SECONDS, STOP_SECONDS, Checkout
-from tests.support.processes import ROOT
+from tests.deploy.checkout import SECONDS, Checkout
+from tests.deploy.wheel import Installation, Wheel, install
 from tests.support.waiting import wait_until
+
+_CLIENT: Final = """
+import asyncio, dataclasses, json, sys
+from taskbeam_client import Session, Snapshot, TaskbeamClient
+
+async def main(rest, socket, username, password):
+    session = await Session.login(rest, username, password)
+    async with TaskbeamClient(socket, session) as client:
+        async for event in client.changes():
+            tasks = [dataclasses.asdict(task) for task in client.tasks.values()]
+            print(json.dumps({"snapshot": isinstance(event, Snapshot), "tasks": tasks}), flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+_USER: Final = ("ann", "correct-horse")
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of ours is its files: there is nothing to compile. What it needs is in this environment."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT],
-        check=True,
-    )
-    [wheel] = folder.glob("taskbeam-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "site")
-    for path in (folder / "site").rglob("*"):
-        path.chmod(0o555 if path.is_dir() else 0o444)
-    return folder / "site"
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
+    return install(tmp_path_factory.mktemp("wheel"))
 
 
-def test_wheel_serves_from_an_empty_folder(installed: Path, checkout: Checkout) -> None:
-    empty = checkout.folder / "empty"
-    empty.mkdir()
-    environ = {
-        **checkout.environment,
-        "PYTHONPATH": str(installed),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONSAFEPATH": "1",
-    }
-    # What is executed here is no part of the checkout's coverage.
-    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
-        environ.pop(name, None)
-    where = subprocess.run(
-        [sys.executable, "-c", "import taskbeam, shared; print(taskbeam.__file__, shared.__file__)"],
-        cwd=empty,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=True,
+@pytest.fixture
+def installation(wheel: Wheel, checkout: Checkout) -> Installation:
+    installation = Installation(wheel, checkout)
+    installation.work.mkdir()
+    return installation
+
+
+def _log_in(installation: Installation) -> None:
+    username, password = _USER
+    rest, socket = installation.addresses
+    installation.run(
+        *("login", username, "--password-stdin", "--url", rest, "--socket", socket), stdin=f"{password}\n"
     )
-    assert where.stdout.split() == [f"{installed}/{name}/__init__.py" for name in ("taskbeam", "shared")]
-    with checkout.log.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "taskbeam", "serve", "--data", "../data"],
-            cwd=empty,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        wait_until(lambda: "ready at http" in checkout.log.read_text(), SECONDS, "readiness")
-        assert checkout.log_in()
-    finally:
-        process.terminate()
-        assert process.wait(STOP_SECONDS) == 0, checkout.log.read_text()
-    assert list(empty.iterdir()) == []
-    assert {path.name for path in (checkout.folder / "data").iterdir()} >= {"supervisord.conf", "taskbeam.db"}
+
+
+@pytest.mark.timeout(300)
+def test_the_whole_story(installation: Installation) -> None:
+    """Serve, register, log in, add, watch, back up, delete, stop, restore, serve, log in: who was connected has the backup's tasks."""
+    files = installation.wheel.files()
+    backup = str(installation.checkout.folder / "monday.db")
+    data = ("--data", str(installation.data))
+    watch: list[str | Path] = [installation.wheel.taskbeam, "watch", "--json"]
+    client: list[str | Path] = [installation.wheel.python, "-c", _CLIENT, *installation.addresses, *_USER]
+
+    with ExitStack() as followers:
+        with installation.serving():
+            account = dict(zip(("username", "password"), _USER, strict=True))
+            assert installation.checkout.request("POST", "/register/", account)[0] == 201
+            _log_in(installation)
+            watched = followers.enter_context(installation.following("watch", *watch))
+            connected = followers.enter_context(installation.following("client", *client))
+            [milk] = installation.run_json("add", "Buy milk", "--description", "2 litres")
+            installation.run_json("add", "Walk the dog")
+            installation.run("done", milk["uuid"])
+            kept = installation.run_json("ls")
+            assert [(task["task"], task["completed"]) for task in kept] == [
+                ("Buy milk", True),
+                ("Walk the dog", False),
+            ]
+            wait_until(lambda: connected.last().get("tasks") == kept, SECONDS, "the client has the tasks")
+
+            installation.run("backup", backup, "--with-key", *data)
+            installation.run("rm", *(task["uuid"] for task in kept))
+            [late] = installation.run_json("add", "Made after the backup")
+            wait_until(
+                lambda: connected.last().get("tasks") == [late], SECONDS, "the client has seen them go"
+            )
+            wait_until(lambda: watched.last().get("task") == late, SECONDS, "so has the one who watches")
+            assert "is in use: stop Taskbeam first" in installation.run("restore", backup, *data, status=1)
+        installation.run("restore", backup, *data)
+        assert "PROBLEM" not in installation.run("check", *data)
+
+        with installation.serving():
+            wait_until(
+                lambda: connected.last().get("tasks") == kept, SECONDS, "the client has the restored tasks"
+            )
+            assert connected.last()["snapshot"]
+            wait_until(lambda: watched.last().get("tasks") == kept, SECONDS, "so has the one who watches")
+            assert watched.last()["event"] == "snapshot"
+            _log_in(installation)
+            assert installation.run_json("ls") == kept
+            [new] = installation.run_json("add", "Made after the restore")
+            wait_until(
+                lambda: connected.last().get("tasks") == [*kept, new],
+                SECONDS,
+                "the client goes on from there",
+            )
+    assert list(installation.work.iterdir()) == []
+    assert installation.wheel.files() == files
