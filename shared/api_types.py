@@ -12,7 +12,9 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from shared.models import CHANGES_PAGE, CreateTask, Mode, Task, Uuid
+from shared.rules.queries import ORDERING_FIELDS
 from shared.rules.requests import BATCH_MAX
+from shared.rules.search_terms import SEARCH_MAX_LENGTH
 
 Epoch = Annotated[str, Meta(description="Changes when the database is restored.", examples=["k3Jd9f0a"])]
 Seq = Annotated[
@@ -24,6 +26,24 @@ Rev = Annotated[
 ]
 True_ = Annotated[bool, Meta(extra_json_schema={"const": True})]
 False_ = Annotated[bool, Meta(extra_json_schema={"const": False})]
+
+_FIELD: Final = f"-?({'|'.join(ORDERING_FIELDS)})"
+Ordering = Annotated[
+    str,
+    Meta(
+        pattern=f"^{_FIELD}(,{_FIELD})*$",
+        description="Fields with commas between, with `-` for descending.",
+        examples=["-time_modified"],
+    ),
+]
+Search = Annotated[
+    str,
+    Meta(
+        max_length=SEARCH_MAX_LENGTH,
+        description='Words and "quoted phrases" that must all be in the task or its description, in any case.',
+        examples=["milk"],
+    ),
+]
 
 _FIELDS: Final = [field for field in msgspec.structs.fields(CreateTask) if field.name != "uuid"]
 

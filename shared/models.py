@@ -107,8 +107,10 @@ class Bearer(NamedTuple):
 # What a field may hold, after it was trimmed. `shared.rules.tasks` makes the rules of these.
 TASK_MAX_LENGTH: Final = 255
 DESCRIPTION_MAX_LENGTH: Final = 10_000
-TaskText = Annotated[str, Meta(min_length=1, max_length=TASK_MAX_LENGTH, pattern=r"\S")]
-Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX_LENGTH)]
+TaskText = Annotated[
+    str, Meta(min_length=1, max_length=TASK_MAX_LENGTH, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")
+]
+Description = Annotated[str, Meta(max_length=DESCRIPTION_MAX_LENGTH, pattern=r"^[^\x00]*$")]
 
 
 class CreateTask(msgspec.Struct, frozen=True, gc=False):

@@ -6,23 +6,24 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from shared.api_types import CreateOperation, DeleteOperation, Epoch, Operations, Seq, UpdateOperation
+from shared.api_types import (
+    CreateOperation,
+    DeleteOperation,
+    Epoch,
+    Operations,
+    Ordering,
+    Search,
+    UpdateOperation,
+)
 from shared.models import Uuid
-from shared.rules.queries import ORDERING_FIELDS, PAGE_MAX
-from shared.rules.search_terms import SEARCH_MAX_LENGTH
-from ws_server.requests import ID_MAX_LENGTH
+from shared.rules.queries import OFFSET_MAX, PAGE_MAX
+from ws_server.requests import ID_MAX, ID_MAX_LENGTH, ID_MIN, SINCE_MAX
 
 _Text = Annotated[str, Meta(max_length=ID_MAX_LENGTH)]
+_Integer = Annotated[int, Meta(extra_json_schema={"minimum": ID_MIN, "maximum": ID_MAX})]
 Id = Annotated[
-    _Text | int | None,
+    _Text | _Integer | None,
     Meta(description="Named by the client; the answer repeats it.", examples=["a1"]),
-]
-Ordering = Annotated[
-    str,
-    Meta(
-        description=f"Fields, comma-separated, with `-` for descending: {', '.join(ORDERING_FIELDS)}.",
-        examples=["-time_modified"],
-    ),
 ]
 
 
@@ -39,19 +40,10 @@ class All(Struct, tag_field="mode", tag="all"):
     """The list of tasks, oldest first. With ``limit`` or ``offset`` the answer has the ``count`` of all matches, too."""
 
     completed: bool | UnsetType = UNSET
-    search: (
-        Annotated[
-            str,
-            Meta(
-                max_length=SEARCH_MAX_LENGTH,
-                description='Words and "quoted phrases" that must all be in the task or its description.',
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    search: Search | UnsetType = UNSET
     ordering: Ordering | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] | UnsetType = UNSET
-    offset: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    offset: Annotated[int, Meta(ge=0, le=OFFSET_MAX)] | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 
 
@@ -91,7 +83,7 @@ class Sync(Struct, tag_field="mode", tag="sync"):
     """The changes after ``since``, at most 500. ``epoch`` and the first ``since`` are those of the auth answer."""
 
     epoch: Epoch
-    since: Seq
+    since: Annotated[int, Meta(ge=0, le=SINCE_MAX, description="The last `seq` that the client has.")]
     id: Id | UnsetType = UNSET
 
 

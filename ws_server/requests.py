@@ -9,11 +9,15 @@ import msgspec
 
 from shared.errors import InvalidRequest
 from shared.models import Operation, TaskQuery
+from shared.rules.fields import as_integer
 from shared.rules.queries import clean_query
 from shared.rules.requests import clean_operations, request_data, request_rev, request_task_id
 from shared.strict_json import decode
 
 ID_MAX_LENGTH: Final = 64
+ID_MIN: Final = -(2**63)  # an integer of 64 bits, with a sign or without
+ID_MAX: Final = 2**64 - 1
+SINCE_MAX: Final = 2**63 - 1  # SQLite's
 
 _encode = msgspec.json.Encoder().encode
 
@@ -144,7 +148,7 @@ def _request_id(request_id: object) -> bytes:
         return b""
     if isinstance(request_id, bool) or not isinstance(request_id, (str, int)):
         raise InvalidRequest("Must be a string or an integer.", key="id")
-    if isinstance(request_id, int) and not -(2**63) <= request_id < 2**64:
+    if isinstance(request_id, int) and not ID_MIN <= request_id <= ID_MAX:
         raise InvalidRequest("Must be an integer of 64 bits.", key="id")
     if isinstance(request_id, str) and len(request_id) > ID_MAX_LENGTH:
         raise InvalidRequest(f"Must have no more than {ID_MAX_LENGTH} characters.", key="id")
@@ -165,7 +169,7 @@ def _all(document: dict[str, Any], envelope: Envelope) -> All:
         if key in document and document[key] is None:
             raise InvalidRequest("May not be null.", key=key)
     for key, kind in (("completed", bool), ("limit", int), ("offset", int)):
-        if key in document and not isinstance(document[key], kind):
+        if key in document and not isinstance(as_integer(document[key]), kind):
             raise InvalidRequest("Must be a boolean." if kind is bool else "Must be an integer.", key=key)
     return All(envelope, clean_query(document), paged="limit" in document or "offset" in document)
 
@@ -191,10 +195,10 @@ def _batch(document: dict[str, Any], envelope: Envelope) -> Batch:
 
 
 def _sync(document: dict[str, Any], envelope: Envelope) -> Sync:
-    epoch, since = document.get("epoch"), document.get("since")
+    epoch, since = document.get("epoch"), as_integer(document.get("since"))
     if not isinstance(epoch, str):
         raise InvalidRequest("Must be a string.", key="epoch")
-    if isinstance(since, bool) or not isinstance(since, int) or not 0 <= since < 2**63:
+    if isinstance(since, bool) or not isinstance(since, int) or not 0 <= since <= SINCE_MAX:
         raise InvalidRequest("Must be an integer from 0.", key="since")
     return Sync(envelope, epoch, since)
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
 
 from rest_gateway.endpoint import Endpoint, any_media_type
 from rest_gateway.openapi.error_types import Defect, Detail, Unauthorized
 from rest_gateway.openapi.operation import Answer, Operation
 from shared.api_types import FieldErrors
 from shared.json_schema import Schema
+
+EntityTags = Annotated[
+    str,
+    Meta(
+        pattern=r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$',
+        description="As answers have them in `ETag`; several with commas between, or `*` for any.",
+        examples=['"1"'],
+    ),
+]
 
 MALFORMED: Final = Answer("The request is malformed.", Detail)
 INVALID: Final = Answer(

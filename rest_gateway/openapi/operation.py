@@ -62,18 +62,30 @@ class Parameter(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A request's body; ``as_form``: it may be a form too."""
+    """A request's body.
+
+    Attributes:
+        as_form: it may be a form too.
+        form: its type as a form, where that is another.
+        required: a request without it is refused.
+    """
 
     declared: Any
     example: object
     as_form: bool = True
+    form: Any = None
+    required: bool = True
+
+    @property
+    def types(self) -> tuple[Any, ...]:
+        return (self.declared,) if self.form is None else (self.declared, self.form)
 
     def written(self) -> Schema:
-        schema = reference(self.declared)
-        content: Schema = {JSON: {"schema": schema, "example": self.example}}
+        content: Schema = {JSON: {"schema": reference(self.declared), "example": self.example}}
         if self.as_form:
-            content |= {FORM: {"schema": schema}, MULTIPART: {"schema": schema}}
-        return {"required": True, "content": content}
+            form = {"schema": reference(self.form or self.declared), "example": self.example}
+            content |= {FORM: form, MULTIPART: form}
+        return {"required": self.required, "content": content}
 
 
 class Operation(NamedTuple):
@@ -90,7 +102,7 @@ class Operation(NamedTuple):
     def types(self) -> list[Any]:
         """All that occur in its bodies."""
         found = [declared for answer in self.answers.values() for declared in answer.types]
-        return found if self.body is None else [*found, self.body.declared]
+        return found if self.body is None else [*found, *self.body.types]
 
     def written(self, tag: str, answers: Mapping[int, Schema], *, public: bool) -> Schema:
         """``answers``: all of them, those that every operation gives among them."""

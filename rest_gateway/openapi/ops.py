@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rest_gateway.answers import Status
+from rest_gateway.openapi.common import EntityTags
 from rest_gateway.openapi.error_types import Detail
 from rest_gateway.openapi.operation import Answer, Operation, Operations, Parameter
 
-_IF_NONE_MATCH: Final = Parameter("If-None-Match", "header", str, "What the client has of it.")
+_IF_NONE_MATCH: Final = Parameter("If-None-Match", "header", EntityTags, "What the client has of it.")
 _NOT_MODIFIED: Final = Answer("The client has it.", headers=("ETag",))
 _DOCUMENT: Final = {200: Answer("The document.", dict[str, Any], ("ETag",)), 304: _NOT_MODIFIED}
 _ONLY_KNOWN: Final = (_IF_NONE_MATCH,)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import fields
 
-from shared.api_types import Operations
+from shared.api_types import NewTask, Operations
+from shared.models import Uuid
 from shared.rules.accounts import USERNAME_MAX_LENGTH
+from shared.rules.tasks import BLANK_IS_ABSENT
 
 Username = Annotated[
     str,
@@ -20,8 +24,32 @@ Username = Annotated[
     ),
 ]
 Password = Annotated[
-    str, Meta(min_length=1, description="Never trimmed.", examples=["correct horse battery staple"])
+    str,
+    Meta(
+        min_length=1,
+        pattern=r"^[^\x00]*$",
+        description="Never trimmed.",
+        examples=["correct horse battery staple"],
+    ),
 ]
+Token = Annotated[str, Meta(pattern=r"^[\w-]+\.[\w-]+\.[\w-]+$", description="As it was given.")]
+
+
+NewTaskForm: Final = msgspec.defstruct(
+    "NewTaskForm",
+    [
+        *(
+            (f.name, f.type, *([] if f.required else [f.default]))
+            for f in fields(NewTask)
+            if f.name != "uuid"
+        ),
+        ("uuid", Uuid | UnsetType, UNSET),
+    ],
+    kw_only=True,
+    namespace={
+        "__doc__": f"A task to be made, sent as a form. Blank values of {' and '.join(map('`{}`'.format, sorted(BLANK_IS_ABSENT)))} count as left out."
+    },
+)
 
 
 class Registration(Struct):
@@ -34,20 +62,20 @@ class Registration(Struct):
 class Credentials(Struct):
     """Who logs in."""
 
-    username: Annotated[str, Meta(min_length=1, pattern=r"\S", examples=["ann"])]
+    username: Annotated[str, Meta(min_length=1, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$", examples=["ann"])]
     password: Password
 
 
 class RefreshToken(Struct):
     """A refresh token."""
 
-    refresh: Annotated[str, Meta(min_length=1, pattern=r"\S")]
+    refresh: Token
 
 
 class AnyToken(Struct):
     """An access or a refresh token."""
 
-    token: Annotated[str, Meta(min_length=1, pattern=r"\S")]
+    token: Token
 
 
 class PasswordChange(Struct):

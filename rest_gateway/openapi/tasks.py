@@ -6,15 +6,14 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from rest_gateway.openapi.common import INVALID, NO_TASK
+from rest_gateway.openapi.common import INVALID, NO_TASK, EntityTags
 from rest_gateway.openapi.error_types import BatchRefused, ConditionFailed, Detail, LimitReached
 from rest_gateway.openapi.operation import TASK_EXAMPLE, Answer, Body, Operation, Operations, Parameter
-from rest_gateway.openapi.request_types import Batch
+from rest_gateway.openapi.request_types import Batch, NewTaskForm
 from rest_gateway.pagination import PAGE_SIZE
-from shared.api_types import FieldErrors, NewTask, Results, TaskUpdate
+from shared.api_types import FieldErrors, NewTask, Ordering, Results, Search, TaskUpdate
 from shared.models import Task, Uuid
-from shared.rules.queries import ORDERING_FIELDS, PAGE_MAX
-from shared.rules.search_terms import SEARCH_MAX_LENGTH
+from shared.rules.queries import OFFSET_MAX, ORDERING_FIELDS, PAGE_MAX
 
 
 class TaskPage(Struct):
@@ -47,39 +46,45 @@ _CONDITION_FAILED: Final = Answer(
     },
 )
 _TASK_ID: Final = Parameter("task_id", "path", Uuid, "The task's `uuid`.", required=True)
-_IF_MATCH: Final = Parameter("If-Match", "header", str, "Only if the task has this revision: 412 otherwise.")
-_IF_NONE_MATCH: Final = Parameter("If-None-Match", "header", str, "Only if the task has another revision.")
+_IF_MATCH: Final = Parameter(
+    "If-Match", "header", EntityTags, "Only if the task has this revision: 412 otherwise."
+)
+_IF_NONE_MATCH: Final = Parameter(
+    "If-None-Match", "header", EntityTags, "Only if the task has another revision: 304 otherwise."
+)
 _CONDITIONS: Final = (
     _TASK_ID,
     _IF_MATCH,
     _IF_NONE_MATCH._replace(description="Only if the task has another revision: 412 otherwise."),
 )
-_UPDATE: Final = Body(TaskUpdate, {"completed": True})
+_UPDATE: Final = Body(TaskUpdate, {"completed": True}, required=False)
 _UPDATED: Final = {200: _CHANGED, 400: INVALID, 404: NO_TASK, 412: _CONDITION_FAILED}
+_LAST: Final = Annotated[str, Meta(extra_json_schema={"const": "last"})]
 _PAGE_SIZE: Final = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 _LIST: Final = (
     Parameter("completed", "query", bool, "Only tasks that are so."),
     Parameter(
         "search",
         "query",
-        Annotated[str, Meta(max_length=SEARCH_MAX_LENGTH)],
-        'Words and "quoted phrases" that must all be in the task or its description.',
+        Search,
+        'Words and "quoted phrases" that must all be in the task or its description, in any case.',
         example="milk",
     ),
     Parameter(
         "ordering",
         "query",
-        Annotated[str, Meta(pattern=rf"^-?({'|'.join(ORDERING_FIELDS)})$")],
-        f"A field, with `-` for descending: {', '.join(ORDERING_FIELDS)}. Several, comma-separated, are possible.",
+        Ordering,
+        "Fields with commas between, with `-` for descending: "
+        f"{', '.join(f'`{field}`' for field in ORDERING_FIELDS)} (the order of creation).",
         example="-time_modified",
     ),
     Parameter("limit", "query", _PAGE_SIZE, "At most so many, from `offset` on; the answer is a page."),
-    Parameter("offset", "query", Annotated[int, Meta(ge=0)], "How many to pass over."),
+    Parameter("offset", "query", Annotated[int, Meta(ge=0, le=OFFSET_MAX)], "How many to pass over."),
     Parameter(
         "page",
         "query",
-        Annotated[int, Meta(ge=1)],
-        "A page's number. Not together with `limit` and `offset`.",
+        Annotated[int, Meta(ge=1)] | _LAST,
+        "A page's number, from 1, or `last`. Not together with `limit` and `offset`.",
     ),
     Parameter("page_size", "query", _PAGE_SIZE, f"How many are on a page; {PAGE_SIZE} where it is left out."),
 )
@@ -98,7 +103,8 @@ OPERATIONS: Final[Operations] = {
             400: INVALID._replace(example={"limit": [f"Must be an integer from 1 to {PAGE_MAX}."]}),
             404: Answer("There is no such page.", Detail, example={"detail": "Invalid page."}),
         },
-        "Oldest first. An empty value is no filter; of a parameter given twice the last counts.",
+        "Oldest first. Pages: either `limit` and `offset`, or `page` and `page_size`. An empty value is no filter; of a "
+        "parameter given twice the last counts.",
         parameters=_LIST,
     ),
     ("POST", "/"): Operation(
@@ -110,7 +116,7 @@ OPERATIONS: Final[Operations] = {
             400: INVALID,
             403: Answer("You have as many tasks as a user may have.", LimitReached),
         },
-        body=Body(NewTask, {"task": "Buy milk", "description": "2 litres"}),
+        body=Body(NewTask, {"task": "Buy milk", "description": "2 litres"}, form=NewTaskForm),
         parameters=(
             Parameter(
                 "Idempotency-Key",

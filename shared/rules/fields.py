@@ -131,6 +131,14 @@ def clean_uuid(value: object) -> str:
     return canonical
 
 
+def as_integer(value: object) -> object:
+    """A number without a fraction as an integer: JSON knows one kind of number, and some clients write 3 as 3.0.
+
+    Anything else comes back as it is.
+    """
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def canonical_uuid(text: str) -> str | None:
     """The lower-case dashed form, or ``None`` where the text is no UUID.
 

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from shared.errors import InvalidRequest
 from shared.models import Task, TaskQuery
-from shared.rules.fields import FieldError, clean_boolean
+from shared.rules.fields import FieldError, as_integer, clean_boolean
 from shared.rules.search_terms import search_terms
 
 PAGE_MAX: Final = 1000
+OFFSET_MAX: Final = 2**53  # what a number of JavaScript holds
 # ``id`` is the order of creation: what clients of DRF ask for that know no other field.
 ORDERING_FIELDS: Final = (*(field for field in Task.__struct_fields__ if field != "user_id"), "id")
 
@@ -37,7 +38,7 @@ def clean_query(raw: Mapping[str, object]) -> TaskQuery:
     if (limit := raw.get("limit")) is not None:
         query["limit"] = whole_number("limit", limit, 1, PAGE_MAX)
     if (offset := raw.get("offset")) is not None:
-        query["offset"] = whole_number("offset", offset, 0, 2**53)
+        query["offset"] = whole_number("offset", offset, 0, OFFSET_MAX)
     return TaskQuery(**query)
 
 
@@ -60,6 +61,7 @@ def whole_number(key: str, value: object, low: int, high: int) -> int:
     """A number, or its decimal digits. Raises InvalidRequest."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
+    value = as_integer(value)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise InvalidRequest(f"Must be an integer from {low} to {high}.", key=key)
     return value

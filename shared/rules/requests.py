@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.errors import InvalidRequest, NotFound, TaskbeamError
 from shared.models import DeleteTask, Operation, RefusedOperation
-from shared.rules.fields import canonical_uuid
+from shared.rules.fields import as_integer, canonical_uuid
 from shared.rules.tasks import clean_create, clean_update
 
 BATCH_MAX: Final = 100
@@ -55,7 +55,7 @@ def request_task_id(raw: Mapping[str, object]) -> str:
 
 def request_rev(raw: Mapping[str, object]) -> int | None:
     """The ``rev`` of a request, if it has one. Raises InvalidRequest."""
-    rev = raw.get("rev")
+    rev = as_integer(raw.get("rev"))
     if rev is not None and (isinstance(rev, bool) or not isinstance(rev, int)):
         raise InvalidRequest("Must be an integer.", key="rev")
     return rev

@@ -93,6 +93,18 @@ def test_limit_or_offset_make_a_page(key: str, paged: bool) -> None:
     assert request.paged is paged
 
 
+def test_an_integer_may_be_written_with_a_zero_fraction() -> None:
+    page = _parse({"mode": "all", "limit": 2.0, "offset": 0.0})
+    assert isinstance(page, All)
+    assert (page.query.limit, page.query.offset) == (2, 0)
+    sync = _parse({"mode": "sync", "epoch": "e", "since": 3.0})
+    assert isinstance(sync, Sync)
+    assert (sync.since, type(sync.since)) == (3, int)
+    update = _parse({"mode": "update", "task_id": UUID, "data": {}, "rev": 1.0})
+    assert isinstance(update, Update)
+    assert (update.rev, type(update.rev)) == (1, int)
+
+
 def test_create() -> None:
     data: dict[str, object] = {"task": "x", "unknown": [1]}
     assert _parse({"mode": "create", "data": data}) == Create(Envelope(mode="create"), data)

@@ -23,3 +23,9 @@ def test_query_is_clean_or_names_the_bad_key(raw: dict[str, Any]) -> None:
     assert query.ordering
     assert all(name in ORDERING_FIELDS for name, _ in query.ordering)
     assert all(term == term.casefold() != "" for term in query.search)
+
+
+def test_an_integer_may_be_written_with_a_zero_fraction() -> None:
+    query = clean_query({"limit": 3.0, "offset": 0.0})
+    assert [type(each) for each in (query.limit, query.offset)] == [int, int]
+    assert (query.limit, query.offset) == (3, 0)

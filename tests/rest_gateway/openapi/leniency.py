@@ -1,0 +1,126 @@
+"""What the gateway takes although its document does not offer it, as the original did. Schemathesis loads this as its hooks.
+
+The document says what to send. Read more freely, as Django REST Framework reads it, some other requests are good as well;
+only these may be accepted against the document.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import jsonschema_rs
+import schemathesis
+from schemathesis.core import NotSet
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.case import Case
+from schemathesis.hooks import HookContext
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from rest_gateway.changes import WAIT_MAX
+from shared.rules.fields import FieldError, clean_boolean
+from shared.rules.tasks import BLANK_IS_ABSENT
+from tests.support.api_documents import openapi_document
+
+Schema = dict[str, Any]
+
+_DOCUMENT: Final = openapi_document()
+_PAGES: Final = ({"limit", "offset"}, {"page", "page_size"})
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+    """Nothing is waited for."""
+    wait = str((case.query or {}).get("wait", ""))
+    if wait.isdecimal() and int(wait) <= WAIT_MAX:
+        case.query["wait"] = 0
+
+
+@schemathesis.hook
+def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: object) -> bool:
+    """Whether it is one."""
+    match failure:
+        case AcceptedNegativeData():
+            return not _is_good_when_read_freely(case)
+        case RejectedPositiveData():
+            # OpenAPI cannot say that parameters exclude each other.
+            return not all(names & set(case.query or {}) for names in _PAGES)
+    return True
+
+
+def _is_good_when_read_freely(case: Case[Any]) -> bool:
+    assert case.meta is not None
+    operation = _DOCUMENT["paths"][case.operation.path][case.method.lower()]
+    negative = {place for place, info in case.meta.components.items() if info.mode.is_negative}
+    readers = {
+        ParameterLocation.QUERY: _is_good_query,
+        ParameterLocation.HEADER: _are_good_headers,
+        ParameterLocation.BODY: _is_good_body,
+    }
+    return bool(negative) and all(place in readers and readers[place](operation, case) for place in negative)
+
+
+def _is_good_query(operation: Schema, case: Case[Any]) -> bool:
+    """Unknown parameters are ignored; blank ones are left out."""
+    query = dict(case.query or {})
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] != "query":
+            continue
+        value = query.get(parameter["name"], "")
+        if value in ("", [], {}) and not parameter["required"]:
+            continue
+        if not _is_valid(parameter["schema"], _read(parameter["schema"], value)):
+            return False
+    return True
+
+
+def _are_good_headers(operation: Schema, case: Case[Any]) -> bool:
+    """A malformed If-None-Match on a GET is none. An Idempotency-Key counts only where the body has no uuid."""
+    names = {name.lower() for name in case.headers or {}}
+    if case.method == "GET":
+        return "if-none-match" in names
+    has_uuid = isinstance(case.body, dict) and case.body.get("uuid") not in (None, "")
+    return "idempotency-key" in names and has_uuid
+
+
+def _is_good_body(operation: Schema, case: Case[Any]) -> bool:
+    if isinstance(case.body, NotSet) or case.media_type not in operation["requestBody"]["content"]:
+        return False
+    schema = operation["requestBody"]["content"][case.media_type]["schema"]
+    body = case.body
+    if case.media_type != "application/json" and isinstance(body, dict):
+        body = {name: value for name, value in body.items() if value != "" or name not in BLANK_IS_ABSENT}
+    return _is_valid(schema, _read(schema, body))
+
+
+def _read(schema: Schema, value: Any) -> Any:
+    """Numbers become texts, texts are trimmed, booleans have other spellings, unknown keys are ignored."""
+    if "$ref" in schema:
+        return _read(_DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]], value)
+    if "anyOf" in schema:
+        ways = [_read(each, value) for each in schema["anyOf"]]
+        good = [way for each, way in zip(schema["anyOf"], ways, strict=True) if _is_valid(each, way)]
+        return good[0] if good else value
+    match schema.get("type"), value:
+        case "object", dict():
+            properties = schema.get("properties", {})
+            return {name: _read(properties[name], item) for name, item in value.items() if name in properties}
+        case "array", list():
+            return [_read(schema["items"], item) for item in value]
+        case "boolean", _:
+            try:
+                return clean_boolean(value)
+            except FieldError:
+                return value
+        case "integer", str() if value.isdecimal():  # so it stands in a query
+            return int(value)
+        case "string", str():
+            return value.strip()
+        case "string", (int() | float()) if not isinstance(value, bool):
+            return str(value)
+    return value
+
+
+def _is_valid(schema: Schema, value: Any) -> bool:
+    whole = {**schema, "components": _DOCUMENT["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True).is_valid(value)
