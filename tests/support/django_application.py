@@ -1,8 +1,9 @@
 # mypy: disable-error-code="import-not-found,import-untyped,misc,no-untyped-call"
 """The original application's database, made by Django, Django REST Framework and simplejwt themselves.
 
-Runs in an environment of its own (``tests.support.django_environment``): ``python django_application.py DATABASE``. It writes
-what the application's clients know as JSON on standard output: user ids, tasks and tokens.
+Runs in an environment of its own (``tests.support.django_environment``): ``python django_application.py DATABASE``, which is the
+path of an SQLite file or a ``postgresql://`` URL. It writes what the application's clients know as JSON on standard output: user ids,
+tasks and tokens. But for hashes and tokens, every database gets the same.
 """
 
 import json
@@ -10,6 +11,7 @@ import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import django
 from django.conf import settings
@@ -17,11 +19,26 @@ from django.conf import settings
 KEY = "django-insecure-" + "k(5$&)=" * 6
 PASSWORD = "correct horse"
 
+
+def _database(given: str) -> dict[str, Any]:
+    parts = urlsplit(given)
+    if parts.scheme != "postgresql":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": given}
+    name, user = parts.path.removeprefix("/"), parts.username
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": user,
+        "HOST": parts.hostname,
+        "PORT": parts.port,
+    }
+
+
 settings.configure(
     SECRET_KEY=KEY,
     USE_TZ=True,
     TIME_ZONE="Europe/Berlin",
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},
+    DATABASES={"default": _database(sys.argv[1])},
     INSTALLED_APPS=[
         "django.contrib.contenttypes",
         "django.contrib.auth",
@@ -66,11 +83,12 @@ class Task(models.Model):
 
 def _user(name: str, algorithm: str | None = "pbkdf2_sha256", **more: Any) -> Any:
     encoded = hashers.make_password(None if algorithm is None else PASSWORD, hasher=algorithm or "default")
-    return User.objects.create(username=name, password=encoded, **more)
+    joined = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+    return User.objects.create(username=name, password=encoded, date_joined=joined, **more)
 
 
 def _task(user: Any, text: str, minute: int, **more: Any) -> Any:
-    task = Task.objects.create(user=user, task=text, **more)
+    task = Task.objects.create(user=user, task=text, uuid=uuid.uuid5(uuid.NAMESPACE_URL, text), **more)
     created = datetime(2024, 2, 29, 12, minute, tzinfo=UTC)
     modified = created + timedelta(days=1, microseconds=123_456)
     Task.objects.filter(pk=task.pk).update(time_created=created, time_modified=modified)
@@ -84,7 +102,7 @@ def main() -> None:
     for algorithm in ("pbkdf2_sha256", "pbkdf2_sha1", "scrypt", "argon2", "bcrypt", "bcrypt_sha256"):
         _user(algorithm, algorithm)
     _user("gone").delete()
-    ann = _user("Ann", date_joined=datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC))
+    ann = _user("Ann")
     _user("unusable", None)
     _user("disabled", is_active=False)
     wide = _user("\uff21\uff2e\uff2e")  # ANN in full-width letters: the same name for us

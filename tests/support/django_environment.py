@@ -15,14 +15,12 @@ import pytest
 from tests.support.processes import ROOT
 
 _FOLDER: Final = ROOT / ".venv-django"
-_WANTED: Final = (
-    "django>=5.2,<6 djangorestframework>=3.16 djangorestframework-simplejwt>=5.5 argon2-cffi bcrypt"
-)
+_WANTED: Final = "django>=5.2,<6 djangorestframework>=3.16 djangorestframework-simplejwt>=5.5 argon2-cffi bcrypt psycopg[binary]"
 _INSTALL_SECONDS: Final = 300
 _RUN_SECONDS: Final = 60
 
 
-def make_application_database(database: Path) -> dict[str, Any]:
+def make_application_database(database: Path | str) -> dict[str, Any]:
     """What ``tests.support.django_application`` makes and says.
 
     Skips the test where Django cannot be installed; in CI, fails.

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.clients import Answer, Rest, connected
 from tests.support.django_environment import make_application_database
+from tests.support.postgresql import postgresql
 from tests.support.processes import ROOT, System, running
 from tests.support.waiting import wait_until
 
@@ -36,7 +37,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
     return Application(database, make_application_database(database))
 
 
-def _run(source: Path, into: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def _run(source: Path | str, into: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "taskbeam", "import-django", str(source), *options],
         cwd=ROOT,
@@ -48,7 +49,7 @@ def _run(source: Path, into: Path, *options: str) -> subprocess.CompletedProcess
     )
 
 
-def _report(source: Path, into: Path, *options: str) -> Any:
+def _report(source: Path | str, into: Path, *options: str) -> Any:
     done = _run(source, into, "--json", *options)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -171,6 +172,38 @@ def _content(database: Path) -> list[Any]:
         return [
             connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
             for table in ("users", "feeds", "tasks", "changes", "sessions", "rotated_tokens")
+        ]
+
+
+def test_a_database_of_postgresql_comes_in_as_one_of_sqlite_does(
+    application: Application, tmp_path: Path
+) -> None:
+    reports, contents = [], []
+    with postgresql() as url:
+        make_application_database(url)
+        for name, source in (("sqlite", str(application.database)), ("postgresql", url)):
+            into = tmp_path / f"{name}.db"
+            reports.append(_report(source, into))
+            contents.append(_content_without_secrets(into))
+        failed = _run(f"{url}/nowhere", tmp_path / "none.db")
+    assert failed.stderr.startswith("taskbeam: cannot read the database: connection failed: ")
+    assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
+    assert reports[0] == reports[1]
+    assert reports[1]["tasks"]["added"] == 2
+    assert contents[0] == contents[1]
+
+
+def _content_without_secrets(database: Path) -> list[Any]:
+    """But for what is another in each database: hashes, epochs, the ids of sessions."""
+    with closing(sqlite3.connect(database)) as connection:
+        return [
+            connection.execute(query).fetchall()
+            for query in (
+                "SELECT id, username, is_active, date_joined FROM users ORDER BY id",
+                "SELECT id, user_id, json FROM tasks ORDER BY id",
+                "SELECT user_id, seq, mode, task FROM changes ORDER BY user_id, seq",
+                "SELECT count(*) FROM sessions",
+            )
         ]
 
 
