@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import logging
 import os
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from taskbeam.control import process_infos
 from taskbeam.errors import CommandError
@@ -23,20 +24,30 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READY_SECONDS: Final = 30.0
 # supervisord itself kills after stopwaitsecs, 20: this is for a supervisord that hangs.
 _STOP_SECONDS: Final = 30.0
+_RELAY_SECONDS: Final = 5.0
 # A first failure may be a neighbour that starts more slowly. The third is about five seconds in.
 _FAILED_STARTS: Final = 3
 _BAD_SETTINGS: Final = 2
 _FILE_DESCRIPTORS: Final = 16384  # minfds in supervisord.conf
 
+log = logging.getLogger(__name__)
+
 
 class Launcher:
     """One run of supervisord with its servers."""
 
-    def __init__(self, configuration: Path, servers: tuple[Server, ...], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        configuration: Path,
+        servers: tuple[Server, ...],
+        environ: Mapping[str, str],
+        relay: Sequence[str],
+    ) -> None:
         self._configuration = configuration
         self._control_socket = configuration.parent / CONTROL_SOCKET
         self._servers = servers
         self._environ = environ
+        self._relay = relay
         self._pids: set[int] = set()
 
     async def run(self) -> None:
@@ -45,31 +56,40 @@ class Launcher:
         asked = asyncio.Event()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, asked.set)
-        output = _relay()
-        assert output.stdin is not None
-        # A process group of its own: what it is told, it is told here, once, and never the SIGHUP of a closed
-        # terminal, which means "restart" to it. Its standard input is closed when this process ends.
+        # Both have process groups of their own: what they are told, they are told here, once, and never the SIGHUP of a
+        # closed terminal, which means "restart" to supervisord. Its standard input is closed when this process ends.
+        reading, output = os.pipe()
+        relay = await asyncio.create_subprocess_exec(
+            *self._relay, stdin=reading, env=self._environ, process_group=0
+        )
+        os.close(reading)
         supervisord = await asyncio.create_subprocess_exec(
             *self._command(),
             stdin=subprocess.PIPE,
-            stdout=output.stdin,
-            stderr=output.stdin,
+            stdout=output,
+            stderr=output,
             env=self._environ,
             process_group=0,
         )
+        relay_ended = asyncio.create_task(relay.wait())
         ended = asyncio.create_task(supervisord.wait())
-        watching = asyncio.create_task(self._watch(output.stdin))
+        watching = asyncio.create_task(self._watch(output))
         asking = asyncio.create_task(asked.wait())
         try:
-            await asyncio.wait({ended, watching, asking}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({relay_ended, ended, watching, asking}, return_when=asyncio.FIRST_COMPLETED)
+            if relay_ended.done():  # supervisord and its servers cannot go on without
+                raise CommandError(f"the relay of the log ended with status {relay_ended.result()}")
             if watching.done():
                 watching.result()
         finally:
             watching.cancel()
             asking.cancel()
             status = await self._stop(supervisord, ended)
-            with contextlib.suppress(subprocess.TimeoutExpired):  # a terminal that stands still
-                output.communicate(timeout=5)
+            os.close(output)
+            await asyncio.wait({relay_ended}, timeout=_RELAY_SECONDS)
+            if not relay_ended.done():  # somebody has inherited the pipe
+                relay.kill()
+                await relay_ended
             # Nothing is left to stop, and asyncio, as it closes, is not safe from two signals at once.
             for number in STOP_SIGNALS:
                 loop.remove_signal_handler(number)
@@ -81,11 +101,11 @@ class Launcher:
         command = [sys.executable, "-m", "taskbeam.supervisord", "--configuration", str(self._configuration)]
         hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if hard_limit != resource.RLIM_INFINITY and hard_limit < _FILE_DESCRIPTORS:
-            print(f"taskbeam: only {hard_limit} file descriptors a process (ulimit -Hn)", file=sys.stderr)
+            log.warning("only %d file descriptors a process (ulimit -Hn)", hard_limit)
             command += ["--minfds", str(hard_limit)]
         return command
 
-    async def _watch(self, output: IO[bytes]) -> None:
+    async def _watch(self, output: int) -> None:
         """Say once that both answer. Raises CommandError when that takes too long, or one has failed for good."""
         deadline = asyncio.get_running_loop().time() + _READY_SECONDS
         waiting = list(self._servers)
@@ -108,11 +128,9 @@ class Launcher:
             if waiting:
                 waiting = [one for one in waiting if not await asyncio.to_thread(one.is_ready)]
                 if not waiting:
-                    lines = "".join(
-                        f"taskbeam: ready at {url}\n" for one in self._servers for url in one.urls
-                    )
-                    output.write(lines.encode())
-                    output.flush()
+                    lines = [f"taskbeam: ready at {url}\n" for one in self._servers for url in one.urls]
+                    with contextlib.suppress(BrokenPipeError):  # the relay has ended, which ends this too
+                        os.write(output, "".join(lines).encode())
                 elif asyncio.get_running_loop().time() > deadline:
                     raise CommandError(f"not ready after {_READY_SECONDS:.0f} seconds: {waiting[0].urls[0]}")
             await asyncio.sleep(0.1 if waiting else 2.0)
@@ -132,13 +150,3 @@ class Launcher:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(pid, signal.SIGTERM)
         return ended.result()
-
-
-def _relay() -> subprocess.Popen[bytes]:
-    """Stands between supervisord and our standard output, whatever that is.
-
-    supervisord opens its standard output again, by the name /dev/fd/1. That fails for a socket, as under
-    systemd or Node, and overwrites what is in a file. And once nobody reads its output any more it falls over,
-    and leaves its processes alone: hence the second cat.
-    """
-    return subprocess.Popen(["sh", "-c", "cat; cat >/dev/null"], stdin=subprocess.PIPE, process_group=0)

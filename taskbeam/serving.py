@@ -8,6 +8,9 @@ import os
 import sys
 from pathlib import Path
 
+from shared.settings import Settings
+from shared.store.opening import file_beside
+from taskbeam import serve_log
 from taskbeam.control import excess_bytes
 from taskbeam.errors import BadSettings, CommandError
 from taskbeam.instance import WORKERS, Instance, read_instance
@@ -20,20 +23,28 @@ from taskbeam.terminal import own_terminal
 
 
 def serve(workers: int | None, data: Path | None, env_file: Path | None) -> None:
-    """Return after an orderly end.
+    """Return after an orderly end; else the log says why.
 
     Raises:
-        BadSettings: nothing was started.
-        CommandError: something could not be started, or has failed.
+        SystemExit: 2 where the settings are bad and nothing was started, 1 where something could not be started, or has
+            failed.
     """
     os.umask(0o077)
-    instance, problems = read_instance(os.environ, data, env_file)
-    problems += start_problems(instance)
-    if problems:
-        raise BadSettings(problems)
-    instance.environ[WORKERS] = str(workers or instance.workers)
-    with contextlib.suppress(KeyboardInterrupt):  # before there was anything to stop, or after all of it had
-        _serve(instance)
+    serve_log.configure(serve_log.format_in(os.environ))
+    try:
+        instance, problems = read_instance(os.environ, data, env_file)
+        serve_log.configure(instance.settings.log_format)
+        problems += start_problems(instance)
+        if problems:
+            raise BadSettings(problems)
+        instance.environ[WORKERS] = str(workers or instance.workers)
+        with contextlib.suppress(
+            KeyboardInterrupt
+        ):  # before there was anything to stop, or after all of it had
+            _serve(instance)
+    except CommandError as error:
+        serve_log.say_why_it_ends(error)
+        raise SystemExit(error.status) from error
 
 
 def _serve(instance: Instance) -> None:
@@ -57,4 +68,9 @@ def _serve(instance: Instance) -> None:
             "PYTHONSAFEPATH": "1",  # what lies in the working folder is nobody's module
         }
         with own_terminal():
-            asyncio.run(Launcher(configuration, servers, environ).run())
+            asyncio.run(Launcher(configuration, servers, environ, _relay_of(instance.settings)).run())
+
+
+def _relay_of(settings: Settings) -> list[str]:
+    metrics_folder = file_beside(settings.database_url, "-metrics")
+    return [sys.executable, "-m", "taskbeam.relay", settings.log_format, str(metrics_folder)]
