@@ -45,15 +45,30 @@ PUSHED: Final = (frames.TaskCreated, frames.TaskUpdated, frames.TaskDeleted, fra
 """What comes without having been asked for."""
 
 _DESCRIPTION: Final = """\
-Live tasks over one WebSocket. Text frames, one JSON object each.
+Live tasks over one WebSocket. Messages are text frames, one JSON object each. Unknown keys are ignored, and new keys may come.
 
-The first message is `auth`, with an access token that the REST API's `POST /login/` gives (a token never goes into the address).
-From the `seq` of its answer on, every change of the user's tasks arrives on each of the user's sockets, in order, without a
-gap or a duplicate. After a lost connection, `sync` brings what was missed.
+## Begin
 
-A request may carry an `id`, which its answer repeats. Requests of one connection are carried out and answered in order. The answer to
+1. Get an access token: `POST /login/` of the REST API, with `username` and `password`.
+2. Open the socket, and send `{"type": "auth", "token": "<access token>"}` as the first message, within ten seconds. A token never goes
+into the address.
+3. Send `{"mode": "all"}` for the list. From then on every change of the user's tasks arrives, whoever makes it.
+
+## Requests and answers
+
+A request may have an `id`, which its answer repeats. Requests of one connection are carried out and answered in order. The answer to
 a create, update or delete is the frame that all sockets of the user get, with the `id` on the one that asked.
-Unknown keys are ignored; new keys may come."""
+
+## Changes
+
+Each change of the user's tasks has the next number, `seq`. From the `seq` of the auth answer on, all changes arrive on each of the
+user's sockets, in order, without a gap or a duplicate. Keep the last `seq` and the `epoch`. After a lost connection, log in again if
+necessary, send `auth`, then `sync` with them: its answer has what was missed, or says to ask for `all`.
+
+## Errors
+
+An error is a frame with `"type": "error"`, a `code` for programs and a `message` for people. The connection stays open unless the code's
+description says that it is closed."""
 
 
 def make_document() -> Schema:
@@ -66,7 +81,7 @@ def make_document() -> Schema:
         f"ask{request.__name__}": {
             "action": "receive",
             "title": request.__name__,
-            "summary": _summary(request),
+            "summary": summary(request),
             "channel": {"$ref": channel},
             "messages": _references([request]),
             "reply": {"channel": {"$ref": channel}, "messages": _references(answers)},
@@ -85,7 +100,7 @@ def make_document() -> Schema:
         "info": {
             "title": "Taskbeam WebSocket",
             "version": "1",
-            "description": _DESCRIPTION,
+            "description": f"{_DESCRIPTION}\n\n{_close_codes()}",
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",
@@ -94,11 +109,9 @@ def make_document() -> Schema:
             "tasks": {
                 "address": PATHS[0],
                 "title": "Tasks",
-                "description": _close_codes(),
                 "messages": {
                     each.__name__: {"$ref": f"#/components/messages/{each.__name__}"} for each in messages
                 },
-                "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
                 "x-close-codes": {
                     str(row.code.value): {
                         "meaning": row.meaning,
@@ -128,24 +141,21 @@ def _references(types: Iterable[type[Struct]]) -> list[Schema]:
 
 def _message(declared: type[Struct]) -> Schema:
     name = declared.__name__
-    message: Schema = {
-        "name": name,
-        "title": name,
-        "summary": _summary(declared),
-        "payload": reference(declared),
-    }
+    message: Schema = {"name": name, "title": name, "payload": reference(declared)}
+    if declared not in OPERATIONS:  # a request's summary is that of its operation
+        message["summary"] = summary(declared)
     if name in EXAMPLES:
         message["examples"] = [{"payload": EXAMPLES[name]}]
     return message
 
 
-def _summary(declared: type[Struct]) -> str:
+def summary(declared: type[Struct]) -> str:
     """The docstring, in Markdown."""
     return " ".join((declared.__doc__ or "").replace("``", "`").split())
 
 
 def _close_codes() -> str:
-    rows = ["Close codes:", "", "| code | meaning | what the client does |", "|---|---|---|"]
+    rows = ["## Close codes", "", "| code | meaning | what the client does |", "|---|---|---|"]
     rows += [f"| {row.code.value} | {row.meaning} | {row.action.value} |" for row in CLOSE_CODES]
     return "\n".join(rows)
 

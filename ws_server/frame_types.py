@@ -116,55 +116,55 @@ class Refusal(Struct, tag_field="code", kw_only=True):
 
 
 class InvalidJson(Refusal, tag="invalid_json", kw_only=True):
-    """The message is no JSON; the connection is closed (4003)."""
+    """The message is not JSON, or has NaN, Infinity, a lone surrogate, or more than 64 levels. ``error`` says where. The connection is closed (4003)."""
 
-    error: str
+    error: Annotated[str, Meta(description="What was wrong, and where.")]
 
 
 class InvalidRequest(Refusal, tag="invalid_request", kw_only=True):
-    """No object, no or unknown mode, a key that is missing or malformed."""
+    """The message is no object, its mode is missing or unknown, or a key is missing or malformed."""
 
-    detail: str
+    detail: Annotated[str, Meta(description="The key, and what was wrong with it.")]
 
 
 class Invalid(Refusal, tag="validation", kw_only=True):
-    """A field is bad."""
+    """A field of the task is bad."""
 
-    errors: FieldErrors
+    errors: Annotated[FieldErrors, Meta(description="The texts for each bad field, by its name.")]
 
 
 class NotFound(Refusal, tag="not_found", kw_only=True):
-    """The user has no such task."""
+    """The user has no such task. Another user's task is as one that does not exist."""
 
 
 class Conflict(Refusal, tag="conflict", kw_only=True):
-    """``rev`` is not the current one; ``task`` is the task as it is now."""
+    """``rev`` is not the current one. Nothing was written."""
 
-    task: Task
+    task: Annotated[Task, Meta(description="The task as it is now.")]
 
 
 class LimitReached(Refusal, tag="limit_reached", kw_only=True):
     """The user has as many tasks as a user may have."""
 
-    limit: int
+    limit: Annotated[int, Meta(description="The setting `MAX_TASKS_PER_USER`.")]
 
 
 class RateLimited(Refusal, tag="rate_limited", kw_only=True):
-    """Too many messages. Who does not wait is disconnected (4029)."""
+    """Too many messages: this one was not carried out. A client that does not wait is disconnected (4029)."""
 
     retry_after: Seconds
 
 
 class NotAuthenticated(Refusal, tag="not_authenticated", kw_only=True):
-    """The first message was no auth message; the connection is closed (4001)."""
+    """The first message was no auth message. The connection is closed (4001)."""
 
 
 class TokenMissing(Refusal, tag="token_missing", kw_only=True):
-    """An auth message without a token; send another."""
+    """An auth message without a token. The connection stays open for another."""
 
 
 class TokenNotValid(Refusal, tag="token_not_valid", kw_only=True):
-    """The token is invalid, expired or a refresh token; the connection is closed (4001)."""
+    """The token is invalid, expired, revoked or a refresh token. The connection is closed (4001; 4403 if the account has gone)."""
 
 
 class UserMismatch(Refusal, tag="user_mismatch", kw_only=True):
@@ -172,15 +172,15 @@ class UserMismatch(Refusal, tag="user_mismatch", kw_only=True):
 
 
 class Unavailable(Refusal, tag="unavailable", kw_only=True):
-    """The database cannot be read or written now."""
+    """The database cannot be read or written now. Either nothing was written, or ``sync`` tells of it."""
 
     retry_after: Seconds
 
 
 class Internal(Refusal, tag="internal", kw_only=True):
-    """A defect of the server's; its log has the same ``ref``."""
+    """A defect of the server."""
 
-    ref: str
+    ref: Annotated[str, Meta(description="The server's log has the same.")]
 
 
 ERRORS = (

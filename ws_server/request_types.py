@@ -19,10 +19,10 @@ from shared.models import Uuid
 from shared.rules.queries import OFFSET_MAX, PAGE_MAX
 from ws_server.requests import ID_MAX, ID_MAX_LENGTH, ID_MIN, SINCE_MAX
 
-_Text = Annotated[str, Meta(max_length=ID_MAX_LENGTH)]
-_Integer = Annotated[int, Meta(extra_json_schema={"minimum": ID_MIN, "maximum": ID_MAX})]
+_Text = Annotated[str, Meta(title="text", max_length=ID_MAX_LENGTH)]
+_Integer = Annotated[int, Meta(title="integer", extra_json_schema={"minimum": ID_MIN, "maximum": ID_MAX})]
 Id = Annotated[
-    _Text | _Integer | None,
+    _Text | _Integer,
     Meta(description="Named by the client; the answer repeats it.", examples=["a1"]),
 ]
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from rest_gateway.documents import ASYNCAPI
+from shared.json_schema import components
 from shared.metrics.catalogue import FAMILIES
 from shared.models import CreateTask
 from shared.settings import PREFIX, VARIABLES
@@ -18,8 +19,10 @@ from taskbeam.errors import ExitStatus
 from tests.docs import command_help
 from tests.docs.decisions import FOLDER, records
 from tests.support.processes import ROOT
-from ws_server.asyncapi import document_text
+from ws_server.asyncapi import document_text, summary
+from ws_server.asyncapi_examples import EXAMPLES
 from ws_server.close_codes import CLOSE_CODES
+from ws_server.frame_types import ERRORS, Refusal
 
 README: Final = ROOT / "README.md"
 
@@ -42,6 +45,17 @@ def close_codes() -> list[str]:
     for row in CLOSE_CODES:
         reasons = ", ".join(f"`{reason}`" for reason in row.reasons)
         rows.append(f"| {row.code.value} | {row.meaning} | {reasons} | {row.action.value} |")
+    return rows
+
+
+def error_codes() -> list[str]:
+    rows = ["| code | when | message | more keys |", "|---|---|---|---|"]
+    for error in ERRORS:
+        properties = components([error])[error.__name__]["properties"]
+        own = [name for name in properties if name not in Refusal.__struct_fields__ and name != "code"]
+        keys = "; ".join(f"`{name}`: {properties[name]['description'].rstrip('.')}" for name in own)
+        code = error.__struct_config__.tag
+        rows.append(f"| `{code}` | {summary(error)} | `{EXAMPLES[error.__name__]['message']}` | {keys} |")
     return rows
 
 
@@ -109,6 +123,7 @@ class Table(NamedTuple):
 
 TABLES: Final = (
     Table("settings", README, settings),
+    Table("error codes", ROOT / "docs/reference/websocket.md", error_codes),
     Table("close codes", ROOT / "docs/reference/websocket.md", close_codes),
     Table("fields", ROOT / "docs/reference/tasks.md", task_fields),
     Table("metrics", ROOT / "docs/reference/metrics.md", metrics),

@@ -9,8 +9,11 @@ import pytest
 
 import shared.errors
 from tests.support.api_documents import AsyncApi, Undocumented
+from tests.support.clients import Account, connected, new_account
+from tests.support.frames import create
+from tests.support.processes import System
 from ws_server import requests
-from ws_server.asyncapi import OPERATIONS, PUSHED, make_document
+from ws_server.asyncapi import OPERATIONS, make_document
 from ws_server.asyncapi_examples import EXAMPLES
 from ws_server.close_codes import CLOSE_CODES
 from ws_server.frame_types import ERRORS
@@ -58,8 +61,7 @@ def test_what_a_request_may_have_it_may_lack(name: str) -> None:
 
 
 def test_every_example_is_one() -> None:
-    assert EXAMPLES.keys() <= DOCUMENT["components"]["messages"].keys()
-    assert {*REQUESTS, *(each.__name__ for each in PUSHED)} <= EXAMPLES.keys()
+    assert EXAMPLES.keys() == DOCUMENT["components"]["messages"].keys()
     checker = AsyncApi(DOCUMENT)
     for name, example in EXAMPLES.items():
         checker._schemas.check(name, {"$ref": f"#/components/schemas/{name}"}, example)
@@ -86,7 +88,7 @@ def test_every_close_code_is_described() -> None:
     channel = DOCUMENT["channels"]["tasks"]
     assert list(channel["x-close-codes"]) == [str(row.code.value) for row in CLOSE_CODES]
     for row in CLOSE_CODES:
-        assert f"| {row.code.value} | {row.meaning} |" in channel["description"]
+        assert f"| {row.code.value} | {row.meaning} |" in DOCUMENT["info"]["description"]
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -120,3 +122,46 @@ def test_every_reference_leads_somewhere() -> None:
 def test_the_check_of_frames_finds_what_is_not_described(frame: dict[str, object]) -> None:
     with pytest.raises(Undocumented):
         AsyncApi(DOCUMENT).check(frame)
+
+
+_REFUSED_BEFORE_AUTH: dict[str, str] = {
+    "InvalidJson": "{mode",
+    "NotAuthenticated": '{"mode": "all"}',
+    "TokenMissing": '{"type": "auth"}',
+    "TokenNotValid": '{"type": "auth", "token": "x"}',
+}
+_REFUSED: dict[str, dict[str, Any]] = {
+    "InvalidRequest": {"mode": "read", "task_id": 5, "id": "a3"},
+    "Invalid": {"mode": "create", "data": {}, "id": "a2"},
+    "NotFound": EXAMPLES["Read"],
+}
+
+
+async def test_the_examples_of_errors_are_what_the_server_says(system: System, account: Account) -> None:
+    for name, message in _REFUSED_BEFORE_AUTH.items():
+        async with connected(system) as socket:
+            assert await socket.ask(message) == EXAMPLES[name]
+    other = new_account(system)
+    async with connected(system, account.access) as socket:
+        for name, request in _REFUSED.items():
+            assert await socket.ask(request) == EXAMPLES[name]
+        assert await socket.ask({"type": "auth", "token": other.access}) == EXAMPLES["UserMismatch"]
+        made = await create(socket)
+        request = {**EXAMPLES["Update"], "task_id": made["task_id"], "rev": 5}
+        conflict = {**EXAMPLES["Conflict"], "task_id": made["task_id"], "task": made["task"]}
+        assert await socket.ask(request) == conflict
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("LimitReached", shared.errors.LimitReached(10_000)),
+        ("RateLimited", shared.errors.Throttled(0.125)),
+        ("Unavailable", shared.errors.Unavailable("")),
+    ],
+)
+def test_the_examples_of_other_errors_are_as_they_are_raised(
+    name: str, error: shared.errors.TaskbeamError
+) -> None:
+    said = {"type": "error", "message": error.message, "code": error.code, **error.extra}
+    assert said.items() <= EXAMPLES[name].items()
