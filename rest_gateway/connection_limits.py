@@ -13,6 +13,7 @@ from rest_gateway.connection import Connection
 from rest_gateway.dispatch import Dispatcher
 from rest_gateway.errors import Refusal
 from rest_gateway.limited_connection import ConnectionStates, LimitedConnection
+from shared.metrics.catalogue import SLOW_READERS_CUT
 from shared.settings import Settings
 
 IDLE_SECONDS: Final = 650.0  # longer than proxies keep theirs: to close first makes their next request a 502
@@ -23,6 +24,8 @@ _SILENT_MIN: Final = 4  # so many connections that have sent nothing are not man
 _SILENT_SHARE: Final = 4  # nor is a quarter of all
 _LEAVING_SECONDS: Final = 2.0
 _LEAVING_MAX: Final = 100  # refused connections that may still read the reason
+
+_slow_readers_cut = SLOW_READERS_CUT.child()
 
 
 class LimitedServer(web.Server):
@@ -117,6 +120,7 @@ class LimitedServer(web.Server):
                 # Bytes are leaving, or new ones have come, which they do only where others left.
                 self.states.sending[connection] = unsent, now
             elif since <= now - self._send_timeout:
+                _slow_readers_cut.value += 1
                 connection.abort()
 
     def _is_late(self, connection: LimitedConnection, now: float) -> bool:

@@ -57,7 +57,11 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
                     open_publisher(database.beside("-metrics"), process, feed, database.beside("-wal"))
                 )
                 feed.subscribe(verified)
-                helpers = [tasks.create_task(renewal.run()), tasks.create_task(metrics.run())]
+                helpers = [
+                    tasks.create_task(renewal.run()),
+                    tasks.create_task(metrics.run()),
+                    tasks.create_task(metrics.count_changes(store.count_changes)),
+                ]
                 if key_file is not None:
                     helpers.append(tasks.create_task(key_file.watch()))
                 yield Backend(

@@ -41,6 +41,10 @@ REQUEST_SECONDS: Final = Histogram(
     _SECONDS,
     "route",
 )
+SLOW_READERS_CUT: Final = Counter(
+    "taskbeam_slow_readers_cut_total",
+    "Connections of the gateway that were cut, since nobody read the answer. Of WebSockets: `taskbeam_closes_total`.",
+)
 REFUSED_CONNECTIONS: Final = Counter(
     "taskbeam_refused_connections_total",
     "Answers of the gateway where no request could be read, by reason.",
@@ -58,6 +62,11 @@ DATABASE_ERRORS: Final = Counter(
 )
 DATABASE_LOG_BYTES: Final = Gauge(
     "taskbeam_database_log_bytes", "Size of the write-ahead log (`-wal`).", shared=True
+)
+CHANGE_LOG_CHANGES: Final = Gauge(
+    "taskbeam_change_log_changes",
+    "Changes that the change log keeps, of all users; a minute old at most.",
+    shared=True,
 )
 FEED_LAG_CHANGES: Final = Gauge(
     "taskbeam_feed_lag_changes",
@@ -98,11 +107,13 @@ FAMILIES: Final = {
         CLOSES,
         REQUESTS,
         REQUEST_SECONDS,
+        SLOW_READERS_CUT,
         REFUSED_CONNECTIONS,
         COMMIT_GROUP_SIZE,
         COMMIT_SECONDS,
         DATABASE_ERRORS,
         DATABASE_LOG_BYTES,
+        CHANGE_LOG_CHANGES,
         FEED_LAG_CHANGES,
         FEED_LAG_SECONDS,
         FAILED_LOGINS,

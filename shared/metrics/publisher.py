@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from shared.errors import Unavailable
 from shared.feed import ChangeFeed, Lag
 from shared.logs import dropped_lines
 from shared.metrics.catalogue import (
+    CHANGE_LOG_CHANGES,
     DATABASE_LOG_BYTES,
     EVENT_LOOP_LAG_SECONDS,
     FAMILIES,
@@ -31,6 +32,7 @@ from shared.metrics.slots import Slot, take_slot
 
 _SLEEP_SECONDS: Final = 0.25  # between two looks at the lag of the loop
 _SLEEPS_PER_PUBLICATION: Final = 4
+_COUNT_SECONDS: Final = 60.0  # between two counts of the change log
 _LAGS_KEPT: Final = 60  # 15 seconds, as far apart as most are who scrape
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -49,6 +51,7 @@ class Publisher:
         self._lags = deque((0.0,), _LAGS_KEPT)
         self._feed_lag = Lag(0, 0.0)
         self._dropped = 0
+        self._changes = 0
         EVENT_LOOP_LAG_SECONDS.read = lambda: max(self._lags)
         FEED_LAG_CHANGES.read = lambda: self._feed_lag.changes
         FEED_LAG_SECONDS.read = lambda: self._feed_lag.seconds
@@ -65,6 +68,17 @@ class Publisher:
             with suppress(Unavailable):  # the feed says so itself
                 self._feed_lag = await self._feed.lag()
             await self._publish()
+
+    async def count_changes(self, count: Callable[[], Awaitable[int]]) -> None:
+        """Keep the number of changes in the log up to date until cancelled; run it as one supervised task.
+
+        Not within ``run``, since it may wait behind long lists.
+        """
+        while True:
+            with suppress(Unavailable):  # the number stays an older one
+                self._changes = await count()
+                CHANGE_LOG_CHANGES.read = lambda: self._changes
+            await asyncio.sleep(_COUNT_SECONDS)
 
     async def text(self) -> bytes:
         """All metrics of all processes, in Prometheus' text format."""

@@ -74,6 +74,10 @@ class Store(Protocol):
     async def seq(self, user_id: int) -> int: ...  # UserGone
     async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage: ...  # UserGone
 
+    async def count_changes(self) -> int:
+        """How many changes the log keeps, of all users; without reading the log."""
+        ...
+
     async def seqs(self, user_ids: Collection[int]) -> dict[int, int]:
         """Each user's ``seq``, all from one snapshot; a user who is gone is missing.
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from shared.metrics.catalogue import FAMILIES
-from shared.metrics.families import Histogram
+from tests.support.metric_series import series
 from tests.support.processes import ROOT
 
 _DASHBOARD: Final = ROOT / "deploy/grafana/taskbeam.json"
@@ -21,15 +21,7 @@ _RULES: Final = ROOT / "deploy/prometheus/taskbeam.rules.yml"
 _OPERATE: Final = ROOT / "docs/howto/operate.md"
 _METRIC: Final = re.compile(r"\btaskbeam_(?!client\b)[a-z_]+\b")
 
-SERIES: Final = {
-    name
-    for family in FAMILIES.values()
-    for name in (
-        [f"{family.name}{suffix}" for suffix in ("_bucket", "_sum", "_count")]
-        if isinstance(family, Histogram)
-        else [family.name]
-    )
-}
+SERIES: Final = {name for family in FAMILIES.values() for name in series(family)}
 
 
 def _panels() -> list[dict[str, Any]]:
@@ -87,8 +79,7 @@ def test_every_alert_is_explained_and_no_other() -> None:
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.stem
 )
 def test_every_metric_that_a_page_names_exists(page: Path) -> None:
-    named = set(re.findall(r"`(taskbeam_(?!client\b)[a-z_]+)`", page.read_text()))
-    assert named <= SERIES | FAMILIES.keys()
+    assert set(_METRIC.findall(page.read_text())) <= SERIES | FAMILIES.keys()
 
 
 def test_promtool_accepts_the_alerts() -> None:

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from shared.metrics.catalogue import FAMILIES
 from tests.support.clients import Rest, connected, new_account
+from tests.support.metric_series import series
 from tests.support.processes import System, running
 from tests.support.raw_http import exchange
 from tests.support.waiting import until, wait_until
@@ -77,6 +78,11 @@ async def test_what_the_workers_count_is_added_up_on_either_port(measured: Syste
     assert found["taskbeam_commit_seconds_count"] == found["taskbeam_commit_group_size_count"]
 
 
+def test_what_is_answered_is_what_the_documents_have(measured: System) -> None:
+    named = {name for family in FAMILIES.values() for name in series(family)}
+    assert scrape(measured.ws.port).keys() <= named
+
+
 def test_every_metric_that_has_no_labels_of_events_is_there_at_once(measured: System) -> None:
     found = scrape(measured.gateway.port)
     for family in FAMILIES.values():
@@ -119,7 +125,7 @@ async def test_pushes_closes_and_refusals(measured: System) -> None:
 
 def test_a_worker_that_was_killed_counts_on_where_it_ended(tmp_path: Path) -> None:
     with running(tmp_path) as system:
-        new_account(system)
+        new_account(system).rest("POST", "/", {"task": "x"})
         name, labels = "taskbeam_requests_total", ("POST", "/login/", "200")
 
         def seen_by_ws() -> float:
@@ -133,6 +139,7 @@ def test_a_worker_that_was_killed_counts_on_where_it_ended(tmp_path: Path) -> No
         system.gateway.start()
         new_account(system)
         assert _counted(system, name, *labels) == 2
+        wait_until(lambda: _counted(system, "taskbeam_change_log_changes") == 1, 10, "the log is counted")
 
 
 def test_all_begin_at_0_when_all_are_started_anew(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.support.raw_http import ask, exchange, parsed
 from tests.support.waiting import wait_until
 
 TIMEOUT = 0.6
+METRICS = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -189,6 +190,7 @@ def test_an_answer_that_is_never_read_ends(hasty_system: System, long_list: Acco
 
         wait_until(is_open, 10, "the connection is accepted")
         wait_until(lambda: not is_open(), 20, "it is ended")
+    assert b"\ntaskbeam_slow_readers_cut_total 1.0\n" in exchange(hasty_system.gateway.port, METRICS)
 
 
 def test_an_answer_that_is_read_slowly_arrives_whole(hasty_system: System, long_list: Account) -> None:

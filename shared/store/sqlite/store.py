@@ -145,6 +145,9 @@ class SqliteStore:
             lambda connection: change_log.read_changes(connection, user_id, epoch == self.epoch, since, limit)
         )
 
+    async def count_changes(self) -> int:
+        return await self._list_reader.submit(change_log.count_changes)
+
     async def seqs(self, user_ids: Collection[int]) -> dict[int, int]:
         return await self._row_reader.submit(lambda connection: feeds.read_seqs(connection, user_ids))
 

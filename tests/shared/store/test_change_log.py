@@ -66,6 +66,7 @@ async def test_ten_thousand_changes_of_each_user_are_kept_and_at_most_a_hundred_
         gone = await owner.store.changes(owner.id, owner.store.epoch, since, 500)
         assert (gone.changes, gone.seq, gone.more, gone.reason) == ([], newest, False, "history_gone")
     assert [change.seq for change in await stranger.log()] == [1], "others' changes do not count"
+    assert await owner.store.count_changes() == (await owner.store.totals()).changes == 10_002
 
 
 async def test_seqs_are_of_the_users_that_are_asked_for_and_there(store: Store) -> None:

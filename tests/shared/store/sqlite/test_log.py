@@ -18,7 +18,7 @@ from shared.models import Change, ChangePage, CreateTask, UpdateTask
 from shared.store.sqlite import accounts as accounts_sql
 from shared.store.sqlite import log as change_log
 from shared.store.sqlite.feeds import FeedCache
-from shared.store.sqlite.log import ANCHOR_EVERY, read_changes
+from shared.store.sqlite.log import ANCHOR_EVERY, count_changes, read_changes
 from shared.store.sqlite.migrate import migrate
 from shared.store.sqlite.transaction import carry_out
 from tests.shared.store.owner import ENOUGH, NOW, READING, Owner
@@ -76,6 +76,7 @@ class Database:
 
     def check_every_page(self, limits: range = range(1, 2 * SHORT)) -> None:
         assert_change_links(self.connection, FEW)
+        assert count_changes(self.connection) == sum(map(self.kept, self.logs))
         for user_id, log in self.logs.items():
             assert min(len(log), SHORT) <= self.kept(user_id) < SHORT + FEW
             for since in range(len(log) + 2):
