@@ -110,4 +110,6 @@ def report(error: CommandError | click.ClickException | click.Abort | OSError) -
 def _usage(error: click.UsageError) -> str:
     """Click's message in one line."""
     said = " ".join(error.format_message().split())
-    return said if error.ctx is None else f"{said} See `{error.ctx.command_path} --help`."
+    if error.ctx is None:
+        return said
+    return f"{said.removesuffix('.')}. See `{error.ctx.command_path} --help`."

@@ -26,6 +26,7 @@ def import_(file: str, format_name: str | None, as_json: bool, url: str | None) 
     read before anything is sent: a bad line is an error, and nothing is imported.
     """
     from taskbeam.errors import CommandError
+    from taskbeam.input import binary_input, named
     from taskbeam.output import write_json
     from taskbeam.remote.api import Api
     from taskbeam.remote.importing import import_tasks
@@ -36,25 +37,22 @@ def import_(file: str, format_name: str | None, as_json: bool, url: str | None) 
     except LookupError:
         raise click.UsageError("Say how the file is written: --format jsonl, csv or todo.txt.") from None
     try:
-        if file == "-":
-            content = sys.stdin.buffer.read()
-        else:
-            with open(file, "rb") as opened:
-                content = opened.read()
+        with binary_input(file) as opened:
+            content = opened.read()
         entries = list(form.read(content.decode("utf-8-sig")))
     except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}") from None
+        raise CommandError(f"{named(file)}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise CommandError(
-            f"{file}: line {content.count(10, 0, error.start) + 1}: it is not UTF-8."
+            f"{named(file)}: line {content.count(10, 0, error.start) + 1}: it is not UTF-8."
         ) from None
     except BadLine as bad:
-        raise CommandError(f"{file}: line {bad.line}: {bad.reason}. Nothing was imported.") from None
+        raise CommandError(f"{named(file)}: line {bad.line}: {bad.reason}. Nothing was imported.") from None
     api = Api(url)
     with click.progressbar(
         length=len(entries), label="Importing", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
-        counts = import_tasks(api, file, entries, bar.update)
+        counts = import_tasks(api, named(file), entries, bar.update)
     if as_json:
         write_json(counts._asdict())
     else:

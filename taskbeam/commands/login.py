@@ -16,7 +16,7 @@ from taskbeam.remote.addresses import check_socket, url_option
     "--socket",
     metavar="URL",
     callback=check_socket,
-    help="The server's WebSocket address.  [default: made from the REST address]",
+    help="The server's WebSocket address.  [default: that of the login before, or made from the REST address]",
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input: its first line.")
 @click.option("--json", "as_json", is_flag=True, help="Print an object: username, user_id, url, socket.")
@@ -43,7 +43,7 @@ def login(
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt(f"Password of {one_line(username)} at {url}", hide_input=True, err=True)
-    begun = log_in(url, socket or socket_of(url), username, password)
+    begun = log_in(url, socket or logins.last_socket(url) or socket_of(url), username, password)
     logins.put(begun)
     if as_json:
         write_json({"username": begun.username, "user_id": begun.user_id, "url": url, "socket": begun.socket})

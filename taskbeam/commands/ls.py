@@ -72,5 +72,8 @@ def ls(
     names = short_names([task["uuid"] for task in tasks])
     console.print(table(rows(tasks, names), marks=marks_for(console.encoding)))
     done = sum(task["completed"] for task in tasks)
-    footer = f"{len(tasks)} of {count} shown" if len(tasks) < count else counted(len(tasks) - done, done)
+    if len(tasks) < count:
+        footer = f"{len(tasks)} of {count} shown"
+    else:
+        footer = f"{len(tasks)} {state}" if state else counted(len(tasks) - done, done)
     console.print(f"\n{footer}", style="dim")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from taskbeam.errors import CommandError
-from taskbeam.operator import open_store, run, with_settings
+from taskbeam.input import binary_input, named
+from taskbeam.operator import in_one_line, open_store, run, with_settings
 from taskbeam.output import json_option, write_json
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 )
 @with_settings
 def export(settings: Settings, usernames: tuple[str, ...], output: Path | None) -> None:
-    """Write users and their tasks as JSON Lines: all users, or those that are named.
+    """Write users and their tasks as JSON Lines.
 
-    The hashes of their passwords are among it.
+    All users, or those that are named. The hashes of their passwords are among it.
     """
     from taskbeam.user_data import BadLine, export_users
 
@@ -57,24 +58,26 @@ def export(settings: Settings, usernames: tuple[str, ...], output: Path | None) 
 
 
 @click.command("import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @with_settings
 @json_option
-def import_(settings: Settings, file: BinaryIO, as_json: bool) -> None:
-    """Add the users and tasks of an export, from FILE or, with -, from standard input.
+def import_(settings: Settings, file: str, as_json: bool) -> None:
+    """Add the users and tasks of an export.
 
-    A user or task that is here already stays as it is, so that an import may be repeated.
+    They are read from FILE or, with -, from standard input. A user or task that is here already stays as it is, so that an
+    import may be repeated.
     """
     from taskbeam.user_data import BadLine, import_users
 
-    async def work() -> Imported:
+    async def work(lines: BinaryIO) -> Imported:
         async with open_store(settings, make=True) as store:
             try:
-                return await import_users(store, file)
+                return await import_users(store, lines)
             except BadLine as error:
-                raise CommandError(str(error)) from error
+                raise CommandError(f"{named(file)}: {error}") from error
 
-    imported = run(work())
+    with in_one_line(), binary_input(file) as lines:
+        imported = run(work(lines))
     if as_json:
         write_json(imported._asdict())
     else:

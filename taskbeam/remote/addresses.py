@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 DEFAULT_URL: Final = "http://127.0.0.1:8001"
+EXAMPLE_SOCKET: Final = "ws://127.0.0.1:8000/ws/tasks/"
 URL_VARIABLE: Final = "TASKBEAM_URL"
 _REST_PORT: Final = 8001
 _WS_PORT: Final = 8000
@@ -49,7 +50,7 @@ def url_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
     )(command)
 
 
-check_socket = _address(("ws", "wss"), "ws://127.0.0.1:8000/ws/tasks/")
+check_socket = _address(("ws", "wss"), EXAMPLE_SOCKET)
 
 
 def socket_of(url: str) -> str:

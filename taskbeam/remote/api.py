@@ -47,14 +47,21 @@ def exchange(login: Login) -> Login:
                 raise
             time.sleep(1)
     if answer.status == 401:
-        raise LoginOver(
-            f"The login of {login.username} at {login.url} is over. "
-            f"Log in again: taskbeam login {login.username} --url {login.url}"
-        )
-    access = answer.text("access")
-    if answer.status != 200 or access is None:
+        raise login_over(login)
+    if answer.status != 200:
         raise refusal(login.url, answer)
+    access = answer.text("access")
+    if access is None:
+        raise not_understood(login.url)
     return login._replace(access=access, refresh=answer.text("refresh") or login.refresh)
+
+
+def login_over(login: Login) -> LoginOver:
+    """Says how to begin another."""
+    return LoginOver(
+        f"The login of {login.username} at {login.url} is over. "
+        f"Log in again: taskbeam login {login.username} --url {login.url}"
+    )
 
 
 class Api:
@@ -130,19 +137,15 @@ def _if_at(rev: int | None) -> dict[str, str]:
 def refusal(url: str, answer: Answer) -> CommandError:
     """What the server says, for a person to read."""
     detail = answer.text("detail")
-    match answer.status, answer.text("code"):
-        case _, "conflict":
-            task = answer.body.get("task") or {}
+    match answer.status, answer.body:
+        case _, {"code": "conflict", "task": {"task": str(text), "rev": int(rev)}}:
             return CommandError(
-                f"The task has been changed meanwhile: it is now {one_line(task.get('task', ''))!r}, "
-                f"revision {task.get('rev')}."
+                f"The task has been changed meanwhile: it is now {one_line(text)!r}, revision {rev}."
             )
-        case _, "limit_reached":
-            return CommandError(
-                f"There are {answer.body.get('limit')} tasks already, as many as the server keeps for a user."
-            )
-        case 400, _ if isinstance(answer.body, dict):
-            return CommandError(field_errors(answer.body))
+        case _, {"code": "limit_reached", "limit": int(limit)}:
+            return CommandError(f"There are {limit} tasks already, as many as the server keeps for a user.")
+        case 400, dict(errors):
+            return CommandError(field_errors(errors))
         case 401, _:
             return LoginOver(f"{url} does not accept the login ({detail}). Log in again: taskbeam login")
         case 404, _:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
 from taskbeam.errors import CommandError
-from taskbeam.remote.api import Api, not_understood, refusal
+from taskbeam.remote.api import Api, field_errors, not_understood, refusal
 from taskbeam.remote.task_files import Entry
 
 _NAMESPACE: Final = UUID("6f0f4a86-2c0e-5d55-9f0c-6f1d6d3c8a11")
@@ -66,7 +66,7 @@ def import_tasks(api: Api, file: str, entries: Sequence[Entry], on_batch: Callab
             reason = refusal(api.url, answer).message
             if isinstance(answer.body, dict):
                 if isinstance(errors := answer.body.get("errors"), dict):
-                    reason = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items())
+                    reason = field_errors(errors)
                 if isinstance(op := answer.body.get("op"), int) and 0 <= op < len(batch):
                     reason = f"line {batch[op].line}: {reason}"
             before = created + present

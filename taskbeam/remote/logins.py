@@ -55,6 +55,13 @@ class Logins:
             option = "" if url == DEFAULT_URL else f" --url {url}"
             raise LoginOver(f"You are not logged in at {url}. Log in first: taskbeam login{option}") from None
 
+    def last_socket(self, url: str) -> str | None:
+        """That of the login that is kept of this server."""
+        try:
+            return self.get(url).socket
+        except LoginOver:
+            return None
+
     def put(self, login: Login) -> None:
         """Keep it, and use it from now on where no server is named."""
         with locked(self._lock):

@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
-
 from taskbeam.errors import CommandError
 
 
 def configuration_folder() -> Path:
-    """``$XDG_CONFIG_HOME/taskbeam``, or what the platform has in its place. Made when something is written."""
-    return Path(click.get_app_dir("taskbeam"))
+    """``$XDG_CONFIG_HOME/taskbeam``, or ``~/.config/taskbeam``. Made when something is written.
+
+    The variable counts as not set where it is empty or relative, says the XDG Base Directory Specification.
+    """
+    given = os.environ.get("XDG_CONFIG_HOME", "")
+    return Path(given if os.path.isabs(given) else os.path.expanduser("~/.config"), "taskbeam")
 
 
 def read_json(path: Path) -> dict[str, Any]:

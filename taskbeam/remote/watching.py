@@ -9,7 +9,8 @@ import signal
 from typing import Final, Protocol
 
 from taskbeam.errors import CommandError, LoginOver, ServerAway
-from taskbeam.remote.api import exchange
+from taskbeam.remote.addresses import EXAMPLE_SOCKET
+from taskbeam.remote.api import exchange, login_over
 from taskbeam.remote.logins import Login, Logins
 from taskbeam_client import Backoff, ClientDefect, Event, LoggedOut, TaskbeamClient, Unreachable
 
@@ -69,9 +70,7 @@ def watch(logins: Logins, login: Login, view: View) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             asyncio.run(_watch(login, KeptTokens(logins, login), view, words))
     except LoggedOut:
-        raise LoginOver(
-            f"The login at {login.url} is over. Log in again: taskbeam login --url {login.url}"
-        ) from None
+        raise login_over(login) from None
     except ClientDefect as defect:
         raise ServerAway(f"{defect}. If that is the wrong address, log in again with --socket.") from None
     finally:
@@ -93,7 +92,8 @@ async def _watch(login: Login, tokens: KeptTokens, view: View, words: _LastWords
             raise CommandError(
                 f"No WebSocket server answers at {login.socket} within {_FIRST_SECONDS:g} s"
                 + (f": {words.text.rpartition(': ')[2]}" if words.text else "")
-                + ". If it is elsewhere, log in again with --socket."
+                + f". If it is elsewhere, log in again and say where: "
+                f"taskbeam login {login.username} --url {login.url} --socket {EXAMPLE_SOCKET}"
             ) from None
         view.connected(True)
         both = [

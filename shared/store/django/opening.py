@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from shared.store.django.postgresql import open_postgresql
-from shared.store.django.rows import Source
+from shared.store.django.rows import Source, SourceError
 from shared.store.django.sqlite import open_sqlite
 
 _SCHEMES: Final[dict[str, Callable[[str, str | None, str | None], AbstractContextManager[Source]]]] = {
@@ -30,4 +30,6 @@ def open_source(
         SourceError: it cannot be read, or has no such tables; also while it is read.
     """
     scheme, separator, _ = given.partition("://")
+    if separator and scheme not in _SCHEMES:
+        raise SourceError(f"{scheme}:// is not read: give the path of an SQLite file, or a postgresql:// URL")
     return _SCHEMES.get(scheme if separator else "", open_sqlite)(given, users_table, tasks_table)

@@ -113,9 +113,16 @@ def test_a_key_that_is_a_setting_is_said_and_not_stored(command: Command, databa
     environ = {"TASKBEAM_DATABASE_URL": f"sqlite:///{database}", "TASKBEAM_SECRET_KEY": "k" * 40}
     said = succeed(taskbeam("key", "rotate", environ=environ))
     assert "TASKBEAM_SECRET_KEY=" in said
+    made = json.loads(succeed(taskbeam("key", "rotate", "--json", environ=environ)))["secret_key"]
+    assert len(made) >= 32
     assert not database.with_name(database.name + ".key").exists()
 
 
 def test_no_key_to_rotate_is_one_line(command: Command, database: Path) -> None:
     said = fail(command("key", "rotate"))
     assert said == f"taskbeam: {database}.key: No such file or directory"
+    key = database.with_name(f"{database.name}.key")
+    key.write_text("short\n")
+    assert fail(command("key", "rotate")).startswith(f"taskbeam: {key} holds none")
+    key.write_text("k" * 40 + "\n")
+    assert json.loads(succeed(command("key", "rotate", "--json"))) == {"file": str(key)}

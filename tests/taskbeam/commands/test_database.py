@@ -97,7 +97,10 @@ def test_an_export_replaces_no_file_and_leaves_none_half(command: Command, tmp_p
 
 def test_a_line_that_cannot_be_imported_is_one_line(command: Command) -> None:
     said = fail(command("user", "import", "-", stdin="no JSON\n"))
-    assert said.startswith("taskbeam: line 1: JSON is malformed")
+    assert said.startswith("taskbeam: standard input: line 1: JSON is malformed")
+    assert (
+        fail(command("user", "import", "no-such-file")) == "taskbeam: no-such-file: No such file or directory"
+    )
 
 
 def test_a_backup_on_another_machine_with_its_key_keeps_tokens_good(command: Command, tmp_path: Path) -> None:

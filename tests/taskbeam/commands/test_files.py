@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -38,6 +40,27 @@ def test_a_task_that_is_there_stays_as_it_is(person: Person, tmp_path: Path) -> 
     person.do("edit", task["uuid"], "Buy bread")
     person.do("import", str(file))
     assert _contents(person) == [("Buy bread", "", False)]
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(person: Person) -> None:
+    person.do("add", "Buy milk")
+    assert person.run("export", "/dev/null").exit_code == 0
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+def test_an_export_that_fails_leaves_what_was_there(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = tmp_path / "tasks" / "tasks.csv"
+    assert person.fails("export", str(file)) == f"{file}: No such file or directory"
+    file.parent.mkdir()
+    file.write_text("precious")
+    monkeypatch.setattr(os, "replace", fail)
+    assert person.fails("export", str(file)) == f"{file}: No space left on device"
+    assert [each.read_text() for each in file.parent.iterdir()] == ["precious"]
 
 
 def test_standard_input_and_output(person: Person) -> None:

@@ -44,8 +44,14 @@ def test_a_login_as_an_object(person: Person) -> None:
         "username": person.account.username,
         "user_id": person.account.id,
         "url": person.system.rest_url,
-        "socket": person.system.rest_url.replace("http", "ws") + "/ws/tasks/",
+        "socket": person.system.ws_url,  # as it was told at the login before
     }
+    stranger = person._replace(folder=person.folder / "other")
+    said = stranger.do(
+        *("login", person.account.username, "--password-stdin", "--json", "--url", person.system.rest_url),
+        input=PASSWORD,
+    )
+    assert json.loads(said)["socket"] == person.system.rest_url.replace("http", "ws") + "/ws/tasks/"
 
 
 def test_a_wrong_password(person: Person) -> None:
@@ -101,6 +107,21 @@ def test_after_logout_the_tokens_are_gone_here_and_there(person: Person) -> None
     assert json.loads(kept.read_text())["logins"] == {}
     assert Rest(person.system, login["access"])("GET", "/me/").status == 401
     assert "not logged in" in person.fails("ls", status=ExitStatus.LOGIN_OVER)
+
+
+def test_a_logout_whose_server_is_away_forgets_the_tokens(person: Person) -> None:
+    kept = person.folder / "taskbeam" / "logins.json"
+    url = f"http://127.0.0.1:{free_port()}"
+    kept.write_text(kept.read_text().replace(person.system.rest_url, url))
+    said = person.fails("logout", status=ExitStatus.SERVER_AWAY)
+    assert said.startswith(
+        f"The tokens are forgotten here, but live on at the server. No server answers at {url}"
+    )
+    assert json.loads(kept.read_text())["logins"] == {}
+
+
+def test_a_logout_as_an_object(person: Person) -> None:
+    assert person.json("logout") == [{"url": person.system.rest_url}]
 
 
 def test_a_login_that_is_over(person: Person) -> None:

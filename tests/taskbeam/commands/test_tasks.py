@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.shell_completion import ShellComplete
 from taskbeam.cli import main
 from tests.support.clients import new_account
 from tests.support.processes import System
+from tests.support.terminal import Terminal
 from tests.taskbeam.person import Person
 
 
@@ -48,6 +50,29 @@ def test_a_line_of_a_list_has_four_parts_and_controls_no_terminal(person: Person
     (task,) = person.json("add", "a\tb\nc\x1b[31m", "--done")
     line = person.do("ls")
     assert line == f"{task['uuid']}\tdone\t{task['time_modified']}\ta b c\N{REPLACEMENT CHARACTER}[31m\n"
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_a_list_on_a_terminal(person: Person, color: bool) -> None:
+    person.do("add", "Buy milk")
+    person.do("add", "Walk the dog, and then the other one", "--done")
+
+    def listed(*options: str) -> list[str]:
+        """Lines, without the ids at the ends of rows."""
+        terminal = Terminal("taskbeam", "ls", *options, environ=person.environ, columns=40, color=color)
+        assert terminal.end() == 0
+        assert ("\x1b[36m" in terminal.raw) == (color and "Id" in terminal.raw)
+        *table, space, footer = [" ".join(line.split()) for line in terminal.text.splitlines()]
+        assert space == ""
+        return [*(row.rpartition(" ")[0] for row in table), footer]
+
+    if not color:
+        assert listed("--open") == ["# Task Changed", "1 ○ Buy milk now", "1 open"]
+        return
+    header, open_task, done_task, footer = listed()
+    assert (header, open_task, footer) == ("# Task Changed", "1 ○ Buy milk now", "1 open, 1 done")
+    assert re.fullmatch("2 ✓ Walk the dog.*… now", done_task)
+    assert listed("--limit", "1")[-1] == "1 of 2 shown"
 
 
 def test_a_task_is_named_by_a_part_of_its_uuid(person: Person) -> None:

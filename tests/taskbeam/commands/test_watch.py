@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
-import re
-import select
 import signal
-import struct
 import subprocess
-import termios
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +15,10 @@ import pytest
 from taskbeam.errors import ExitStatus
 from tests.support.clients import Rest, new_account
 from tests.support.processes import System, running
+from tests.support.terminal import Terminal
 from tests.taskbeam.person import Person
 
 _SECONDS = 20.0
-_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest.fixture(scope="module")
@@ -40,46 +32,6 @@ def watcher(tmp_path: Path, restartable: System) -> Person:
     person = Person(tmp_path / "config", restartable, new_account(restartable))
     person.log_in()
     return person
-
-
-class Terminal:
-    """A program on a terminal of 80 columns and 24 lines."""
-
-    def __init__(self, *command: str, environ: dict[str, str]) -> None:
-        self._primary, secondary = pty.openpty()
-        fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        environ = {**environ, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
-        for name in ("COLUMNS", "LINES", "NO_COLOR"):
-            environ.pop(name, None)
-        self.process = subprocess.Popen(
-            command, stdin=secondary, stdout=secondary, stderr=secondary, env=environ, start_new_session=True
-        )
-        os.close(secondary)
-        self.raw = ""
-        self._seen = 0
-
-    def wait_for(self, text: str) -> None:
-        """Until the text is printed, after what was waited for before."""
-        until = time.monotonic() + _SECONDS
-        while text not in (said := _SEQUENCE.sub("", self.raw)[self._seen :]):
-            readable, _, _ = select.select([self._primary], [], [], max(0, until - time.monotonic()))
-            assert readable, f"no {text!r} in {said!r}"
-            self.raw += os.read(self._primary, 65536).decode(errors="replace")
-        self._seen += said.index(text) + len(text)
-
-    def interrupt(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.end()
-
-    def end(self) -> int:
-        status = self.process.wait(_SECONDS)
-        try:
-            while chunk := os.read(self._primary, 65536):
-                self.raw += chunk.decode(errors="replace")
-        except OSError:  # EIO: nobody has the other side open
-            pass
-        os.close(self._primary)
-        return status
 
 
 def test_on_a_terminal(watcher: Person, restartable: System) -> None:
@@ -159,7 +111,9 @@ def test_a_session_that_ends(watcher: Person) -> None:
         Rest(watcher.system)("POST", "/logout/", {"refresh": login["refresh"]})
         assert process.wait(_SECONDS) == ExitStatus.LOGIN_OVER
         _, said = process.communicate()
-        assert said.splitlines()[-1].startswith(f"taskbeam: The login at {watcher.system.rest_url} is over.")
+        assert said.splitlines()[-1].endswith(
+            f"taskbeam login {watcher.account.username} --url {watcher.system.rest_url}"
+        )
 
 
 def test_a_reader_that_goes_away(watcher: Person) -> None:

@@ -20,7 +20,14 @@ def test_without_its_driver_postgresql_says_what_to_install(
         pass
 
 
-@pytest.mark.parametrize("name", ["nowhere", "postgresql:", "mysql://a/b"])
+@pytest.mark.parametrize("url", ["mysql://user:secret@host/name", "sqlite:///db.sqlite3"])
+def test_another_scheme_is_said_to_be_none_without_its_password(url: str) -> None:
+    with pytest.raises(SourceError, match=r"mysql|sqlite:// is not read: give the path") as refused:
+        open_source(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "postgresql:"])
 def test_anything_else_is_a_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(SourceError, match="there is no file"), open_source(str(tmp_path / name)):
         pass
