@@ -47,6 +47,10 @@ class Tab:
         """The script's value, once it is a true one."""
         return WebDriverWait(self._browser, _TIMEOUT, poll_frequency=0.02).until(lambda _: self.run(script))
 
+    def reload(self) -> None:
+        self._browser.switch_to.window(self._handle)
+        self._browser.refresh()
+
     def close(self) -> None:
         self._browser.switch_to.window(self._handle)
         self._browser.close()

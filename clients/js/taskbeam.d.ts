@@ -1,0 +1,249 @@
+// What taskbeam.js exports. Times are milliseconds, unless they are the server's texts.
+
+/** As the server has it. Times are ISO 8601 in UTC, of one length: their text order is their order. */
+export interface Task {
+    readonly uuid: string;
+    readonly user_id: number;
+    readonly time_created: string;
+    readonly time_modified: string;
+    readonly task: string;
+    readonly description: string;
+    readonly completed: boolean;
+    /** 1 at its creation, one more at every change. */
+    readonly rev: number;
+}
+
+export interface TaskFields {
+    /** 1 to 255 characters. */
+    task?: string;
+    /** At most 10,000 characters. */
+    description?: string;
+    completed?: boolean;
+}
+
+/** One step of the user's log. */
+export interface Change {
+    readonly seq: number;
+    readonly mode: 'create' | 'update' | 'delete';
+    readonly taskId: string;
+    /** The task after it; `null` when it was deleted. */
+    readonly task: Task | null;
+    /** This client has made it, and not another device. */
+    readonly own: boolean;
+}
+
+export class TaskbeamError extends Error {}
+export class LoggedOut extends TaskbeamError {}
+export class ClientDefect extends TaskbeamError {
+    /** What the server closed with, if it did. */
+    readonly closeCode: number | null;
+}
+export class Unreachable extends TaskbeamError {
+    constructor(message: string, options?: {perhapsDone?: boolean; closeCode?: number | null; cause?: unknown});
+    /** The request may have arrived. */
+    readonly perhapsDone: boolean;
+    readonly closeCode: number | null;
+}
+export class RateLimited extends Unreachable {
+    /** Seconds. */
+    readonly retryAfter: number;
+}
+export class ClientClosed extends TaskbeamError {}
+export class QueueFull extends TaskbeamError {}
+export class StorageFailed extends TaskbeamError {}
+export class WriteFailed extends TaskbeamError {}
+export class Conflict extends WriteFailed {
+    /** What the task is now; `null` where the server's history was replaced and has none. */
+    readonly task: Task | null;
+}
+export class NotFound extends WriteFailed {
+    readonly taskId: string;
+}
+export class Invalid extends WriteFailed {
+    /** A list of texts for each bad field. */
+    readonly errors: Readonly<Record<string, readonly string[]>>;
+}
+export class Refused extends WriteFailed {
+    /** The contract's word for the reason, as `limit_reached`. */
+    readonly code: string;
+    /** The server's error frame. */
+    readonly frame: Readonly<Record<string, unknown>>;
+}
+export class EarlierWriteFailed extends WriteFailed {}
+export class AccountChanged extends WriteFailed {}
+
+export interface TokenProvider {
+    /** An access token that was not used before. `LoggedOut` ends the client; after any other error it asks again later. */
+    token(): Promise<string>;
+}
+
+/** As `localStorage` is. */
+export interface TokenStorage {
+    getItem(key: string): string | null;
+    setItem(key: string, value: string): void;
+    removeItem(key: string): void;
+}
+
+export class Session implements TokenProvider {
+    /** `url`: the REST gateway's. `storage` keeps the refresh token, for `resume` and for other tabs. */
+    constructor(url: string, refresh: string, options?: {access?: string | null; storage?: TokenStorage | null});
+    /** Throws LoggedOut (the credentials are wrong), Invalid, RateLimited, Unreachable. */
+    static login(
+        url: string, username: string, password: string, options?: {storage?: TokenStorage | null},
+    ): Promise<Session>;
+    /** The session that is kept there; `null` where there is none. */
+    static resume(url: string, storage: TokenStorage): Session | null;
+    /** Throws LoggedOut, RateLimited, Unreachable. */
+    token(): Promise<string>;
+    /** End the session, and with it every connection that it opened. */
+    logout(): Promise<void>;
+}
+
+export type State = 'offline' | 'connecting' | 'live' | 'ended';
+
+export interface Statistics {
+    connections: number;
+    syncs: number;
+    snapshots: number;
+    /** Changes that the contract rules out. */
+    gaps: number;
+    duplicates: number;
+}
+
+/** Of these tasks the preview has changed, or of any, where `taskIds` is `null`. `changes` are the server's. */
+export interface ChangeEvent extends Event {
+    readonly taskIds: readonly string[] | null;
+    readonly changes: readonly Change[];
+}
+
+/** A write has failed, and its effect is taken back. `own`: it was made by this object, and has a promise that says the same. */
+export interface WriteFailedEvent extends Event {
+    readonly error: WriteFailed;
+    readonly write: Omit<Write, 'id'>;
+    readonly own: boolean;
+}
+
+export interface ClientEvents {
+    change: ChangeEvent;
+    state: Event;
+    writefailed: WriteFailedEvent;
+}
+
+/** A write that waits. */
+export interface Write {
+    readonly id: string;
+    readonly mode: 'create' | 'update' | 'delete';
+    readonly taskId: string;
+    /** The revision that an update or delete is made on. */
+    readonly rev?: number;
+    /** What an update sets. */
+    readonly fields?: TaskFields;
+    /** The task before it; of a create, the new task. */
+    readonly base: Task;
+}
+
+export interface Kept {
+    /** `null`: there was no copy yet. */
+    epoch: string | null;
+    userId: number | null;
+    seq: number;
+    /** In the order in which they were given. */
+    tasks: Task[];
+    /** In the order of their ids. */
+    writes: Write[];
+}
+
+export interface Save {
+    epoch: string | null;
+    userId: number | null;
+    seq: number;
+    /** `tasks` are all that there are; else those that are new or have changed. */
+    whole: boolean;
+    tasks: Task[];
+    /** Uuids of tasks that are gone. */
+    removed: string[];
+    added: Write[];
+    /** Ids of writes that have their outcome; some may be among `added`. */
+    settled: string[];
+}
+
+/** Where tasks and waiting writes outlast the client. Used by one client at a time. */
+export interface TaskStorage {
+    /** `null`: nothing is kept. */
+    load(): Promise<Kept | null>;
+    /** All of it or nothing. What it rejects with ends the client (StorageFailed). */
+    save(save: Save): Promise<void>;
+}
+
+export interface ClientOptions {
+    /** For a connection to open, for a token to come, and for each answer. Default: 30,000. */
+    timeout?: number;
+    /** Writes that may wait. Default: 1000. */
+    queueLimit?: number;
+    /** The wait before the next try is a random one up to `first` (1000), then twice that, at most up to `most` (30,000). */
+    backoff?: {first?: number; most?: number};
+    /** The class to use. Default: the global one; `ws` has one for a Node that has none. */
+    WebSocket?: new (url: string) => any;
+    /** Default: tasks and writes are in memory alone. */
+    storage?: TaskStorage | null;
+}
+
+export class TaskbeamClient extends EventTarget {
+    /** `url`: `ws://…/ws/tasks/` or `wss://…`. */
+    constructor(url: string, tokens: TokenProvider, options?: ClientOptions);
+
+    /** The server's tasks at `seq`, by uuid, in order of creation. */
+    readonly tasks: ReadonlyMap<string, Task>;
+    /** The tasks as they will be, when all writes that wait are done. */
+    readonly preview: ReadonlyMap<string, Task>;
+    readonly seq: number;
+    /** `null` until there is a copy. */
+    readonly epoch: string | null;
+    readonly userId: number | null;
+    readonly state: State;
+    /** The error that has led to the state. */
+    readonly reason: unknown;
+    /** How many writes have no outcome yet. */
+    readonly waiting: number;
+    readonly statistics: Statistics;
+
+    /** Wait until live. Throws what ended the client. */
+    ready(): Promise<void>;
+    /** Throws TypeError and QueueFull; the promise rejects with Invalid or Refused. */
+    create(task: TaskFields & {task: string; uuid?: string}): Promise<Task>;
+    /** Throws TypeError, QueueFull, NotFound; the promise rejects with Conflict, NotFound, Invalid or Refused. */
+    update(uuid: string, fields: TaskFields, options?: {rev?: number}): Promise<Task>;
+    /** Throws TypeError, QueueFull, NotFound; the promise rejects with Conflict or NotFound. */
+    delete(uuid: string, options?: {rev?: number}): Promise<null>;
+    close(): Promise<void>;
+    /** Cut the connection, as networks do. The client connects again. */
+    dropConnection(): void;
+
+    addEventListener<K extends keyof ClientEvents>(
+        type: K, listener: (event: ClientEvents[K]) => void, options?: boolean | AddEventListenerOptions,
+    ): void;
+    removeEventListener<K extends keyof ClientEvents>(
+        type: K, listener: (event: ClientEvents[K]) => void, options?: boolean | EventListenerOptions,
+    ): void;
+}
+
+/** Protocol and state, without a network: for a transport of your own. The source says how it is run. */
+export class Core {
+    constructor(options?: {timeout?: number; random?: () => number});
+    begin(token: string, now: number): void;
+    renew(token: string): void;
+    lose(now: number): void;
+    /** What to send now, or how long to wait if nothing else happens. Throws what ends the connection. */
+    poll(now: number): {send?: Record<string, unknown>; wait?: number};
+    /** Throws what ends the connection. */
+    receive(frame: object, now: number): void;
+    add(write: Write, stored: boolean): void;
+    mayBeSent(id: string): void;
+    load(kept: Kept): void;
+    take(): {happened: object[]; taskIds: string[] | null};
+    readonly copy: Kept;
+    readonly preview: ReadonlyMap<string, Task>;
+    readonly live: boolean;
+    readonly statistics: Statistics;
+    expiring: number | null;
+}

@@ -1,0 +1,1462 @@
+// Taskbeam's client for browsers and Node: a copy of a user's tasks that always equals the server's, and a queue of writes
+// that are sent once, whatever the network does in between.
+//
+//   1 Errors        what an application may have to catch
+//   2 Core          protocol and state; pure: frames go in, frames come out. No socket, no timer, no clock
+//   3 Network       one WebSocket, one POST, a session's tokens
+//   4 Client        what an application sees: it runs the core on the network
+//
+// Times are milliseconds of `performance.now()`; the server's own are seconds.
+
+// ---------------------------------------------------------------- 1 Errors
+
+/** Whatever this module throws on purpose. */
+export class TaskbeamError extends Error {
+  constructor(message, options) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The session is over: only a person, or a stored password, can begin another. */
+export class LoggedOut extends TaskbeamError {}
+
+/** The server refuses to speak with this client: going on would change nothing. */
+export class ClientDefect extends TaskbeamError {
+  constructor(message, {closeCode = null, ...options} = {}) {
+    super(message, options);
+    this.closeCode = closeCode;
+  }
+}
+
+/** The network, or whatever answers in the server's place. The client goes on trying. */
+export class Unreachable extends TaskbeamError {
+  constructor(message, {perhapsDone = false, closeCode = null, ...options} = {}) {
+    super(message, options);
+    this.perhapsDone = perhapsDone; // the request may have arrived
+    this.closeCode = closeCode;
+  }
+}
+
+/** Too many requests of this address or account; `retryAfter` is in seconds. */
+export class RateLimited extends Unreachable {
+  constructor(message, retryAfter) {
+    super(message);
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** The client was closed before the write was done. */
+export class ClientClosed extends TaskbeamError {}
+
+/** Too many writes are waiting. Nothing was queued. */
+export class QueueFull extends TaskbeamError {}
+
+/** What should last could not be stored. */
+export class StorageFailed extends TaskbeamError {}
+
+/** The server has not done a write, and will not. The classes below say why. */
+export class WriteFailed extends TaskbeamError {}
+
+/** The task has moved on; `task` is what it is now, `null` where the server's history was replaced and has none. */
+export class Conflict extends WriteFailed {
+  constructor(task) {
+    super('The task has moved on.');
+    this.task = task;
+  }
+}
+
+/** This user has no such task. */
+export class NotFound extends WriteFailed {
+  constructor(taskId) {
+    super(`There is no task ${taskId}.`);
+    this.taskId = taskId;
+  }
+}
+
+/** A field is bad; `errors` has a list of texts for each. */
+export class Invalid extends WriteFailed {
+  constructor(errors) {
+    super(Object.entries(errors).map(([field, texts]) => `${field}: ${[texts].flat().join(' ')}`).join('; '));
+    this.errors = errors;
+  }
+}
+
+/** Any other reason; `code` is the contract's word for it, `frame` the server's error frame. */
+export class Refused extends WriteFailed {
+  constructor(frame) {
+    super(`${frame.code}: ${frame.message}`);
+    this.code = frame.code;
+    this.frame = frame;
+  }
+}
+
+/** It was made on top of a write that failed, which is the `cause`. Nothing was sent. */
+export class EarlierWriteFailed extends WriteFailed {}
+
+/** It was made while another user was logged in. */
+export class AccountChanged extends WriteFailed {}
+
+/** An error frame, the server's or one of `WriteQueue`, as an error. */
+function failure(frame) {
+  switch (frame.code) {
+    case 'conflict': return new Conflict(frame.task ?? null);
+    case 'not_found': return new NotFound(frame.task_id);
+    case 'validation': return new Invalid(frame.errors);
+    case 'earlier_write_failed': return new EarlierWriteFailed(
+      'A write before it, to the same task, failed.', {cause: failure(frame.cause)});
+    case 'account_changed': return new AccountChanged('Another user is logged in now.');
+    default: return new Refused(frame);
+  }
+}
+
+// ---------------------------------------------------------------- 2 Core
+
+const CHANGES = new Set(['create', 'update', 'delete']);
+const NOT_DONE_YET = new Set(['rate_limited', 'unavailable', 'internal']);
+const RETRY_AFTER_MOST = 60_000;
+const QUIET = 20_000; // until a ping is sent
+
+/** Close codes that ask for more than a new connection. */
+const CLOSED = {NOT_AUTHENTICATED: 4001, TOKEN_EXPIRED: 4401, TOKEN_REVOKED: 4403};
+const MEND_CLIENT = new Set([1003, 1007, 1009, 4003, 4029]);
+
+const sameHistory = (one, other) => one.epoch === other.epoch && one.userId === other.userId;
+const seconds = (value, otherwise) => Number.isFinite(value) ? Math.max(0, value) * 1000 : otherwise;
+
+function toTask(json) {
+  const {uuid, user_id, time_created, time_modified, task, description, completed, rev} = json;
+  const texts = [uuid, time_created, time_modified, task, description];
+  if (texts.some((text) => typeof text !== 'string') || typeof completed !== 'boolean'
+    || !Number.isInteger(user_id) || !Number.isInteger(rev)) {
+    throw new TypeError('it is no task');
+  }
+  return Object.freeze({...json});
+}
+
+/** A task frame, or an entry of `sync`: they differ in what a delete has for a task. */
+function toChange({seq, mode, task_id, task, id}) {
+  if (!Number.isInteger(seq) || !CHANGES.has(mode)) throw new TypeError('it is no change');
+  return {seq, mode, taskId: task_id, task: mode === 'delete' ? null : toTask(task), own: id !== undefined};
+}
+
+/** The local copy: equal to the server's state at `seq`, always. `tasks` by uuid, in order of creation. */
+class Replica {
+  epoch = null; // no copy yet
+  userId = null;
+  seq = 0;
+  tasks = new Map();
+  #newest = ''; // the highest time_created that was ever here
+
+  load({epoch, userId, seq, tasks}) {
+    Object.assign(this, {epoch, userId, seq});
+    this.#newest = '';
+    this.tasks.clear();
+    for (const task of tasks) {
+      this.tasks.set(task.uuid, task);
+      if (task.time_created > this.#newest) this.#newest = task.time_created;
+    }
+  }
+
+  /** Take the change after `seq`. Returns the task before it, and whether the order of others has changed. */
+  apply({seq, taskId, task}) {
+    const before = this.tasks.get(taskId);
+    this.seq = seq;
+    if (!task) {
+      this.tasks.delete(taskId);
+      return {before, reordered: false};
+    }
+    this.tasks.set(taskId, task);
+    const reordered = !before && task.time_created < this.#newest;
+    if (reordered) { // two writers may commit in another order than they looked at their clocks
+      const tasks = inOrder(this.tasks.values());
+      this.tasks.clear();
+      tasks.forEach((each) => this.tasks.set(each.uuid, each));
+    } else if (!before) {
+      this.#newest = task.time_created;
+    }
+    return {before, reordered};
+  }
+}
+
+const inOrder = (tasks) => [...tasks].sort((one, other) =>
+  one.time_created < other.time_created ? -1 : Number(one.time_created > other.time_created));
+
+/**
+ * The list of all tasks, got in pages, while others go on writing. `tasks` is always the beginning of the list, without a
+ * hole, as it is at `seq`. A change moves it on; a page that begins within it, or right after it, makes it longer; one that
+ * begins beyond it (tasks before it were deleted meanwhile) is dropped, and the next one begins earlier. So a lost
+ * connection costs one page: `sync` from `seq` brings the changes, and the next page follows.
+ */
+class Listing {
+  seq = null; // before the first page
+  missing = false; // changes after `seq` were missed, and only `sync` will bring them
+  tasks = [];
+  #page = 100;
+  #overlap = 4; // tasks that may be deleted while a page is on its way
+  #offset = 0;
+
+  constructor({epoch, userId}) {
+    Object.assign(this, {epoch, userId});
+  }
+
+  request() {
+    this.#offset = Math.max(0, this.tasks.length - this.#overlap);
+    return {mode: 'all', limit: Math.max(this.#page, 2 * this.#overlap), offset: this.#offset};
+  }
+
+  /** How long the last page has taken. One that is lost is lost whole, so a slow network gets small ones. */
+  adaptPage(time) {
+    if (time < 1000) {
+      this.#page = Math.min(1000, 2 * this.#page);
+    } else if (time > 5000) {
+      this.#page = Math.max(10, this.#page >> 1);
+    }
+  }
+
+  /** Take the page that was asked for. Returns whether the list is whole. */
+  add(page, seq, count) {
+    if (this.seq !== null && this.seq !== seq) {
+      this.missing = true;
+      return false;
+    }
+    if (this.#offset > this.tasks.length) {
+      this.#overlap = Math.min(500, 2 * Math.max(this.#overlap, this.#offset - this.tasks.length));
+      return false;
+    }
+    if (!Number.isInteger(seq) || !Number.isInteger(count) || (!page.length && count > this.#offset)) {
+      throw new TypeError('it is no page of the list');
+    }
+    this.tasks = [...this.tasks.slice(0, this.#offset), ...page];
+    this.seq = seq;
+    return this.tasks.length >= count;
+  }
+
+  apply({seq, mode, taskId, task}) {
+    this.seq = seq;
+    const place = this.tasks.findIndex(({uuid}) => uuid === taskId);
+    if (mode === 'create') {
+      this.#insert(task);
+    } else if (place >= 0) {
+      this.tasks.splice(place, 1, ...(task ? [task] : []));
+    }
+  }
+
+  /** A new task stands in a later page, unless clocks disagree. Of several at one time only the server knows the order:
+   * those that are here are left to that page too. */
+  #insert(task) {
+    const newest = this.tasks.at(-1)?.time_created;
+    if (task.time_created === newest) {
+      this.tasks = this.tasks.filter(({time_created}) => time_created < newest);
+    } else if (task.time_created < newest) {
+      this.tasks = inOrder([...this.tasks, task]);
+    }
+  }
+}
+
+// Writes. A write is {id, mode, taskId, base} and what its mode needs: an update has `fields`, an update and a delete have
+// `rev`, the revision that they are made on. `base` is the task as it is before it; of a create, the new task.
+//
+// One write is on its way at a time. So order is kept, and when the connection is lost the outcome of at most one is unknown.
+// The changes that the client then catches up with tell: a create is known by its uuid; an update or delete by its revision,
+// since one change alone can follow on a revision. If none of them is it, it is sent again: a create is idempotent by uuid,
+// and of two that name the same revision only one succeeds.
+
+const content = (task) => task ? JSON.stringify([task.task, task.description, task.completed]) : null;
+const plain = ({id, mode, taskId, rev, fields, base}) => ({id, mode, taskId, rev, fields, base});
+
+/** What the task will be, when the write is done to it; `undefined` where there will be none. */
+function foresee({mode, base, fields}, task) {
+  if (mode === 'create') return task ?? base;
+  return mode === 'update' && task ? Object.freeze({...task, ...fields, rev: task.rev + 1}) : undefined;
+}
+
+function toRequest({mode, taskId, rev, fields, base}) {
+  if (mode === 'create') {
+    const {uuid, task, description, completed} = base;
+    return {mode, data: {uuid, task, description, completed}};
+  }
+  return {mode, task_id: taskId, rev, ...(mode === 'update' && {data: fields})};
+}
+
+/** What a change says about a write to the same task: `{task}` if it has done it, `{error}` if it made it impossible. */
+function judgeChange(write, change, before) {
+  if (write.mode === 'create') return change.mode === 'create' ? {task: change.task} : null;
+  if (before?.rev !== write.rev) return null;
+  return content(foresee(write, before)) === content(change.task) ? {task: change.task} : blocked(write, change.task);
+}
+
+/** The same from the state alone, where changes were missed for good. */
+function judgeState(write, task) {
+  if (write.mode === 'create') return task ? {task} : null;
+  if (!task) return write.mode === 'delete' ? {task: null} : blocked(write, null);
+  if (task.rev <= write.rev) return null;
+  const wanted = foresee(write, write.base);
+  return wanted?.rev === task.rev && content(wanted) === content(task) ? {task} : blocked(write, task);
+}
+
+const blocked = ({taskId}, task) => ({error: task ? {code: 'conflict', task} : {code: 'not_found', task_id: taskId}});
+
+/** The writes that wait for their outcome, in order. The first one is the one on its way. */
+class WriteQueue {
+  #writes = new Map(); // by id
+  #ofTask = new Map();
+
+  get size() {
+    return this.#writes.size;
+  }
+
+  get all() {
+    return [...this.#writes.values()];
+  }
+
+  get taskIds() {
+    return this.#ofTask.keys();
+  }
+
+  get first() {
+    return this.#writes.values().next().value;
+  }
+
+  get(id) {
+    return this.#writes.get(id);
+  }
+
+  add(write) {
+    this.#writes.set(write.id, write);
+    this.#ofTask.set(write.taskId, [...this.#ofTask.get(write.taskId) ?? [], write]);
+  }
+
+  remove(write) {
+    this.#writes.delete(write.id);
+    const rest = this.#ofTask.get(write.taskId).filter((each) => each !== write);
+    if (rest.length) {
+      this.#ofTask.set(write.taskId, rest);
+    } else {
+      this.#ofTask.delete(write.taskId);
+    }
+  }
+
+  clear() {
+    this.#writes.clear();
+    this.#ofTask.clear();
+  }
+
+  ofTask(taskId) {
+    return this.#ofTask.get(taskId) ?? [];
+  }
+
+  /** What a task will be, when all that waits is done. */
+  foresee(taskId, task) {
+    return this.ofTask(taskId).reduce((seen, write) => write.evidence ? seen : foresee(write, seen), task);
+  }
+}
+
+/** How fast to send, once the server has said that it was too fast. For one connection. */
+class RateLimiter {
+  #interval = 0; // as fast as can be
+  #turn = 0;
+
+  delay(now) {
+    return this.#interval ? Math.max(0, this.#turn - now) : 0;
+  }
+
+  /** A turn is taken. A timer that was late may let go four at once. */
+  sent(now) {
+    this.#turn = Math.max(this.#turn, now - 4 * this.#interval) + this.#interval;
+  }
+
+  /** 195 a second at most: a server's default is 200, and what is left over makes up for jitter. */
+  slowDown(now, retryAfter) {
+    this.#interval = Math.min(Math.max(1000 / 195, retryAfter, 1.5 * this.#interval), 60_000);
+    this.#turn = now + retryAfter + 50;
+  }
+}
+
+/**
+ * What the client knows, and what it says next. For each connection: `begin`; then `poll` and `receive` in turn until the
+ * connection is lost; then `lose`. `take` tells what has happened meanwhile.
+ */
+export class Core {
+  replica = new Replica();
+  queue = new WriteQueue();
+  preview = new Map(); // the tasks as they will be, when all writes that wait are done
+  live = false; // connected, and the copy was caught up
+  expiring = null; // the token ends in so many ms
+  statistics = {connections: 0, syncs: 0, snapshots: 0, gaps: 0, duplicates: 0};
+  #timeout;
+  #random;
+  #history = null; // {epoch, userId}: the server's, of the connection that there is
+  #writer = null; // the user whose writes wait
+  #listing = null; // a list that is being got; the changes that come meanwhile are its
+  #behind = true; // the copy is not up to date
+  #token = null; // is to be sent
+  #asked = null; // the request that is not answered yet: {id, at, frame, answered}
+  #ids = 0;
+  #heard = 0; // when a frame last came
+  #notBefore = 0; // the server has asked to wait
+  #limiter = new RateLimiter();
+  #verdict = null; // {write, outcome}: what becomes of the first write, once the copy is up to date
+  #happened = [];
+  #touched = new Set(); // tasks whose preview has changed
+  #touchedAll = false;
+  #drafts = false; // tasks may stand in the preview before they have their place in the list
+
+  constructor({timeout = 30_000, random = Math.random} = {}) {
+    this.#timeout = timeout;
+    this.#random = random;
+  }
+
+  // One connection
+
+  begin(token, now) {
+    Object.assign(this, {live: false, expiring: null});
+    this.#limiter = new RateLimiter();
+    this.#notBefore = 0;
+    this.#heard = now;
+    this.#token = token;
+  }
+
+  /** A new token, for the connection that there is. */
+  renew(token) {
+    this.#token = token;
+  }
+
+  lose(now) {
+    if (this.#asked?.frame.mode === 'all') this.#listing?.adaptPage(now - this.#asked.at);
+    if (this.queue.first?.sent) this.queue.first.uncertain = true;
+    this.live = false;
+    this.#asked = this.#verdict = null;
+  }
+
+  /** `{send: frame}`; or `{wait: ms}`, if nothing else happens until then. Throws what ends the connection. */
+  poll(now) {
+    if (this.#asked) {
+      const left = Math.max(this.#asked.at, this.#heard) + this.#timeout - now;
+      if (left <= 0) throw new Unreachable('no answer in time');
+      return {wait: left};
+    }
+    const wait = Math.max(this.#notBefore - now, this.#limiter.delay(now));
+    if (wait > 0) return {wait};
+    if (this.#token !== null) return this.#ask(now, {type: 'auth', token: this.#token}, this.#onAuthAnswer);
+    if (this.#behind) return this.#ask(now, this.#missingRequest(), this.#onCatchUpAnswer);
+    if (!this.live) {
+      this.live = true;
+      this.statistics.connections++;
+    }
+    const write = this.#nextWrite();
+    if (write?.stored) {
+      const wasSent = write.sent;
+      write.sent = true;
+      return this.#ask(now, toRequest(write), (answer) => this.#onWriteAnswer(write, wasSent, answer, now));
+    }
+    const quiet = this.#heard + QUIET - now;
+    return quiet > 0 ? {wait: quiet} : this.#ask(now, {mode: 'ping'}, () => {});
+  }
+
+  #ask(now, frame, answered) {
+    this.#limiter.sent(now);
+    this.#asked = {id: ++this.#ids, at: now, frame, answered};
+    return {send: {...frame, id: this.#ids}};
+  }
+
+  /** A frame has come. Throws what ends the connection. */
+  receive(frame, now) {
+    this.#heard = now;
+    try {
+      this.#onFrame(frame);
+      if (this.#asked && frame.id === this.#asked.id) {
+        const {answered, at} = this.#asked;
+        this.#asked = null;
+        answered.call(this, frame, now, at);
+      }
+    } catch (error) {
+      if (error instanceof TaskbeamError) throw error;
+      const text = String(JSON.stringify(frame)).slice(0, 200);
+      throw new ClientDefect(`a frame is not understood (${error.message}): ${text}`, {cause: error});
+    }
+  }
+
+  // What each frame makes of the state
+
+  #onFrame(frame) {
+    const {type, mode, seq} = frame;
+    if (type === 'task.update' && CHANGES.has(mode) && seq !== undefined) {
+      this.#onChange(toChange(frame));
+    } else if (type === 'task.update' && mode === 'all') {
+      this.#onPage(frame);
+    } else if (type === 'sync') {
+      this.#onSync(frame);
+    } else if (type === 'auth') {
+      this.#onAuth({epoch: frame.epoch, userId: frame.user_id}, seq);
+    } else if (type === 'auth.expiring') {
+      this.expiring = seconds(frame.in, 0);
+    }
+  }
+
+  #onAuth(history, seq) {
+    if (typeof history.epoch !== 'string' || !Number.isInteger(history.userId) || !Number.isInteger(seq)) {
+      throw new TypeError('it is no answer to auth');
+    }
+    this.#history = history;
+    this.#writer ??= history.userId;
+    if (this.#listing && !sameHistory(this.#listing, history)) this.#listing = null;
+    if (this.#listing) {
+      this.#listing.missing = this.#listing.seq !== null && this.#listing.seq !== seq;
+    } else if (sameHistory(this.replica, history)) {
+      this.#behind = this.replica.seq !== seq;
+    } else {
+      this.#startListing();
+    }
+  }
+
+  #startListing() {
+    this.#listing = new Listing(this.#history);
+    this.#behind = true;
+  }
+
+  /** Asks for the next part of what the copy lacks. */
+  #missingRequest() {
+    const listing = this.#listing;
+    if (listing && !(listing.missing && listing.seq !== null)) return listing.request();
+    this.statistics.syncs++;
+    return {mode: 'sync', epoch: this.#history.epoch, since: (listing ?? this.replica).seq};
+  }
+
+  #onChange(change) {
+    const listing = this.#listing;
+    const copy = listing ?? this.replica;
+    const fetching = listing ? listing.seq === null || listing.missing : this.#behind; // it will bring the change
+    if (!listing && change.seq === copy.seq + 1) {
+      this.#apply(change);
+    } else if (listing && !fetching && change.seq === copy.seq + 1) {
+      listing.apply(change);
+    } else if (!(listing && fetching) && change.seq <= copy.seq) {
+      this.statistics.duplicates++;
+    } else if (!fetching) {
+      this.statistics.gaps++;
+      this.#behind = true;
+      if (listing) listing.missing = true;
+    }
+  }
+
+  #onSync(frame) {
+    if (!frame.recovered) {
+      this.#history = {...this.#history, epoch: frame.epoch};
+      this.#startListing();
+      return;
+    }
+    const listing = this.#listing;
+    for (const change of frame.changes.map(toChange)) {
+      if (!listing && change.seq === this.replica.seq + 1) {
+        this.#apply(change);
+      } else if (listing && listing.seq !== null && change.seq === listing.seq + 1) {
+        listing.apply(change);
+      }
+    }
+    if (listing) {
+      listing.missing = frame.more;
+    } else {
+      this.#behind = frame.more;
+    }
+  }
+
+  #apply(change) {
+    const {before, reordered} = this.replica.apply(change);
+    const write = this.queue.first;
+    if (write?.sent && !write.evidence && write.taskId === change.taskId) {
+      write.evidence = judgeChange(write, change, before);
+      if (write.uncertain && write.evidence && !write.evidence.error) change = {...change, own: true};
+    }
+    this.#happened.push({change, reordered});
+    this.#touch(change.taskId, reordered);
+  }
+
+  #onPage(frame) {
+    const listing = this.#listing;
+    if (listing?.add(frame.task.map(toTask), frame.seq, frame.count)) {
+      this.#listing = null;
+      this.#onSnapshot({epoch: listing.epoch, userId: listing.userId, seq: frame.seq, tasks: listing.tasks});
+    }
+  }
+
+  #onSnapshot(snapshot) {
+    const before = this.replica.epoch;
+    const {tasks} = this.replica;
+    this.replica.load(snapshot);
+    if (this.#writer !== snapshot.userId) {
+      this.#writer = snapshot.userId;
+      this.queue.all.forEach((write) => this.#settle(write, {error: {code: 'account_changed'}}));
+    } else if (before !== null && before !== snapshot.epoch) {
+      // Restored from a backup: revisions mean nothing any more, uuids still do.
+      for (const write of this.queue.all) {
+        if (write.mode === 'create') {
+          write.evidence = write.sent ? judgeState(write, tasks.get(write.taskId)) : null;
+        } else {
+          this.#settle(write, {error: {code: 'conflict', task: tasks.get(write.taskId) ?? null}});
+        }
+      }
+    } else {
+      this.#judgeFirst();
+    }
+    this.#behind = false;
+    this.statistics.snapshots++;
+    this.#happened.push({copy: snapshot});
+    this.#touch(null, true);
+  }
+
+  /** What the state says of the write that was on its way. */
+  #judgeFirst() {
+    const write = this.queue.first;
+    if (write?.sent) write.evidence ??= judgeState(write, this.replica.tasks.get(write.taskId));
+  }
+
+  // Answers to requests
+
+  #onAuthAnswer(answer, now) {
+    if (answer.type === 'auth') {
+      this.#token = null;
+    } else if (answer.code === 'rate_limited') {
+      this.#wait(answer, now);
+    } else if (answer.code === 'token_not_valid') { // the close frame is on its way, and says the same
+      throw new Unreachable('the token was refused', {closeCode: CLOSED.NOT_AUTHENTICATED});
+    } else if (answer.code === 'user_mismatch' || NOT_DONE_YET.has(answer.code)) {
+      throw new Unreachable(`no authentication now: ${answer.code}`);
+    } else {
+      throw new ClientDefect(`authentication was refused: ${answer.code}`);
+    }
+  }
+
+  #onCatchUpAnswer(answer, now, at) {
+    if (answer.type === 'error') {
+      if (!NOT_DONE_YET.has(answer.code)) {
+        throw new ClientDefect(`the server refuses to send the tasks: ${answer.code}`);
+      }
+      this.#wait(answer, now);
+    } else if (answer.type !== 'sync' && answer.mode !== 'all') {
+      throw new TypeError('it answers a request for the tasks');
+    } else if (answer.mode === 'all') {
+      this.#listing?.adaptPage(now - at);
+    }
+  }
+
+  #onWriteAnswer(write, wasSent, answer, now) {
+    if (this.queue.first !== write) return;
+    if (answer.type !== 'error') {
+      const outcome = {task: write.mode === 'delete' ? null : toTask(answer.task)};
+      this.#decide(write, answer.replayed, () => outcome);
+    } else if (answer.code === 'rate_limited') {
+      if (!wasSent) { // it is as if it had not been sent
+        Object.assign(write, {sent: false, evidence: null});
+      }
+      this.#wait(answer, now);
+    } else if (NOT_DONE_YET.has(answer.code)) { // or perhaps it is done: the log knows
+      write.uncertain = true;
+      this.#wait(answer, now);
+      this.#decide(write, true, () => write.evidence ?? (answer.code === 'internal' ? {error: answer} : null));
+    } else { // see first what the answer was based on
+      const behind = answer.code === 'conflict' || answer.code === 'not_found';
+      const error = {...answer, task_id: write.taskId};
+      this.#decide(write, behind, () => (write.uncertain && write.evidence) || {error});
+    }
+  }
+
+  /** `outcome` says what becomes of the write; `null`: it is to be sent again. */
+  #decide(write, catchUpFirst, outcome) {
+    this.#behind ||= Boolean(catchUpFirst);
+    this.#verdict = {write, outcome};
+    if (!this.#behind) this.#finishDecided();
+  }
+
+  #finishDecided() {
+    const {write, outcome} = this.#verdict ?? {};
+    this.#verdict = null;
+    const decided = write && this.queue.first === write && outcome();
+    if (decided) this.#finish(write, decided);
+  }
+
+  #nextWrite() {
+    this.#finishDecided();
+    for (let write; (write = this.queue.first);) {
+      if (!write.uncertain || !write.evidence) return write;
+      this.#finish(write, write.evidence);
+    }
+    return null;
+  }
+
+  /** A write that failed takes along those that were made on top of it. */
+  #finish(write, outcome) {
+    this.#settle(write, outcome);
+    if (outcome.error) {
+      const error = {code: 'earlier_write_failed', cause: outcome.error};
+      this.queue.ofTask(write.taskId).forEach((later) => this.#settle(later, {error}));
+    }
+  }
+
+  #settle(write, outcome) {
+    this.queue.remove(write);
+    this.#happened.push({settled: {...plain(write), ...outcome}});
+    this.#touch(write.taskId, this.#drafts && this.queue.size === 0);
+  }
+
+  #wait({code, retry_after}, now) {
+    const wait = Math.min(seconds(retry_after, 1000), RETRY_AFTER_MOST);
+    if (code === 'rate_limited') {
+      this.#limiter.slowDown(now, wait);
+    } else {
+      this.#notBefore = now + wait * (1 + this.#random() / 2);
+    }
+  }
+
+  // Writing
+
+  /** Queue a write; `stored` says that it may be sent. */
+  add(write, stored) {
+    if (!this.queue.get(write.id)) {
+      this.queue.add({...write, stored, sent: false, uncertain: false, evidence: null});
+      this.#drafts ||= write.mode === 'create';
+      this.#touch(write.taskId);
+    }
+  }
+
+  mayBeSent(id) {
+    const write = this.queue.get(id);
+    if (write) write.stored = true;
+  }
+
+  /** The preview of a task has changed; with `all`, the order, or everything. */
+  #touch(taskId, all = false) {
+    if (all) {
+      this.#drafts = this.queue.size > 0;
+      this.preview.clear();
+      this.replica.tasks.forEach((task, uuid) => this.preview.set(uuid, task));
+    }
+    for (const uuid of all ? this.queue.taskIds : [taskId]) {
+      const task = this.queue.foresee(uuid, this.replica.tasks.get(uuid));
+      if (task) {
+        this.preview.set(uuid, task);
+      } else {
+        this.preview.delete(uuid);
+      }
+    }
+    this.#touched.add(taskId);
+    this.#touchedAll ||= taskId === null;
+  }
+
+  // What there is, as plain values
+
+  /** `{epoch, userId, seq, tasks, writes}`. */
+  get copy() {
+    const {epoch, userId, seq, tasks} = this.replica;
+    return {epoch, userId, seq, tasks: [...tasks.values()], writes: this.queue.all.map(plain)};
+  }
+
+  /** Begin with what was kept. The first of its writes may have been sent. */
+  load({writes, ...copy}) {
+    if (copy.epoch !== null) {
+      this.replica.load({...copy, tasks: copy.tasks.map(toTask)});
+      this.#writer = copy.userId;
+    }
+    this.queue.clear();
+    for (const write of writes) {
+      this.queue.add({...write, stored: true, sent: false, uncertain: false, evidence: null});
+    }
+    if (this.queue.first) {
+      Object.assign(this.queue.first, {sent: true, uncertain: true});
+      this.#judgeFirst();
+    }
+    this.#touch(null, true);
+  }
+
+  /**
+   * What has happened since the last time, and to which tasks; `taskIds` is `null` where it may be all. Each is a whole
+   * `copy` that came, a `change` of it, or a write that was `settled`, with its `task` or `error`.
+   */
+  take() {
+    const taken = {happened: this.#happened, taskIds: this.#touchedAll ? null : [...this.#touched]};
+    this.#happened = [];
+    this.#touched.clear();
+    this.#touchedAll = false;
+    return taken;
+  }
+}
+
+// ---------------------------------------------------------------- 3 Network
+
+const between = (least, most) => least + Math.random() * (most - least);
+const sleep = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+/** A POST of JSON: `{status, body}`; `body` is `null` where it is no JSON. Throws Unreachable. */
+async function post(url, body, timeout) {
+  let response, text = '';
+  try {
+    response = await fetch(url, {
+      method: 'POST',
+      headers: {'Content-Type': 'application/json', Accept: 'application/json'},
+      body: JSON.stringify(body),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeout),
+    });
+    const decoder = new TextDecoder();
+    const reader = response.body?.getReader();
+    for (let part; reader && !(part = await reader.read()).done;) {
+      text += decoder.decode(part.value, {stream: true});
+      if (text.length > 2 ** 16) {
+        await reader.cancel();
+        break;
+      }
+    }
+  } catch (error) {
+    throw new Unreachable(`${url}: ${error.cause?.message ?? error.message}`, {perhapsDone: true, cause: error});
+  }
+  try {
+    return {response, body: JSON.parse(text)};
+  } catch {
+    return {response, body: null};
+  }
+}
+
+const isText = (value) => typeof value === 'string' && value !== '';
+
+/** The body of a success, which has texts at these keys. Only what a gateway of Taskbeam's says is final: a captive portal, or
+ * a proxy whose gateway is being deployed, says nothing about the session. */
+async function postForTokens(url, request, timeout, ...keys) {
+  const {response: {status, headers}, body} = await post(url, request, timeout);
+  const isObject = body !== null && typeof body === 'object';
+  if (status === 200 && isObject && keys.every((key) => isText(body[key]))) return body;
+  if (status === 401 && isText(body?.detail)) throw new LoggedOut(body.detail);
+  if (status === 400 && ['username', 'password', 'refresh', 'non_field_errors'].some((key) => isObject && key in body)) {
+    throw new Invalid(body);
+  }
+  const text = `${url} answered ${status || 'with a redirect'}${isText(body?.detail) ? `: ${body.detail}` : ''}`;
+  if (status === 429) throw new RateLimited(text, Number(headers.get('Retry-After')) || 1);
+  throw new Unreachable(text, {perhapsDone: status === 200 || status >= 500});
+}
+
+const baseUrl = (url) => new URL(url).href.replace(/\/+$/, '');
+
+/**
+ * A login. Keeps the refresh token and not the password: when that one is over, so is the session. `token()` is a fresh access
+ * token; concurrent calls share one request.
+ *
+ * A server may rotate refresh tokens: then each refresh replaces the one that it was asked with, and the old one is taken for 30
+ * seconds more. So a refresh whose answer was lost is tried again here until it succeeds, or the time is over.
+ */
+export class Session {
+  #url;
+  #refresh;
+  #storage;
+  #unused; // an access token, and until when it counts as fresh
+  #refreshed = 0; // times
+  #attempt = null;
+  #rescue = null;
+
+  /** `storage`: where the refresh token is kept, as `localStorage` does, for `resume` and for other tabs. */
+  constructor(url, refresh, {access = null, storage = null} = {}) {
+    this.#url = baseUrl(url);
+    this.#storage = storage;
+    this.#unused = access && {access, until: Infinity};
+    this.#keep(refresh);
+  }
+
+  /** Throws LoggedOut, Invalid, RateLimited, Unreachable. */
+  static async login(url, username, password, {storage} = {}) {
+    const {refresh, access} = await postForTokens(
+      `${baseUrl(url)}/login/`, {username, password}, 10_000, 'refresh', 'access');
+    return new Session(url, refresh, {access, storage});
+  }
+
+  /** The session that is kept in `storage`; `null` where there is none. */
+  static resume(url, storage) {
+    const refresh = storage.getItem(`taskbeam:${baseUrl(url)}`);
+    return refresh && new Session(url, refresh, {storage});
+  }
+
+  /** Throws LoggedOut, Unreachable. */
+  async token() {
+    const {access, until} = this.#unused ?? {};
+    this.#unused = null;
+    if (access && performance.now() < until) return access;
+    const fresh = await this.#refreshOnce();
+    this.#unused = null;
+    return fresh;
+  }
+
+  /** End the session, and with it every connection that it opened. Throws as `token` does. */
+  async logout() {
+    this.#rescue?.abort();
+    await this.#attempt?.catch(() => {});
+    await postForTokens(`${this.#url}/logout/`, {refresh: this.#current()}, 10_000);
+    this.#keep(null);
+  }
+
+  #keep(refresh) {
+    this.#refresh = refresh;
+    if (refresh) {
+      this.#storage?.setItem(`taskbeam:${this.#url}`, refresh);
+    } else {
+      this.#storage?.removeItem(`taskbeam:${this.#url}`);
+    }
+  }
+
+  /** Another tab may have a newer one, or have logged out. */
+  #current() {
+    const refresh = this.#storage ? this.#storage.getItem(`taskbeam:${this.#url}`) : this.#refresh;
+    if (!refresh) throw new LoggedOut('logged out');
+    return refresh;
+  }
+
+  #refreshOnce() {
+    this.#attempt ??= this.#refreshNow().finally(() => { this.#attempt = null; });
+    return this.#attempt;
+  }
+
+  async #refreshNow() {
+    try {
+      const {access, refresh} = await postForTokens(
+        `${this.#url}/token-refresh/`, {refresh: this.#current()}, 5_000, 'access');
+      if (isText(refresh)) this.#keep(refresh);
+      this.#refreshed++;
+      this.#unused = {access, until: performance.now() + 10_000}; // its caller may have gone
+      return access;
+    } catch (error) {
+      if (error instanceof LoggedOut) {
+        this.#keep(null);
+      } else if (error.perhapsDone && !this.#rescue) {
+        this.#tryAgain();
+      }
+      throw error;
+    }
+  }
+
+  /** Until there are new tokens, whoever got them, or it is too late, or the session is over. */
+  async #tryAgain() {
+    const refreshed = this.#refreshed;
+    const {signal} = this.#rescue = new AbortController();
+    for (const until = performance.now() + 20_000; performance.now() < until;) {
+      await sleep(between(500, 1500));
+      if (signal.aborted || this.#refreshed > refreshed) break;
+      try {
+        await this.#refreshOnce();
+      } catch (error) {
+        if (error instanceof LoggedOut) { // whoever calls next is told
+          break;
+        }
+      }
+    }
+    this.#rescue = null;
+  }
+}
+
+/** How long to wait before the next try: up to `first`, then twice that, `most` at most. All clients of a server that was
+ * restarted begin at once, so the spread matters as much as the growth. */
+class Backoff {
+  #ceiling;
+
+  constructor({first = 1000, most = 30_000} = {}) {
+    Object.assign(this, {first, most});
+    this.#ceiling = Math.min(first, most);
+  }
+
+  next() {
+    const delay = between(0, this.#ceiling);
+    this.#ceiling = Math.min(this.most, 2 * this.#ceiling);
+    return delay;
+  }
+
+  /** What was tried has worked for so long: begin anew, if that is longer than the wait for it. */
+  lasted(time) {
+    if (time >= this.#ceiling) this.#ceiling = Math.min(this.first, this.most);
+  }
+}
+
+/** Runs the core on one WebSocket, until `ended`: a promise of the error that ended it. */
+class Connection {
+  #timer;
+  #end;
+
+  /** `onStep` is called after each step of the core. */
+  constructor(socket, core, token, timeout, onStep) {
+    Object.assign(this, {socket, core, onStep});
+    this.ended = new Promise((resolve) => { this.#end = resolve; });
+    this.#timer = setTimeout(() => this.end(new Unreachable('it does not open')), timeout);
+    socket.onopen = () => this.#step(() => core.begin(token, performance.now()));
+    socket.onmessage = ({data}) => this.#step(() => core.receive(parsed(data), performance.now()));
+    socket.onerror = () => {}; // the close event follows
+    socket.onclose = ({code, reason}) => this.end(new Unreachable(reason || 'no connection', {closeCode: code}));
+  }
+
+  /** Say what is to be said now. */
+  pump() {
+    if (this.socket.readyState === 1) this.#step(() => {});
+  }
+
+  #step(work) {
+    clearTimeout(this.#timer);
+    try {
+      work();
+      const {send, wait} = this.core.poll(performance.now());
+      if (send) this.socket.send(JSON.stringify(send));
+      this.#timer = setTimeout(() => this.#step(() => {}), wait ?? 0);
+    } catch (error) {
+      this.end(error);
+    }
+    this.onStep(this);
+  }
+
+  /** Close without waiting for the server, and `cut` it without a word where that can be. */
+  end(error, cut = true) {
+    clearTimeout(this.#timer);
+    const {socket} = this;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    if (cut && socket.terminate) { // of the package ws: it waits for silent servers otherwise
+      socket.terminate();
+    } else {
+      socket.close();
+    }
+    this.#end(error);
+  }
+}
+
+function parsed(data) {
+  try {
+    return Object(JSON.parse(data));
+  } catch (error) {
+    throw new ClientDefect(`a frame is no JSON: ${String(data).slice(0, 200)}`, {cause: error});
+  }
+}
+
+// ---------------------------------------------------------------- 4 Client
+
+const MAX_LENGTHS = {task: 255, description: 10_000}; // the server's
+const BLANKS = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+'; // those it trims
+const AROUND = new RegExp(`^${BLANKS}|${BLANKS}$`, 'g');
+
+/** The fields as the server keeps them. A wrong type is a defect of the application. */
+function trimmed(fields) {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined).map(([name, value]) => {
+    const type = {task: 'string', description: 'string', completed: 'boolean'}[name];
+    if (typeof value !== type) {
+      throw new TypeError(type ? `${name}: a ${type} is expected` : `${name} is no field of a task`);
+    }
+    return [name, type === 'string' ? value.replace(AROUND, '') : value];
+  }));
+}
+
+/** The errors of texts that cannot be sent: the server would end the connection, and every write behind them with it. */
+function unsayable(fields) {
+  const errors = {};
+  for (const [name, most] of Object.entries(MAX_LENGTHS)) {
+    const text = fields[name] ?? '';
+    if ([...text].length > most) {
+      errors[name] = [`Ensure this field has no more than ${most} characters.`];
+    } else if (/\p{Surrogate}/u.test(text)) { // half a pair
+      errors[name] = ['Not a valid string.'];
+    }
+  }
+  return Object.keys(errors).length ? errors : null;
+}
+
+function canonicalUuid(uuid) {
+  const digits = typeof uuid === 'string' ? uuid.replaceAll('-', '').toLowerCase() : '';
+  if (!/^[0-9a-f]{32}$/.test(digits)) throw new TypeError('uuid: a UUID is expected');
+  return digits.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+function newUuid() {
+  const bytes = new Uint8Array(16);
+  if (globalThis.crypto) { // `randomUUID` is for pages of https alone
+    crypto.getRandomValues(bytes);
+  } else { // Node 18
+    bytes.forEach((_, index) => { bytes[index] = Math.random() * 256; });
+  }
+  bytes[6] = bytes[6] & 0x0f | 0x40;
+  bytes[8] = bytes[8] & 0x3f | 0x80;
+  return canonicalUuid(Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''));
+}
+
+/**
+ * A user's tasks, here and on the server, from its making until `close`.
+ *
+ * Writes are queued at once and in order, online or not, and return a promise of their outcome; nobody has to wait for it. A
+ * write names the revision that its caller has seen, so that nobody overwrites what they do not know.
+ *
+ * Events: `change` (of tasks), `state`, and `writefailed`; the declarations beside this file say what they have.
+ */
+export class TaskbeamClient extends EventTarget {
+  #core;
+  #url;
+  #tokens;
+  #options;
+  #state = 'offline';
+  #reason = null; // the error that the state is so for
+  #ended = null; // the error that ended the client
+  #closing = new AbortController();
+  #waiting = new Map(); // by id of a write: what settles its promise
+  #lastId = 0;
+  #connection = null;
+  #token = null; // of the last connection
+  #refusedTokens = 0; // one after another, each of them new
+  #storage;
+  #unsaved = nothingUnsaved();
+  #saving = null;
+  #loaded;
+  #running;
+
+  constructor(url, tokens, options = {}) {
+    super();
+    const {timeout = 30_000, queueLimit = 1000, WebSocket = globalThis.WebSocket, storage = null, backoff} = options;
+    if (typeof WebSocket !== 'function') {
+      throw new TypeError('WebSocket: there is none here, so give one, as of the package ws');
+    }
+    this.#core = new Core({timeout});
+    this.#url = url;
+    this.#tokens = tokens;
+    this.#options = {timeout, queueLimit, WebSocket};
+    this.#storage = storage;
+    this.#loaded = storage && this.#load();
+    this.#running = this.#run(new Backoff(backoff)).catch((error) => this.#end(error));
+  }
+
+  // What there is
+
+  /** The server's tasks at `seq`, by uuid, in order of creation. Not to be changed. */
+  get tasks() {
+    return this.#core.replica.tasks;
+  }
+
+  /** The tasks as they will be, when all writes that wait are done: what a user interface shows. Not to be changed. */
+  get preview() {
+    return this.#core.preview;
+  }
+
+  get seq() {
+    return this.#core.replica.seq;
+  }
+
+  /** `null` until there is a copy. */
+  get epoch() {
+    return this.#core.replica.epoch;
+  }
+
+  get userId() {
+    return this.#core.replica.userId;
+  }
+
+  /** `live` while connected and caught up, else `connecting`, `offline` until the next try, or `ended`. */
+  get state() {
+    return this.#state;
+  }
+
+  /** The error that has led to the state; `null` where none has. */
+  get reason() {
+    return this.#reason;
+  }
+
+  /** How many writes have no outcome yet. */
+  get waiting() {
+    return this.#core.queue.size;
+  }
+
+  get statistics() {
+    return {...this.#core.statistics};
+  }
+
+  /** Wait until live. Throws what ended the client, if something did. */
+  ready() {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (this.#state === 'live' || this.#ended) {
+          this.removeEventListener('state', look);
+          this.#ended ? reject(this.#ended) : resolve();
+        }
+      };
+      this.addEventListener('state', look);
+      look();
+    });
+  }
+
+  // Writing. These throw TypeError, QueueFull and NotFound, and have queued nothing then.
+
+  /** A promise of the task, or of Invalid or Refused. With a uuid that is taken, the stored task is the result. */
+  create({uuid = newUuid(), ...given}) {
+    const fields = {description: '', completed: false, ...trimmed({task: null, ...given})};
+    const now = new Date().toISOString().replace('Z', '000Z');
+    const times = {time_created: now, time_modified: now};
+    uuid = canonicalUuid(uuid);
+    const base = Object.freeze({uuid, user_id: this.userId ?? 0, ...times, ...fields, rev: 1});
+    return this.#enqueue({mode: 'create', taskId: uuid, base}, fields);
+  }
+
+  /** A promise of the task, or of Conflict, NotFound, Invalid… Fields that are left out keep their value. */
+  update(uuid, fields, {rev} = {}) {
+    fields = trimmed(fields);
+    return this.#enqueue({mode: 'update', fields, ...this.#known(uuid, rev)}, fields);
+  }
+
+  /** A promise of `null`, or of Conflict, NotFound… */
+  delete(uuid, {rev} = {}) {
+    return this.#enqueue({mode: 'delete', ...this.#known(uuid, rev)}, {});
+  }
+
+  /** The task as it will be when this write has its turn; at the caller's revision, if that is another. */
+  #known(uuid, rev) {
+    const taskId = canonicalUuid(uuid);
+    const base = this.preview.get(taskId);
+    if (!base) throw new NotFound(taskId);
+    if (rev !== undefined && !(Number.isSafeInteger(rev) && rev >= 0)) {
+      throw new TypeError('rev: a revision is expected, a number from 1 on');
+    }
+    return {taskId, rev: rev ?? base.rev, base: Object.freeze({...base, rev: rev ?? base.rev})};
+  }
+
+  #enqueue(write, fields) {
+    if (this.#ended) throw this.#ended;
+    if (this.waiting >= this.#options.queueLimit) throw new QueueFull(`${this.waiting} writes are waiting`);
+    const errors = unsayable(fields);
+    const outcome = new Promise((resolve, reject) => {
+      if (errors) { // a write that cannot be said fails alone, and before it is sent
+        reject(new Invalid(errors));
+        return;
+      }
+      this.#lastId = Math.max(this.#lastId + 1, Date.now() * 1000);
+      write.id = `${String(this.#lastId).padStart(16, '0')}-${newUuid()}`; // their order is that of the writes
+      this.#waiting.set(write.id, {resolve, reject});
+      this.#core.add(write, !this.#storage);
+      this.#save({added: [write]});
+      this.#publish();
+      this.#connection?.pump();
+    });
+    outcome.catch(() => {}); // whoever does not wait for it hears of `writefailed`
+    return outcome;
+  }
+
+  // Life
+
+  /** Close the connection. Writes that wait fail with ClientClosed; with a storage they are sent the next time. */
+  async close() {
+    this.#end(new ClientClosed('the client was closed'));
+    await this.#running;
+    await this.#saving;
+  }
+
+  /** Cut the connection, as networks do, to see how an application takes it. The client connects again. */
+  dropConnection() {
+    this.#connection?.end(new Unreachable('dropped'));
+  }
+
+  #end(error) {
+    if (this.#ended) return;
+    this.#ended = error;
+    this.#closing.abort();
+    this.#connection?.end(error, false);
+    const told = error instanceof TaskbeamError ? error : new ClientClosed('the client failed', {cause: error});
+    this.#waiting.forEach(({reject}) => reject(told));
+    this.#waiting.clear();
+    this.#setState('ended', error);
+  }
+
+  #setState(state, reason = null) {
+    this.#state = state;
+    this.#reason = reason;
+    this.dispatchEvent(new Event('state'));
+  }
+
+  async #run(backoff) {
+    await this.#loaded;
+    while (!this.#ended) {
+      const {lost, lasted} = await this.#connect();
+      if (this.#ended) return;
+      backoff.lasted(lasted);
+      this.#setState('offline', lost);
+      await this.#pause(backoff.next());
+    }
+  }
+
+  /** One connection, from the token to its end; says why it ended, and how long it was live. Throws what ends the client. */
+  async #connect() {
+    this.#setState('connecting');
+    const isNew = this.#token === null;
+    try {
+      this.#token ??= await this.#newToken();
+    } catch (error) {
+      if (error instanceof LoggedOut) throw error;
+      return {lost: error, lasted: 0};
+    }
+    if (this.#ended) return {};
+    let liveSince = Infinity;
+    const connection = new Connection(this.#open(), this.#core, this.#token, this.#options.timeout, () => {
+      if (this.#core.expiring !== null) {
+        this.#renew(connection, this.#core.expiring);
+        this.#core.expiring = null;
+      }
+      this.#publish();
+      if (this.#core.live && this.#state !== 'live') {
+        liveSince = performance.now();
+        this.#refusedTokens = 0;
+        this.#setState('live');
+      }
+    });
+    this.#connection = connection;
+    const lost = await connection.ended;
+    this.#connection = null;
+    this.#core.lose(performance.now());
+    if (!this.#ended) this.#throwIfFinal(lost, isNew);
+    return {lost, lasted: performance.now() - liveSince};
+  }
+
+  #open() {
+    try {
+      return new this.#options.WebSocket(this.#url);
+    } catch (error) {
+      throw new ClientDefect(`url: ws://… or wss://… is expected: ${error.message}`, {cause: error});
+    }
+  }
+
+  /** What the contract says of each close code. A token of an earlier connection may have expired since then; one that `isNew`
+   * must be good. */
+  #throwIfFinal(lost, isNew) {
+    const {closeCode} = lost;
+    if (!(lost instanceof Unreachable)) throw lost;
+    if (closeCode === CLOSED.TOKEN_REVOKED) throw new LoggedOut(lost.message);
+    if (MEND_CLIENT.has(closeCode)) throw new ClientDefect(lost.message, {closeCode});
+    if (closeCode === CLOSED.NOT_AUTHENTICATED || closeCode === CLOSED.TOKEN_EXPIRED) {
+      this.#token = null;
+      this.#refusedTokens += isNew && closeCode === CLOSED.NOT_AUTHENTICATED;
+      if (this.#refusedTokens >= 3) throw new LoggedOut('new tokens are refused, one after another');
+    }
+  }
+
+  async #newToken() {
+    const {signal} = this.#closing;
+    let giveUp, timer;
+    const late = new Promise((_, reject) => {
+      giveUp = () => reject(new Unreachable('no token in time'));
+      timer = setTimeout(giveUp, this.#options.timeout);
+      signal.addEventListener('abort', giveUp);
+    });
+    try {
+      this.#token = await Promise.race([this.#tokens.token(), late]);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
+    }
+    return this.#token;
+  }
+
+  /** Where no token is to be had in time, the server closes the connection, and the next one tries again. */
+  async #renew(connection, time) {
+    while (this.#connection === connection) {
+      await this.#pause(time * between(0.25, 0.5)); // not at once: one that lives shorter would be renewed without end
+      if (this.#connection !== connection) return;
+      try {
+        this.#core.renew(await this.#newToken());
+        connection.pump();
+        return;
+      } catch (error) {
+        if (error instanceof LoggedOut) this.#end(error);
+        time /= 2;
+        await this.#pause(between(500, 1000));
+      }
+    }
+  }
+
+  /** Wait, but not longer than until the client ends or the browser is online again. */
+  #pause(time) {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#closing.signal.removeEventListener('abort', done);
+        globalThis.removeEventListener?.('online', done);
+        resolve();
+      };
+      const timer = setTimeout(done, time);
+      this.#closing.signal.addEventListener('abort', done);
+      globalThis.addEventListener?.('online', done);
+    });
+  }
+
+  // What has happened
+
+  #publish() {
+    const {happened, taskIds} = this.#core.take();
+    this.#save({happened});
+    for (const {settled} of happened) {
+      if (settled) this.#tellOutcome(settled);
+    }
+    const changes = happened.flatMap(({change}) => change ?? []);
+    if (taskIds === null || taskIds.length || changes.length) {
+      this.dispatchEvent(Object.assign(new Event('change'), {taskIds, changes}));
+    }
+  }
+
+  #tellOutcome({id, task, error, ...write}) {
+    const waiter = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error) {
+      const reason = failure(error);
+      waiter?.reject(reason);
+      this.dispatchEvent(Object.assign(new Event('writefailed'), {error: reason, write, own: waiter !== undefined}));
+    } else {
+      waiter?.resolve(task);
+    }
+  }
+
+  // What is kept
+
+  async #load() {
+    const kept = await this.#storage.load().catch(notStored);
+    const unsaved = this.#core.queue.all.filter(({stored}) => !stored);
+    if (kept) {
+      this.#core.load(kept);
+      this.#lastId = Math.max(this.#lastId, ...kept.writes.map(({id}) => parseInt(id, 10)));
+    }
+    unsaved.forEach((write) => this.#core.add(write, false));
+    this.#publish();
+  }
+
+  /** What is new is collected while a save is under way. The next one stores what has become of it. */
+  #save({added = [], happened = []}) {
+    if (!this.#storage || !(added.length || happened.length)) return;
+    this.#unsaved.added.push(...added);
+    for (const {copy, change, reordered, settled} of happened) {
+      this.#unsaved.whole ||= Boolean(copy || reordered);
+      if (change) {
+        this.#unsaved.taskIds.add(change.taskId);
+      } else if (settled) {
+        this.#unsaved.settled.push(settled.id);
+      }
+    }
+    this.#saving ??= this.#saveAll();
+  }
+
+  async #saveAll() {
+    try {
+      await this.#loaded;
+      do {
+        const {added, settled, taskIds, whole} = this.#unsaved;
+        this.#unsaved = nothingUnsaved();
+        await this.#storage.save({
+          epoch: this.epoch, userId: this.userId, seq: this.seq, whole,
+          tasks: whole ? [...this.tasks.values()] : [...taskIds].flatMap((uuid) => this.tasks.get(uuid) ?? []),
+          removed: whole ? [] : [...taskIds].filter((uuid) => !this.tasks.has(uuid)),
+          added: added.map(plain),
+          settled,
+        }).catch(notStored);
+        added.forEach(({id}) => this.#core.mayBeSent(id));
+        this.#connection?.pump();
+      } while (hasUnsaved(this.#unsaved));
+    } catch (error) {
+      this.#end(error);
+    } finally {
+      this.#saving = null;
+    }
+  }
+}
+
+const nothingUnsaved = () => ({added: [], settled: [], taskIds: new Set(), whole: false});
+const hasUnsaved = ({added, settled, taskIds, whole}) => added.length + settled.length + taskIds.size > 0 || whole;
+
+function notStored(error) {
+  throw new StorageFailed(`the storage has failed: ${error.message}`, {cause: error});
+}
