@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import UNSET, Struct, UnsetType
 
 from shared.models import Time
@@ -41,6 +43,6 @@ class Empty(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """What a probe says: ``ok``, ``ready`` or ``unavailable``."""
+    """What a probe says."""
 
-    status: str
+    status: Literal["ok", "ready", "unavailable"]

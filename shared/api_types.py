@@ -6,11 +6,12 @@ writes answers.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from shared.json_schema import COMPONENT
 from shared.models import CHANGES_PAGE, CreateTask, Mode, Task, Uuid
 from shared.rules.queries import ORDERING_FIELDS
 from shared.rules.requests import BATCH_MAX
@@ -47,10 +48,22 @@ Search = Annotated[
 
 _FIELDS: Final = [field for field in msgspec.structs.fields(CreateTask) if field.name != "uuid"]
 
+
+def _to_be_made(field: msgspec.structs.FieldInfo) -> tuple[Any, ...]:
+    """What ``defstruct`` takes: the type and, unless the field is required, that it may be left out.
+
+    Generators of TypeScript take a property with a ``default`` for one that is always there, so a sentence says it.
+    """
+    if field.required:
+        return (field.type,)
+    default = Meta(description=f"If left out: `{msgspec.json.encode(field.default).decode()}`.")
+    return Annotated[field.type, default] | UnsetType, UNSET
+
+
 NewTask: Final = msgspec.defstruct(
     "NewTask",
     [
-        *((field.name, field.type, *([] if field.required else [field.default])) for field in _FIELDS),
+        *((field.name, *_to_be_made(field)) for field in _FIELDS),
         ("uuid", Uuid | None | UnsetType, UNSET),
     ],
     kw_only=True,
@@ -158,4 +171,11 @@ class NotRecovered(Struct):
     seq: Seq
 
 
-FieldErrors = dict[str, list[str]]
+FieldErrors = Annotated[
+    dict[str, list[str]],
+    Meta(
+        description="What is wrong, in sentences, by the name of the field or parameter; `non_field_errors` for all of it.",
+        examples=[{"task": ["This field is required."]}],
+        extra_json_schema={COMPONENT: "FieldErrors"},
+    ),
+]

@@ -130,7 +130,7 @@ class InvalidRequest(Refusal, tag="invalid_request", kw_only=True):
 class Invalid(Refusal, tag="validation", kw_only=True):
     """A field of the task is bad."""
 
-    errors: Annotated[FieldErrors, Meta(description="The texts for each bad field, by its name.")]
+    errors: FieldErrors
 
 
 class NotFound(Refusal, tag="not_found", kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rest_gateway.answers import Account, Empty, Me, Refreshed, Tokens
-from rest_gateway.openapi.common import INVALID, THROTTLED, TOKEN_REFUSED
+from rest_gateway.openapi.common import LEFT_OUT, THROTTLED, TOKEN_REFUSED, invalid
 from rest_gateway.openapi.error_types import Detail
 from rest_gateway.openapi.operation import Answer, Body, Operation, Operations
 from rest_gateway.openapi.request_types import (
@@ -16,12 +16,15 @@ from rest_gateway.openapi.request_types import (
     RefreshToken,
     Registration,
 )
+from shared.errors import CredentialsRejected, RegistrationClosed
+from shared.rules.accounts import USERNAME_INVALID, USERNAME_TAKEN
 
 _PASSWORD: Final = "correct horse battery staple"
 _TOKEN: Final = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl"
 _CREDENTIALS: Final = {"username": "ann", "password": _PASSWORD}
 _ME: Final = {"id": 1, "username": "ann", "date_joined": "2026-11-22T11:57:25.175297Z"}
-_WRONG_PASSWORD: Final = INVALID._replace(example={"current_password": ["Wrong password."]})
+_NO_REFRESH: Final = invalid({"a field is left out": {"refresh": LEFT_OUT}})
+_WRONG_PASSWORD: Final = invalid({"the current password is wrong": {"current_password": "Wrong password."}})
 
 OPERATIONS: Final[Operations] = {
     ("POST", "/register/"): Operation(
@@ -29,9 +32,19 @@ OPERATIONS: Final[Operations] = {
         "Make an account",
         {
             201: Answer("The account.", Account, example={"id": 1, "username": "ann"}),
-            400: INVALID._replace(example={"username": ["A user with that username already exists."]}),
+            400: invalid(
+                {
+                    "the name is taken": {"username": USERNAME_TAKEN},
+                    "the name has other characters": {"username": USERNAME_INVALID},
+                    "the password is shorter than `PASSWORD_MIN_LENGTH`": {
+                        "password": "This password is too short. It must contain at least 8 characters."
+                    },
+                }
+            ),
             403: Answer(
-                "The server takes no new accounts.", Detail, example={"detail": "Registration is closed."}
+                "The server takes no new accounts.",
+                Detail,
+                cases={"`ALLOW_REGISTRATION` is `false`": {"detail": RegistrationClosed().message}},
             ),
             429: THROTTLED,
         },
@@ -42,10 +55,12 @@ OPERATIONS: Final[Operations] = {
         "Get tokens",
         {
             200: Answer("The tokens.", Tokens, example={"refresh": _TOKEN, "access": _TOKEN}),
-            400: INVALID,
+            400: invalid({"a field is left out": {"password": LEFT_OUT}}),
             401: TOKEN_REFUSED._replace(
                 description="Wrong name or password, or the account is disabled.",
-                example={"detail": "No active account found with the given credentials"},
+                cases={
+                    "wrong name or password, or a disabled account": {"detail": CredentialsRejected().message}
+                },
             ),
             429: THROTTLED,
         },
@@ -56,7 +71,7 @@ OPERATIONS: Final[Operations] = {
         "Get a new access token",
         {
             200: Answer("The token.", Refreshed, example={"access": _TOKEN}),
-            400: INVALID,
+            400: _NO_REFRESH,
             401: TOKEN_REFUSED,
         },
         body=Body(RefreshToken, {"refresh": _TOKEN}),
@@ -64,7 +79,13 @@ OPERATIONS: Final[Operations] = {
     ("POST", "/token-verify/"): Operation(
         "verifyToken",
         "Ask whether a token is accepted",
-        {200: Answer("It is.", Empty, example={}), 400: INVALID, 401: TOKEN_REFUSED},
+        {
+            200: Answer("It is.", Empty, example={}),
+            400: invalid({"a field is left out": {"token": LEFT_OUT}}),
+            401: TOKEN_REFUSED._replace(
+                cases={case: body for case, body in TOKEN_REFUSED.cases.items() if "wrong" not in str(body)}
+            ),
+        },
         body=Body(AnyToken, {"token": _TOKEN}),
     ),
     ("POST", "/logout/"): Operation(
@@ -72,7 +93,7 @@ OPERATIONS: Final[Operations] = {
         "End a session",
         {
             200: Answer("The refresh token and all tokens that came of it have ended.", Empty, example={}),
-            400: INVALID,
+            400: _NO_REFRESH,
             401: TOKEN_REFUSED,
         },
         body=Body(RefreshToken, {"refresh": _TOKEN}),

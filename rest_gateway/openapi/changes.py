@@ -7,11 +7,18 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from rest_gateway.changes import SINCE_MAX, WAIT_MAX
-from rest_gateway.openapi.common import INVALID, THROTTLED
+from rest_gateway.openapi.common import THROTTLED, invalid
 from rest_gateway.openapi.operation import Answer, Operation, Operations, Parameter
 from shared.api_types import Changes, NotRecovered
 
-_THROTTLED: Final = THROTTLED._replace(description="The user has too many long polls and event streams.")
+_THROTTLED: Final = THROTTLED._replace(
+    description="The user has too many long polls and event streams.",
+    cases={
+        "more than `MAX_CONNECTIONS_PER_USER` long polls and streams": {
+            "detail": "Request was throttled. Expected available in 1 seconds."
+        }
+    },
+)
 _EPOCH: Final = "k3Jd9f0a"
 
 OPERATIONS: Final[Operations] = {
@@ -20,7 +27,13 @@ OPERATIONS: Final[Operations] = {
         "What has changed since",
         {
             200: Answer("The changes; or why there can be none.", (Changes, NotRecovered)),
-            400: INVALID._replace(example={"epoch": ["This parameter is required."]}),
+            400: invalid(
+                {
+                    "a parameter is left out": {"epoch": "This parameter is required."},
+                    "a number is out of range": {"since": f"Must be an integer from 0 to {SINCE_MAX}."},
+                },
+                body=False,
+            ),
             429: _THROTTLED,
         },
         "At most 500 changes. With `wait` it is a long poll: it is answered as soon as there is a change.",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
 from rest_gateway.endpoint import Endpoint, any_media_type
+from rest_gateway.errors import Refusal
 from rest_gateway.openapi.error_types import Defect, Detail, Unauthorized
 from rest_gateway.openapi.operation import Answer, Operation
 from shared.api_types import FieldErrors
+from shared.errors import Unavailable
 from shared.json_schema import Schema
 
 EntityTags = Annotated[
@@ -21,33 +24,84 @@ EntityTags = Annotated[
     ),
 ]
 
-MALFORMED: Final = Answer("The request is malformed.", Detail)
-INVALID: Final = Answer(
-    "A field or parameter is bad, by its name; or the request is malformed.",
-    (FieldErrors, Detail),
-    example={"task": ["This field is required."]},
+OF_BODIES: Final = {
+    "JSON that cannot be parsed": {
+        "detail": "JSON parse error - Expecting ':' delimiter: line 1 column 8 (char 7)"
+    },
+    "JSON that is no object": {"non_field_errors": ["Invalid data. Expected a dictionary, but got list."]},
+}
+LEFT_OUT: Final = "This field is required."
+MALFORMED: Final = Answer(
+    "The request is malformed.",
+    Detail,
+    cases={"a Host that is no host and port": {"detail": "The Host header is no host and port."}},
 )
+
+
+def invalid(cases: Mapping[str, Mapping[str, str]], *, body: bool = True) -> Answer:
+    """400. ``cases``: the message for each bad field or parameter, by what has led to it; ``body``: it takes one."""
+    fields = {case: {name: [message] for name, message in bad.items()} for case, bad in cases.items()}
+    description = "A field or parameter is bad, or the request is malformed."
+    return Answer(description, (FieldErrors, Detail), cases={**fields, **(OF_BODIES if body else {})})
+
+
 NO_TOKEN: Final = Answer(
     "No access token, or one that is not accepted.",
     Unauthorized,
     ("WWW-Authenticate",),
-    example={"detail": "Authentication credentials were not provided."},
+    cases={
+        "no token": {"detail": "Authentication credentials were not provided."},
+        "`Bearer` alone, or more than a token behind it": {
+            "detail": "Authorization header must contain two space-delimited values",
+            "code": "bad_authorization_header",
+        },
+        "the token is expired (or `Token is invalid`, `Token is blacklisted`, `Token has wrong type`)": {
+            "detail": "Given token not valid for any token type",
+            "code": "token_not_valid",
+            "messages": [
+                {"token_class": "AccessToken", "token_type": "access", "message": "Token is expired"}
+            ],
+        },
+        "the user was deleted": {"detail": "User not found", "code": "user_not_found"},
+        "the user was disabled": {"detail": "User is inactive", "code": "user_inactive"},
+    },
 )
 TOKEN_REFUSED: Final = Answer(
-    "The token is invalid, expired, of the wrong type or blacklisted, or its user is gone.",
+    "The token is not accepted.",
     Unauthorized,
     ("WWW-Authenticate",),
-    example={"detail": "Token is expired", "code": "token_not_valid"},
+    cases={
+        "not a token of this server": {"detail": "Token is invalid", "code": "token_not_valid"},
+        "expired": {"detail": "Token is expired", "code": "token_not_valid"},
+        "an access token where a refresh token is asked for": {
+            "detail": "Token has wrong type",
+            "code": "token_not_valid",
+        },
+        "ended by a logout, or exchanged before": {
+            "detail": "Token is blacklisted",
+            "code": "token_not_valid",
+        },
+        "its user was deleted or disabled": {
+            "detail": "No active account found for the given token.",
+            "code": "no_active_account",
+        },
+    },
 )
 THROTTLED: Final = Answer(
     "Too many attempts.",
     Detail,
     ("Retry-After",),
-    example={"detail": "Request was throttled. Expected available in 30 seconds."},
+    cases={"too many attempts": {"detail": "Request was throttled. Expected available in 30 seconds."}},
 )
 NO_TASK: Final = Answer(
-    "The user has no such task.", Detail, example={"detail": "No Task matches the given query."}
+    "The user has no such task.",
+    Detail,
+    cases={
+        "no such task, or another user's": {"detail": "No Task matches the given query."},
+        "the id is no UUID": {"detail": "Not found."},
+    },
 )
+
 
 SHARED: Final = {
     400: ("Malformed", MALFORMED),
@@ -57,17 +111,65 @@ SHARED: Final = {
         Answer(
             "The client takes no JSON.",
             Detail,
-            example={"detail": "Could not satisfy the request Accept header."},
+            cases={"`Accept` without JSON": {"detail": "Could not satisfy the request Accept header."}},
         ),
     ),
-    408: ("TooSlow", Answer("The body took too long; the connection is closed.", Detail)),
-    413: ("TooLarge", Answer("The body is too large; the connection is closed.", Detail)),
-    415: ("Unsupported", Answer("A media type or coding of the body that is not supported.", Detail)),
-    417: ("ExpectationFailed", Answer("Another expectation than `100-continue`.", Detail)),
-    500: ("Defect", Answer("A defect of the server's.", Defect)),
+    408: (
+        "TooSlow",
+        Answer(
+            "The body took too long; the connection is closed.",
+            Detail,
+            cases={"half a body": {"detail": Refusal.TOO_SLOW.value[1]}},
+        ),
+    ),
+    413: (
+        "TooLarge",
+        Answer(
+            "The body is too large; the connection is closed.",
+            Detail,
+            cases={"more than `MAX_MESSAGE_BYTES`": {"detail": Refusal.TOO_LARGE.value[1]}},
+        ),
+    ),
+    415: (
+        "Unsupported",
+        Answer(
+            "A media type or coding of the body that is not supported.",
+            Detail,
+            cases={
+                "another media type": {"detail": 'Unsupported media type "text/plain" in request.'},
+                "another coding": {
+                    "detail": "Unsupported Content-Encoding in request; supported: gzip, deflate."
+                },
+            },
+        ),
+    ),
+    417: (
+        "ExpectationFailed",
+        Answer(
+            "Another expectation than `100-continue`.",
+            Detail,
+            cases={"another `Expect`": {"detail": "Expect: only 100-continue can be met."}},
+        ),
+    ),
+    500: (
+        "Defect",
+        Answer(
+            "A defect of the server's.",
+            Defect,
+            cases={"a defect": {"detail": Refusal.DEFECT.value[1], "ref": "5f0c1d8e9a7b4c32"}},
+        ),
+    ),
     503: (
         "Unavailable",
-        Answer("The database is away or full, or there are too many connections.", Detail, ("Retry-After",)),
+        Answer(
+            "The database is away or full, or there are too many connections.",
+            Detail,
+            ("Retry-After",),
+            cases={
+                "the database is away or full": {"detail": Unavailable("").message},
+                "too many connections": {"detail": Refusal.CROWDED.value[1]},
+            },
+        ),
     ),
 }
 """By status, with their names among the document's components."""

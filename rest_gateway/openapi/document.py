@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from rest_gateway.endpoint import Endpoint
-from rest_gateway.openapi import accounts, changes, common, ops, tasks
+from rest_gateway.openapi import accounts, batches, changes, common, ops, tasks
 from rest_gateway.openapi.request_types import PasswordChange, Registration
 from shared.json_schema import Schema, components
 from shared.rules.accounts import PASSWORD_MAX_LENGTH
@@ -16,21 +16,41 @@ from shared.settings import Settings
 Endpoints = Mapping[str, Endpoint]
 
 TOPICS: Final = {
-    "Tasks": tasks.OPERATIONS,
-    "Changes": changes.OPERATIONS,
     "Accounts": accounts.OPERATIONS,
+    "Tasks": {**tasks.OPERATIONS, **batches.OPERATIONS},
+    "Changes": changes.OPERATIONS,
     "Operation": ops.OPERATIONS,
+}
+_MEANING: Final = {
+    "Accounts": "Register, log in, and keep a session.",
+    "Tasks": "List, make, change and delete your tasks, one at a time or in a batch.",
+    "Changes": "What has changed, by long poll or as server-sent events.",
+    "Operation": "Probes, metrics, and the documents of the API.",
 }
 
 _DESCRIPTION: Final = """\
-Tasks of a user, over REST. Live changes come over the WebSocket, which has a document of its own at `/asyncapi.json`, by long poll, or as
-server-sent events.
+Tasks of a user, over REST. Live changes come over the WebSocket (its document is `/asyncapi.json`), by long poll, or as server-sent
+events.
 
-Log in at `POST /login/`, and send the access token as `Authorization: Bearer <token>`.
+### Begin
 
-Paths with and without the slash at their end answer alike; HEAD is answered as GET, OPTIONS with `Allow`, any other method with 405.
-JSON in and out; bodies may be forms, too. Texts are trimmed (passwords never), numbers become texts; unknown keys are ignored, and new
-keys may come. Every answer has `X-Request-ID`: the request's own, if it sent one."""
+1. Register at `POST /register/`, with a `username` and a `password`.
+2. Log in at `POST /login/` with the same. The answer has two tokens: `access`, for an hour, and `refresh`, for a day, unless the server
+is set otherwise.
+3. Send the access token with each request: `Authorization: Bearer <access token>`. On this page, paste it at **Authorize**, without
+`Bearer`; then **Try it out** sends it.
+4. When it has expired (401), get a new one at `POST /token-refresh/`.
+
+### Requests
+
+JSON in and out; bodies may be forms, too. Texts are trimmed (passwords never), numbers become texts, a boolean may be written `"true"`,
+`"yes"`, `1` and so on. Unknown keys and parameters are ignored. Paths with and without the slash at their end answer alike. HEAD is
+answered as GET, OPTIONS with `Allow`, any other method with 405.
+
+### Answers
+
+New keys may come, so ignore those that you do not know. Errors have a `detail`, or messages by the names of the bad fields; many have a
+`code` for programs. Every answer has `X-Request-ID`: the request's own, if it sent one. It finds the request in the server's log."""
 
 
 def make_document(endpoints: Endpoints, settings: Settings) -> Schema:
@@ -44,13 +64,13 @@ def make_document(endpoints: Endpoints, settings: Settings) -> Schema:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Taskbeam",
+            "title": "Taskbeam REST API",
             "version": "1",
             "description": _DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": ".", "description": "Where this document comes from."}],
-        "tags": [{"name": tag} for tag in TOPICS],
+        "servers": [{"url": ".", "description": "The server that this document is from."}],
+        "tags": [{"name": topic, "description": _MEANING[topic]} for topic in TOPICS],
         "paths": _paths(endpoints),
         "components": {
             "schemas": _with_limits(components([*types, *common.shared_types()]), settings),
@@ -61,7 +81,7 @@ def make_document(endpoints: Endpoints, settings: Settings) -> Schema:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The access token of `POST /login/`.",
+                    "description": "The `access` token that `POST /login/` gives, without `Bearer`.",
                 }
             },
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -10,13 +11,21 @@ from shared.json_schema import Schema, reference
 
 
 class Answer(NamedTuple):
-    """An answer of one status. ``body`` is its type, or several of which it is one; ``headers`` those it always has."""
+    """An answer of one status.
+
+    Attributes:
+        body: its type, or several of which it is one.
+        headers: those it always has.
+        example: a body.
+        cases: of an error, bodies by what has led to them.
+    """
 
     description: str
     body: Any = None
     headers: tuple[str, ...] = ()
     media_type: str = JSON
     example: object = None
+    cases: Mapping[str, object] = {}
 
     @property
     def types(self) -> tuple[Any, ...]:
@@ -36,6 +45,11 @@ class Answer(NamedTuple):
             content: Schema = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
             if self.example is not None:
                 content["example"] = self.example
+            if self.cases:
+                content["examples"] = {
+                    re.sub(r"[^A-Za-z0-9]+", "-", case).strip("-"): {"summary": case, "value": body}
+                    for case, body in self.cases.items()
+                }
             written["content"] = {self.media_type: content}
         return written
 

@@ -25,7 +25,11 @@ OPERATIONS: Final[Operations] = {
         "Whether the database answers",
         {
             200: Answer("It does.", Status, example={"status": "ready"}),
-            503: Answer("It does not.", (Status, Detail), example={"status": "unavailable"}),
+            503: Answer(
+                "It does not.",
+                (Status, Detail),
+                cases={"the database does not answer": {"status": "unavailable"}},
+            ),
         },
     ),
     ("GET", "/metrics"): Operation(

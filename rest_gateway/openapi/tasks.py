@@ -6,13 +6,14 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from rest_gateway.openapi.common import INVALID, NO_TASK, EntityTags
-from rest_gateway.openapi.error_types import BatchRefused, ConditionFailed, Detail, LimitReached
+from rest_gateway.openapi.common import LEFT_OUT, NO_TASK, EntityTags, invalid
+from rest_gateway.openapi.error_types import ConditionFailed, Detail, LimitReached
 from rest_gateway.openapi.operation import TASK_EXAMPLE, Answer, Body, Operation, Operations, Parameter
-from rest_gateway.openapi.request_types import Batch, NewTaskForm
+from rest_gateway.openapi.request_types import NewTaskForm
 from rest_gateway.pagination import PAGE_SIZE
-from shared.api_types import FieldErrors, NewTask, Ordering, Results, Search, TaskUpdate
-from shared.models import Task, Uuid
+from shared.api_types import NewTask, Ordering, Search, TaskUpdate
+from shared.errors import LimitReached as LimitReachedError
+from shared.models import TASK_MAX_LENGTH, Task, Uuid
 from shared.rules.queries import OFFSET_MAX, ORDERING_FIELDS, PAGE_MAX
 
 
@@ -25,12 +26,6 @@ class TaskPage(Struct):
     results: list[Task]
 
 
-class BatchResults(Struct):
-    """What came of each operation, in their order."""
-
-    results: Results
-
-
 _ETAG: Final = ("ETag",)
 _TASK: Final = Answer("The task.", Task, _ETAG, example=TASK_EXAMPLE)
 _CHANGED: Final = Answer(
@@ -39,10 +34,17 @@ _CHANGED: Final = Answer(
 _CONDITION_FAILED: Final = Answer(
     "A condition does not hold, or is malformed. Nothing was written; the body has the current task.",
     ConditionFailed,
-    example={
-        "detail": "The task's revision does not meet If-Match.",
-        "code": "conflict",
-        "task": TASK_EXAMPLE,
+    cases={
+        "`If-Match` or `If-None-Match` does not hold": {
+            "detail": "The task's revision does not meet If-Match.",
+            "code": "conflict",
+            "task": TASK_EXAMPLE,
+        },
+        "one is malformed": {
+            "detail": "If-Match must be * or a list of entity tags in double quotes.",
+            "code": "conflict",
+            "task": TASK_EXAMPLE,
+        },
     },
 )
 _TASK_ID: Final = Parameter("task_id", "path", Uuid, "The task's `uuid`.", required=True)
@@ -58,7 +60,16 @@ _CONDITIONS: Final = (
     _IF_NONE_MATCH._replace(description="Only if the task has another revision: 412 otherwise."),
 )
 _UPDATE: Final = Body(TaskUpdate, {"completed": True}, required=False)
-_UPDATED: Final = {200: _CHANGED, 400: INVALID, 404: NO_TASK, 412: _CONDITION_FAILED}
+_BAD_FIELDS: Final = {
+    "a field is blank": {"task": "This field may not be blank."},
+    "a field is null": {"task": "This field may not be null."},
+    "a field is too long": {"task": f"Ensure this field has no more than {TASK_MAX_LENGTH} characters."},
+    "a field is no text": {"task": "Not a valid string."},
+    "a field is no boolean": {"completed": "Must be a valid boolean."},
+    "a text has a null character": {"task": "Null characters are not allowed."},
+}
+FULL: Final = LimitReachedError(10_000).message
+_UPDATED: Final = {200: _CHANGED, 400: invalid(_BAD_FIELDS), 404: NO_TASK, 412: _CONDITION_FAILED}
 _LAST: Final = Annotated[str, Meta(extra_json_schema={"const": "last"})]
 _PAGE_SIZE: Final = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 _LIST: Final = (
@@ -100,8 +111,17 @@ OPERATIONS: Final[Operations] = {
                 ("X-Taskbeam-Seq", "X-Taskbeam-Epoch"),
                 example=[TASK_EXAMPLE],
             ),
-            400: INVALID._replace(example={"limit": [f"Must be an integer from 1 to {PAGE_MAX}."]}),
-            404: Answer("There is no such page.", Detail, example={"detail": "Invalid page."}),
+            400: invalid(
+                {
+                    "a number is out of range": {"limit": f"Must be an integer from 1 to {PAGE_MAX}."},
+                    "a filter is no boolean": {"completed": "Must be a valid boolean."},
+                    "both kinds of pages": {"page": "Cannot be combined with limit and offset."},
+                },
+                body=False,
+            ),
+            404: Answer(
+                "There is no such page.", Detail, cases={"no such `page`": {"detail": "Invalid page."}}
+            ),
         },
         "Oldest first. Pages: either `limit` and `offset`, or `page` and `page_size`. An empty value is no filter; of a "
         "parameter given twice the last counts.",
@@ -113,8 +133,18 @@ OPERATIONS: Final[Operations] = {
         {
             201: Answer("The task.", Task, _ETAG, example=TASK_EXAMPLE),
             200: _TASK._replace(description="The task was there already, and is as it was."),
-            400: INVALID,
-            403: Answer("You have as many tasks as a user may have.", LimitReached),
+            400: invalid({"a field is left out": {"task": LEFT_OUT}, **_BAD_FIELDS}),
+            403: Answer(
+                "You have as many tasks as a user may have.",
+                LimitReached,
+                cases={
+                    "more than `MAX_TASKS_PER_USER`": {
+                        "detail": FULL,
+                        "code": "limit_reached",
+                        "limit": 10_000,
+                    }
+                },
+            ),
         },
         body=Body(NewTask, {"task": "Buy milk", "description": "2 litres"}, form=NewTaskForm),
         parameters=(
@@ -143,27 +173,5 @@ OPERATIONS: Final[Operations] = {
         "Delete a task",
         {204: Answer("It is gone."), 404: NO_TASK, 412: _CONDITION_FAILED},
         parameters=_CONDITIONS,
-    ),
-    ("POST", "/batch/"): Operation(
-        "batch",
-        "Carry out several operations, or none",
-        {
-            200: Answer("All of them.", BatchResults),
-            400: Answer("An operation or the request is bad.", (BatchRefused, FieldErrors, Detail)),
-            403: Answer("You would have more tasks than a user may have.", BatchRefused),
-            404: Answer("You have no such task.", BatchRefused),
-            409: Answer("A task has not the revision that was given.", BatchRefused),
-        },
-        "One transaction: on a failure nothing is written.",
-        Body(
-            Batch,
-            {
-                "ops": [
-                    {"mode": "create", "data": {"task": "Buy milk"}},
-                    {"mode": "update", "task_id": TASK_EXAMPLE["uuid"], "data": {"completed": True}},
-                ]
-            },
-            as_form=False,
-        ),
     ),
 }

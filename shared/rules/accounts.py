@@ -12,6 +12,9 @@ from shared.rules.fields import Check, clean_fields, clean_text, no_longer_than
 USERNAME_MAX_LENGTH: Final = 150
 PASSWORD_MAX_LENGTH: Final = 128
 USERNAME_TAKEN: Final = "A user with that username already exists."
+USERNAME_INVALID: Final = (
+    "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters."
+)
 # A password or name that is only compared is cut one character above what can be right: it waits in memory for its turn.
 _COMPARED_PASSWORD_MAX_LENGTH: Final = (
     4096  # hashes that were brought from another system may be of longer passwords
@@ -75,10 +78,7 @@ def _new_username(value: object) -> str:
 
 
 def _valid_username(text: str) -> str | None:
-    message = (
-        "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters."
-    )
-    return None if _USERNAME.fullmatch(text) else message
+    return None if _USERNAME.fullmatch(text) else USERNAME_INVALID
 
 
 def _no_shorter_password_than(length: int) -> Check:

@@ -4,14 +4,17 @@ their pages."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
 from rest_gateway.documents import ASYNCAPI
-from shared.json_schema import components
+from rest_gateway.openapi.common import OF_BODIES, SHARED
+from rest_gateway.openapi.document import TOPICS
+from rest_gateway.openapi.operation import Operation
+from shared.json_schema import Schema, components
 from shared.metrics.catalogue import FAMILIES
 from shared.models import CreateTask
 from shared.settings import PREFIX, VARIABLES
@@ -51,12 +54,49 @@ def close_codes() -> list[str]:
 def error_codes() -> list[str]:
     rows = ["| code | when | message | more keys |", "|---|---|---|---|"]
     for error in ERRORS:
-        properties = components([error])[error.__name__]["properties"]
+        schemas = components([error])
+        properties = schemas[error.__name__]["properties"]
         own = [name for name in properties if name not in Refusal.__struct_fields__ and name != "code"]
-        keys = "; ".join(f"`{name}`: {properties[name]['description'].rstrip('.')}" for name in own)
+        keys = "; ".join(f"`{name}`: {_description(properties[name], schemas)}" for name in own)
         code = error.__struct_config__.tag
         rows.append(f"| `{code}` | {summary(error)} | `{EXAMPLES[error.__name__]['message']}` | {keys} |")
     return rows
+
+
+def _description(schema: Schema, schemas: dict[str, Schema]) -> str:
+    """Its own, or that of the schema that it refers to, without the full stop."""
+    found = schema if "description" in schema else schemas[schema["$ref"].rpartition("/")[2]]
+    description: str = found["description"]
+    return description.rstrip(".")
+
+
+def rest_errors() -> list[str]:
+    """Each case of an error once, with the operations that may answer it; none is named where all do."""
+    where: dict[tuple[int, str, str], dict[str, list[str]]] = {}
+    for status, (_, answer) in SHARED.items():
+        for case, body in answer.cases.items():
+            where[status, case, json.dumps(_shortened(body))] = {}
+    for (method, path), operation in _operations():
+        for status, answer in operation.answers.items():
+            for case, body in answer.cases.items():
+                of = where.setdefault((status, case, json.dumps(_shortened(body))), {})
+                of.setdefault(path, []).append(method)
+    rows = ["| status | when | body | of |", "|---|---|---|---|"]
+    for (status, case, body), operations in sorted(where.items(), key=lambda item: item[0][0]):
+        of_bodies = "all that take a body" if case in OF_BODIES else ""
+        named = [f"{', '.join(methods)} `{path}`" for path, methods in operations.items()]
+        rows.append(f"| {status} | {case} | `{body}` | {of_bodies or '; '.join(named)} |")
+    return rows
+
+
+def _operations() -> Iterator[tuple[tuple[str, str], Operation]]:
+    for topic in TOPICS.values():
+        yield from topic.items()
+
+
+def _shortened(body: object) -> object:
+    """A task in it is not written out."""
+    return {**body, "task": {}} if isinstance(body, dict) and isinstance(body.get("task"), dict) else body
 
 
 def task_fields() -> list[str]:
@@ -125,6 +165,7 @@ TABLES: Final = (
     Table("settings", README, settings),
     Table("error codes", ROOT / "docs/reference/websocket.md", error_codes),
     Table("close codes", ROOT / "docs/reference/websocket.md", close_codes),
+    Table("errors", ROOT / "docs/reference/rest.md", rest_errors),
     Table("fields", ROOT / "docs/reference/tasks.md", task_fields),
     Table("metrics", ROOT / "docs/reference/metrics.md", metrics),
     Table("decisions", FOLDER / "README.md", decisions),

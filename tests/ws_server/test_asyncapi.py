@@ -25,7 +25,7 @@ REQUESTS = [each.__name__ for each in OPERATIONS]
 
 def _mode(name: str) -> str | None:
     mode = SCHEMAS[name]["properties"].get("mode")
-    return mode["enum"][0] if mode else None
+    return mode["const"] if mode else None
 
 
 def test_every_request_is_described_and_the_other_way_round() -> None:
@@ -80,7 +80,7 @@ def test_every_error_that_a_service_raises_has_a_frame() -> None:
 
 
 def _code(name: str) -> str:
-    code: str = SCHEMAS[name]["properties"]["code"]["enum"][0]
+    code: str = SCHEMAS[name]["properties"]["code"]["const"]
     return code
 
 
