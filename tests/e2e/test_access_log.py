@@ -7,14 +7,18 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 import pytest
 
 from tests.support.clients import PASSWORD, Account, Rest, connected, new_account
 from tests.support.processes import ROOT, Process, System, running
+from tests.support.raw_http import exchange
 
 _SUBNET: Final = r"(?P<address>[0-9.]+|[0-9a-f:]+/64)"
 _TIME: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_FORGED: Final = "2026-11-22T11:57:25.175297Z INFO rest_gateway: failed login from 192.0.2.1"
+_BREAKS: Final = ("\n", "\r", "\x0b", "\x1b[2K\x1b[1A", "\x85", "\x9b2K", "\u2028", "\udcff")
 
 
 async def _use(system: System) -> tuple[Account, str]:
@@ -28,6 +32,38 @@ async def _use(system: System) -> tuple[Account, str]:
     async with connected(system, account.access) as socket:
         await socket.ask({"mode": "create", "data": {"task": "secret-task"}})
     return account, "secret"
+
+
+def _try_to_forge(system: System) -> int:
+    """Put what would be a line of its own, or move a cursor, wherever it may stand; returns how many logins have failed."""
+    texts = [f"ada{break_}{_FORGED}" for break_ in _BREAKS]
+    for raw in (text.encode(errors="surrogateescape") for text in texts):
+        names = (b"Origin", b"X-Request-ID", b"X-Forwarded-For", b"User-Agent")
+        headers = [b"%s: %s\r\n" % (name, raw) for name in names]
+        for path in (b"", raw.replace(b" ", b"/"), quote(raw).encode()):
+            head = [b"GET /%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" % path, *headers, b"\r\n"]
+            for port in (system.gateway.port, system.ws.port):
+                exchange(port, b"".join(head))
+    usernames = [text for text in texts if "\udcff" not in text]
+    for username in usernames:
+        assert Rest(system)("POST", "/login/", {"username": username, "password": "x"}).status == 401
+    return len(usernames)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_nothing_that_a_client_sends_can_forge_a_line(tmp_path: Path, log_format: str) -> None:
+    with running(tmp_path, LOG_FORMAT=log_format, LOG_LEVEL="DEBUG", ACCESS_LOG="on") as system:
+        failed = _try_to_forge(system)
+    for process in (system.gateway, system.ws):
+        text = process.log.read_bytes().decode()
+        assert text
+        for line in text.removesuffix("\n").split("\n"):
+            assert line.isprintable()
+            if log_format == "json":
+                assert json.loads(line)["process"] == process.module
+            else:
+                assert re.match(rf"{_TIME.pattern} [A-Z]+ {process.module}: ", line)
+    assert _found_by_fail2ban(system.gateway.log) == ["127.0.0.1"] * failed
 
 
 def _requests(process: Process, parse: Callable[[str], Any]) -> list[Any]:
