@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +11,10 @@ from hypothesis import settings
 
 from tests.support.clients import Account, new_account
 from tests.support.processes import System, running
+
+# Hundreds of processes start. Each would compile our modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Property tests try the same examples each time, and keep nothing on disk.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)

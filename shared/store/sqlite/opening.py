@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ from shared.store.sqlite.write_lock import WriteLock
 from shared.store.sqlite.writer import Writer
 
 _MINIMUM_VERSION: Final = (3, 37, 0)  # STRICT tables, RETURNING
+_CLOSE_TIMEOUT: Final = 0.1
 
 _left_open: Final[list[sqlite3.Connection]] = []
 """See ``OpenFiles.abandon``. The process ends without closing them."""
@@ -66,6 +67,7 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
         stack.callback(lock.close)
         stack.callback(schema.close)
         writing = await connect_writer(stack, path, database, lock, schema)
+        stack.callback(_hold_for_last_close, lock)
         row_reader, list_reader = [ThreadReader(await connect_reader(stack, path.real)) for _ in range(2)]
         inline = connect_inline(path.real)
         close_inline = stack.enter_context(ExitStack())
@@ -98,6 +100,14 @@ async def open_sqlite(given: Path) -> AsyncIterator[SqliteStore]:
             _left_open.append(inline)
             close_inline.pop_all()
             raise
+
+
+def _hold_for_last_close(lock: WriteLock) -> None:
+    """Whoever closes the last connection runs a checkpoint, which another process may start beside. Where the lock is not
+    free, another process has a connection.
+    """
+    with suppress(Unavailable):
+        lock.acquire(_CLOSE_TIMEOUT)
 
 
 def _warn(path: Path, names: int) -> None:

@@ -15,6 +15,7 @@ from shared.errors import Unavailable
 from shared.store.sqlite.database_path import DatabasePath
 from shared.store.sqlite.meta import immutable_uri
 from shared.store.sqlite.migrate import newest_version
+from shared.store.sqlite.write_lock import START_TIMEOUT, WriteLock
 
 APPLICATION_ID: Final = 0x5461_7362  # "Tasb"; sqlite.org/pragma.html#pragma_application_id
 _SMALLEST_BYTES: Final = 512  # the smallest page; SQLite takes a shorter file for an empty one
@@ -36,7 +37,8 @@ def require_ours(path: DatabasePath) -> None:
     """Return for a Taskbeam database, and for an empty file.
 
     Raises:
-        Unavailable: the file is something else, or has a newer schema, or cannot be read.
+        Unavailable: the file is something else, or has a newer schema, or cannot be read; or a checkpoint takes too long.
+        OSError: the lock beside it cannot be opened.
     """
     size = os.stat(path.real).st_size
     if not size:
@@ -44,10 +46,7 @@ def require_ours(path: DatabasePath) -> None:
     if size < _SMALLEST_BYTES:
         raise Unavailable(f"cannot open {path.given}: file is not a database")
     try:
-        found = _read(immutable_uri(path.real))
-        if found.is_blank and path.wal.exists():
-            # Everything may still be in the log, where the process that made the database was killed.
-            found = _read_with_log(path)
+        found = _identify(path)
     except sqlite3.Error as error:
         raise Unavailable(f"cannot open {path.given}: {error}") from error
     if found.is_blank:
@@ -58,6 +57,29 @@ def require_ours(path: DatabasePath) -> None:
         raise Unavailable(
             f"{path.given} has schema version {found.schema_version}, this program knows {newest_version()}"
         )
+
+
+def _identify(path: DatabasePath) -> _Identification:
+    """Read the file without SQLite's locks. While a checkpoint writes it, it looks damaged: then read it again after that."""
+    try:
+        return _read_file(path)
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT or not path.lock.exists():
+            raise
+    lock = WriteLock(path.lock)
+    try:
+        with lock.held(START_TIMEOUT):
+            return _read_file(path)
+    finally:
+        lock.close()
+
+
+def _read_file(path: DatabasePath) -> _Identification:
+    found = _read(immutable_uri(path.real))
+    if found.is_blank and path.wal.exists():
+        # Everything may still be in the log, where the process that made the database was killed.
+        return _read_with_log(path)
+    return found
 
 
 def _read(uri: str) -> _Identification:

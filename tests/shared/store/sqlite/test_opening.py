@@ -9,15 +9,18 @@ import stat
 import threading
 from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from shared.errors import Unavailable
 from shared.store.sqlite.connections import on_thread
 from shared.store.sqlite.opening import has_wal_reset_race
+from shared.store.sqlite.write_lock import WriteLock
 from tests.shared.store.children import child
 from tests.shared.store.owner import new_owner
+from tests.shared.store.programs import open_one
 from tests.shared.store.sqlite.engine import url_of
-from tests.shared.store.sqlite.programs import open_without_privileges
+from tests.shared.store.sqlite.programs import hold_lock, open_without_privileges
 from tests.shared.store.sqlite.sqlite_file import inline_connection, readers_of, thread_connections
 from tests.support.stores import open_store
 
@@ -111,6 +114,63 @@ async def test_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path
     path.write_text("Dear diary, " * 1000)
     assert str(path) in await _refusal(path)
     assert path.read_text() == "Dear diary, " * 1000
+
+
+async def test_a_file_that_a_checkpoint_writes_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    """The first page comes first, and says how many there are; until the last one is there, the file looks damaged."""
+    path = tmp_path / "taskbeam.db"
+    async with open_store(url_of(path)):
+        pass
+    whole = path.stat().st_size
+    last_page = path.read_bytes()[-4096:]
+    async with child(hold_lock, str(path)) as writer, child(open_one, url_of(path)) as opener:
+        await writer.ready()
+        await opener.ready()
+        os.truncate(path, whole - 4096)
+        opener.start()
+        hearing = asyncio.create_task(opener.hear())
+        done, _ = await asyncio.wait([hearing], timeout=0.3)
+        assert not done, done
+        with path.open("ab") as file:
+            file.write(last_page)
+        writer.start()
+        assert list(await hearing) == ["epoch"]
+
+
+async def test_a_damaged_file_is_refused_although_nobody_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "taskbeam.db"
+    async with open_store(url_of(path)):
+        pass
+    os.truncate(path, path.stat().st_size - 4096)
+    assert "malformed" in await _refusal(path)
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_the_last_connection_is_closed_under_the_lock(
+    path: Path, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    """It copies the log into the file. Where another process holds the lock, that one has a connection too."""
+    locked = []
+    close = aiosqlite.Connection.close
+
+    async def look_and_close(connection: aiosqlite.Connection) -> None:
+        lock = WriteLock(path.with_name(path.name + "-lock"))
+        try:
+            with lock.held(0):
+                locked.append(False)
+        except Unavailable:
+            locked.append(True)
+        finally:
+            lock.close()
+        await close(connection)
+
+    monkeypatch.setattr(aiosqlite.Connection, "close", look_and_close)
+    other = WriteLock(path.with_name(path.name + "-lock"))
+    async with open_store(url_of(path)):
+        if held:
+            other.acquire()
+    other.close()
+    assert locked[-1]
 
 
 async def test_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
