@@ -71,5 +71,5 @@ class PasswordCheck:
             guess.forgive()
         else:
             _failed.value += 1
-            log.info("failed login from %s", address)  # fail2ban reads this: docs/howto/operate.md
+            log.info("failed login from %s", address)  # fail2ban reads this: docs/howto/monitor.md
         return matches

@@ -18,7 +18,7 @@ from tests.support.processes import ROOT
 
 _DASHBOARD: Final = ROOT / "deploy/grafana/taskbeam.json"
 _RULES: Final = ROOT / "deploy/prometheus/taskbeam.rules.yml"
-_OPERATE: Final = ROOT / "docs/howto/operate.md"
+_MONITOR: Final = ROOT / "docs/howto/monitor.md"
 _METRIC: Final = re.compile(r"\btaskbeam_(?!client\b)[a-z_]+\b")
 
 SERIES: Final = {name for family in FAMILIES.values() for name in series(family)}
@@ -70,7 +70,7 @@ def test_every_alert_is_of_metrics_that_exist() -> None:
 
 def test_every_alert_is_explained_and_no_other() -> None:
     alerts = re.findall(r"^ +- alert: (\w+)$", _RULES.read_text(), re.MULTILINE)
-    explained = re.findall(r"^\| `(Taskbeam\w+)` \|", _OPERATE.read_text(), re.MULTILINE)
+    explained = re.findall(r"^\| `(Taskbeam\w+)` \|", _MONITOR.read_text(), re.MULTILINE)
     assert alerts
     assert alerts == explained
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import shlex
 import socket
 import subprocess
@@ -25,17 +26,47 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     require("systemd-analyze")
     unit = tmp_path / _UNIT.name
     unit.write_text(_UNIT.read_text().replace(_INSTALLED, str(_PROGRAM)))
+    _verify(unit)
+
+
+def _verify(*units: Path) -> None:
     verified = subprocess.run(
-        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
     )
-    complaints = [line for line in verified.stderr.splitlines() if _UNIT.name in line]
+    complaints = [line for line in verified.stderr.splitlines() if any(unit.name in line for unit in units)]
     assert (verified.returncode, complaints) == (0, [])
 
 
-def test_service_runs_where_standard_output_is_a_socket_and_stops_in_order(checkout: Checkout) -> None:
+def _service() -> configparser.SectionProxy:
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.read(_UNIT)
-    service = unit["Service"]
+    return unit["Service"]
+
+
+def test_systemd_finds_no_fault_in_the_units_of_the_page_about_proxies(tmp_path: Path) -> None:
+    require("systemd-analyze")
+    page = (ROOT / "docs/howto/behind_a_proxy.md").read_text()
+    parts = re.split(
+        r"^# (taskbeam-rest\.\w+)$", page.partition("With systemd:\n\n```\n")[2], flags=re.MULTILINE
+    )
+    units = dict(zip(parts[1::2], (part.partition("```")[0] for part in parts[2::2]), strict=True))
+    assert set(units) == {"taskbeam-rest.socket", "taskbeam-rest.service"}
+    for name, text in units.items():
+        (tmp_path / name).write_text(text.replace("/srv/taskbeam/.venv/bin/python", sys.executable))
+    _verify(*(tmp_path / name for name in units))
+
+
+def test_the_page_installs_what_the_unit_runs() -> None:
+    page = (ROOT / "docs/howto/operate.md").read_text()
+    commands = page.partition("```console\n")[2].partition("```")[0].splitlines()
+    service = _service()
+    assert f"# useradd --system --home-dir {_DATA} {service['User']}" in commands
+    assert f"# python3 -m venv {Path(_INSTALLED).parents[1]}" in commands
+    assert f"# cp {_UNIT.name} /etc/systemd/system/" in commands
+
+
+def test_service_runs_where_standard_output_is_a_socket_and_stops_in_order(checkout: Checkout) -> None:
+    service = _service()
     assert service["WorkingDirectory"] == _DATA
     program, *arguments = shlex.split(service["ExecStart"].replace(_DATA, str(checkout.data)))
     assert program == _INSTALLED

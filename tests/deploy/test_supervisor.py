@@ -175,8 +175,10 @@ def test_launcher_prints_the_addresses_and_stops_everything(
         ]
         assert all(checkout.is_ready(port) for port in (checkout.ws_port, checkout.rest_port))
         processes = psutil.Process(launcher.pid).children(recursive=True)
+        os.truncate(checkout.log, 0)  # as logrotate does with copytruncate
         launcher.send_signal(number)
         assert launcher.wait(STOP_SECONDS) == 0
+        assert re.match(r"\d{4}-\d\d-\d\d", checkout.log.read_text())
         assert psutil.wait_procs(processes, timeout=1)[1] == []
     assert stat.S_IMODE((checkout.folder / "var").stat().st_mode) == 0o700
     assert "Traceback" not in checkout.log.read_text()

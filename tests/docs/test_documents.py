@@ -6,14 +6,14 @@ import json
 import os
 import re
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import pytest
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from tests.docs.checkout import Checkout, made_run
+from shared.settings import PREFIX, VARIABLES, load_settings
+from tests.docs.checkout import Checkout, new_checkout
 from tests.docs.tables import README
 from tests.support.chromium import chromium, require_chromium
 from tests.support.processes import ROOT
@@ -36,11 +36,22 @@ BLOCKS: Final = _blocks(README.read_text())
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return new_checkout(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="module")
+def first_run(copy: Checkout) -> Iterator[subprocess.Popen[bytes]]:
     """The README's first command."""
     assert BLOCKS[0] == Block("bash", "make run\n")
-    with made_run(tmp_path_factory.mktemp("checkout")) as checkout:
-        yield checkout
+    with copy.make_run() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def checkout(copy: Checkout, first_run: subprocess.Popen[bytes]) -> Checkout:
+    """Served."""
+    return copy
 
 
 @pytest.mark.timeout(400)
@@ -154,27 +165,66 @@ def _place_in_example(line: str) -> int:
     return next(place for place, kind in enumerate(kinds) if re.match(kind, line))
 
 
-def test_the_operators_commands(checkout: Checkout) -> None:
-    """Those that speak to a running supervisord."""
-    page = (_HOWTOS / "operate.md").read_text()
-    commands = re.findall(r"^\$ (\.venv/bin/taskbeam supervisorctl .*)$", page, re.MULTILINE)
-    assert commands[:2] == [
-        ".venv/bin/taskbeam supervisorctl status",
-        ".venv/bin/taskbeam supervisorctl restart taskbeam:rest_gateway",
-    ]
-    status = checkout.bash(commands[0])
-    for server in ("rest_gateway", "ws_server_00"):
-        assert re.search(rf"^taskbeam:{server} +RUNNING", status, re.MULTILINE), status
-    assert checkout.bash(commands[1]) == "taskbeam:rest_gateway: stopped\ntaskbeam:rest_gateway: started\n"
-    wait_until(lambda: _answers(checkout.rest_port), 20, "the gateway answers again")
+def _bash(name: str) -> list[str]:
+    """What the reader of a how-to pastes into a shell."""
+    blocks = [block.text for block in _blocks((_HOWTOS / name).read_text()) if block.language == "bash"]
+    assert blocks, name
+    return blocks
 
 
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False
+def test_the_commands_for_users(checkout: Checkout) -> None:
+    """use_the_command.md, as README's user; who has other tasks already."""
+    said = checkout.bash(
+        "echo =====\n".join(_bash("use_the_command.md")),
+        TASKBEAM_URL=f"http://127.0.0.1:{checkout.rest_port}",
+    )
+    _, logged_in, listed, changed, texts, opened, added, files, completion = said.split("=====\n")
+    assert re.fullmatch(r"Logged in at http://127\.0\.0\.1:\d+ as ann\.\n", logged_in)
+    assert [line.split("\t")[-1] for line in listed.splitlines()[-2:]] == ["Buy milk", "Walk the dog"]
+    assert re.fullmatch(
+        r"Done \S+  Buy milk\nChanged \S+  Walk both dogs\n\S+\topen\t\S+\tWalk both dogs\nDeleted \S+\n",
+        changed,
+    )
+    assert "Walk both dogs" not in texts
+    assert re.fullmatch(r"\d+ open\n", opened)
+    first, second = map(json.loads, added.splitlines())
+    assert first == second
+    count = len(texts.splitlines()) + 1
+    assert files == f"Imported 0; {count} were there already.\n"
+    assert completion == ""
+    for name in ("tasks.jsonl", "tasks.csv", "todo.txt"):
+        assert "Water the plants" in (checkout.folder / name).read_text()
+
+
+@pytest.mark.timeout(300)
+def test_the_commands_for_operators(checkout: Checkout, first_run: subprocess.Popen[bytes]) -> None:
+    """operate.md. `make run` ends in the middle of it, and is typed again."""
+    path, *blocks = _bash("operate.md")
+    stop, again = blocks.index("taskbeam supervisorctl shutdown\n"), blocks.index("make run\n")
+    before = checkout.bash("\n".join([path, *blocks[:stop]]))
+    for line in (
+        r"taskbeam:rest_gateway +RUNNING",
+        r"taskbeam:rest_gateway: started",
+        r"taskbeam:ws_server_00: started",
+        r"monday\.db: \d+ bytes, checked; the key is monday\.db\.key",
+    ):
+        assert re.search(rf"^{line}", before, re.MULTILINE), before
+    assert "PROBLEM" not in before
+
+    login = _tour(0).partition("\n")[2].partition("curl -s http://localhost:8001/ -H")[0]
+    tasks = f'{login}\ncurl -s http://localhost:8001/ -H "Authorization: Bearer $TOKEN"'
+    kept = json.loads(checkout.bash(tasks))
+    assert kept
+    checkout.bash(f"{path}\ntaskbeam rm {kept[0]['uuid']}")
+    assert json.loads(checkout.bash(tasks)) == kept[1:]
+    checkout.bash(f"{path}\n{blocks[stop]}")
+    assert first_run.wait(40) == 0
+    assert "is restored" in checkout.bash("\n".join([path, *blocks[stop + 1 : again]]))
+    assert blocks[again + 1 :] == []
+    with checkout.make_run():
+        assert json.loads(checkout.bash(tasks)) == kept
+        register = "curl -s http://localhost:8001/register/ -d username=eve -d password=correct-horse"
+        assert json.loads(checkout.bash(register)) == {"detail": "Registration is closed."}
 
 
 def test_every_block_is_run_above() -> None:
@@ -186,13 +236,44 @@ def test_every_block_is_run_above() -> None:
     ]
 
 
+def test_no_other_page_has_a_block_to_be_pasted_into_a_shell() -> None:
+    """What needs root or another machine has the language console, and a prompt. from_django.md has a test of its own."""
+    pages = {
+        page.name
+        for page in (ROOT / "docs").rglob("*.md")
+        for block in _blocks(page.read_text())
+        if block.language == "bash"
+    }
+    assert pages == {"operate.md", "use_the_command.md", "from_django.md"}
+
+
+def test_settings_that_the_pages_show_are_good() -> None:
+    shown = [
+        line
+        for page in (ROOT / "docs").rglob("*.md")
+        for block in re.findall(r"^```\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+        if line.startswith("TASKBEAM_")
+    ]
+    assert len(shown) > 4
+    for line in shown:
+        name, _, value = line.partition("=")
+        assert name.removeprefix(PREFIX) in {variable.name for variable in VARIABLES}
+        load_settings({name: value})
+
+
+def _slug(heading: str) -> str:
+    """The anchor of a heading."""
+    return re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+
+
 def test_every_link_leads_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
-
-
-def test_the_servers_of_the_tour_answer(checkout: Checkout) -> None:
-    assert _answers(checkout.ws_port)
-    assert _answers(checkout.rest_port)
+        for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", page.read_text()):
+            if "://" in target:
+                continue
+            there = page.parent / target if target else page
+            assert there.exists(), f"{page.name}: {target}"
+            if anchor and there.suffix == ".md":
+                headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
+                assert anchor in map(_slug, headings), f"{page.name}: {target}#{anchor}"

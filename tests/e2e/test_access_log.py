@@ -109,7 +109,7 @@ def test_the_lines_can_be_turned_off(tmp_path: Path) -> None:
 
 def _filter() -> list[re.Pattern[str]]:
     """The expressions of the page, as fail2ban reads them."""
-    page = (ROOT / "docs/howto/operate.md").read_text()
+    page = (ROOT / "docs/howto/monitor.md").read_text()
     found = re.search(r"^failregex = (.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert found is not None
     return [re.compile(line.strip().replace("<SUBNET>", _SUBNET)) for line in found[1].splitlines()]
