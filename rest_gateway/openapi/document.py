@@ -38,7 +38,7 @@ events.
 2. Log in at `POST /login/` with the same. The answer has two tokens: `access`, for an hour, and `refresh`, for a day, unless the server
 is set otherwise.
 3. Send the access token with each request: `Authorization: Bearer <access token>`. On this page, paste it at **Authorize**, without
-`Bearer`; then **Try it out** sends it.
+`Bearer`; then **Execute** sends it.
 4. When it has expired (401), get a new one at `POST /token-refresh/`.
 
 ### Requests

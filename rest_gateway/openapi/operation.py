@@ -47,7 +47,10 @@ class Answer(NamedTuple):
                 content["example"] = self.example
             if self.cases:
                 content["examples"] = {
-                    re.sub(r"[^A-Za-z0-9]+", "-", case).strip("-"): {"summary": case, "value": body}
+                    re.sub(r"[^A-Za-z0-9]+", "-", case).strip("-"): {
+                        "summary": case.replace("`", ""),  # no Markdown
+                        "value": body,
+                    }
                     for case, body in self.cases.items()
                 }
             written["content"] = {self.media_type: content}

@@ -9,6 +9,8 @@ SwaggerUIBundle({
   url: address,
   dom_id: '#document',
   deepLinking: true,
+  defaultModelsExpandDepth: 0, // their names alone would be a page
+  tryItOutEnabled: true,
   displayRequestDuration: true,
   validatorUrl: null, // it would send the document to another host
 });

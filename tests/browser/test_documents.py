@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
 
 from tests.browser.tabs import Tab
 from tests.support.clients import Account
@@ -23,6 +25,7 @@ const read = (node) => {
 read(document.body);
 return texts.join(' ').includes(arguments[0]);
 """
+_ANSWER = ".live-responses-table .highlight-code code"
 _LOADED = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
 
 
@@ -64,15 +67,21 @@ def test_a_page_shows_its_document_and_loads_nothing_from_elsewhere(
     assert _said(browser) == []
 
 
-def test_a_request_can_be_tried_from_the_page(tab: Tab, system: System, account: Account) -> None:
+def test_a_request_can_be_tried_with_a_pasted_token(
+    tab: Tab, browser: Chrome, system: System, account: Account
+) -> None:
     tab.run("location.href = arguments[0]", f"{system.rest_url}/docs/openapi/#/Accounts/getMe")
-    tab.wait_for("return document.querySelector('.try-out__btn') !== null")
-    answer: Any = tab.run(
-        """
-        return fetch(new URL(arguments[0]), {headers: {Authorization: 'Bearer ' + arguments[1]}})
-            .then((response) => response.json());
-        """,
-        f"{system.rest_url}/me/",
-        account.access,
-    )
-    assert answer["username"] == account.username
+    _click(tab, ".btn.authorize")
+    tab.wait_for("return document.querySelector('.auth-container input')")
+    browser.find_element(By.CSS_SELECTOR, ".auth-container input").send_keys(account.access)
+    _click(tab, ".auth-btn-wrapper .authorize")
+    _click(tab, ".auth-btn-wrapper .btn-done")
+    _click(tab, ".btn.execute")
+    answer: str = tab.wait_for(f"return document.querySelector({_ANSWER!r})?.textContent")
+    assert json.loads(answer)["username"] == account.username
+    assert _said(browser) == []
+
+
+def _click(tab: Tab, selector: str) -> None:
+    tab.wait_for(f"return document.querySelector({selector!r})")
+    tab.run(f"document.querySelector({selector!r}).click()")
