@@ -12,10 +12,11 @@ from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import HttpError
 from rest_gateway.forwarded import Forwarded
 from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, METRICS, SESSIONS, STORE, TASKS, WAITERS
-from rest_gateway.middleware import answered, common_headers
+from rest_gateway.middleware import add_common_headers, answered, common_headers
 from rest_gateway.observers import make_observer
 from rest_gateway.request_headers import answer_expectation
 from rest_gateway.waiting import Waiters
+from rest_gateway.whole_response import ADD_HEADERS
 from shared.access_log import AccessLog
 from shared.backend import Backend
 from shared.metrics.catalogue import WAITING_REQUESTS
@@ -35,7 +36,8 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
 def make_app(settings: Settings, backend: Backend, access_log: AccessLog | None = None) -> web.Application:
     """Put the parts together. A path answers alike with and without a slash at its end."""
     app = web.Application(client_max_size=settings.max_message_bytes)
-    app.on_response_prepare.append(common_headers(OriginPolicy(settings.allowed_origins)))
+    app[ADD_HEADERS] = common_headers(OriginPolicy(settings.allowed_origins))
+    app.on_response_prepare.append(add_common_headers)
     app[METRICS] = backend.metrics
     app[STORE] = backend.store
     app[TASKS] = backend.tasks

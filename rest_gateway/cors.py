@@ -16,7 +16,7 @@ _METHODS: Final = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"
 _PREFLIGHT_SECONDS: Final = "600"
 
 
-def add_cors_headers(policy: OriginPolicy, request: web.Request, headers: CIMultiDict[str]) -> None:
+def add_cors_headers(policy: OriginPolicy, request: web.BaseRequest, headers: CIMultiDict[str]) -> None:
     """Let a page read the answer, where the policy allows its origin."""
     if policy.any:
         headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*"

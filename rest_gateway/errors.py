@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from aiohttp import hdrs, web
 
+from rest_gateway.whole_response import WholeResponse
 from shared.errors import (
     Conflict,
     CredentialsRejected,
@@ -94,7 +95,7 @@ class HttpError(Exception):
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer; ``bytes`` are JSON already."""
     content = body if isinstance(body, bytes) else _encode(body)
-    return web.Response(body=content, status=status, headers=headers, content_type="application/json")
+    return WholeResponse(body=content, status=status, headers=headers, content_type="application/json")
 
 
 class _RefusalResponse(web.Response):

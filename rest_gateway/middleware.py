@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Final
 
 from aiohttp import hdrs, web
-from multidict import istr
+from multidict import CIMultiDict, istr
 
 from rest_gateway.cors import add_cors_headers, is_preflight, preflight_response
 from rest_gateway.endpoint import Handler
@@ -18,6 +17,7 @@ from rest_gateway.errors import HttpError, error_response, json_response
 from rest_gateway.heads import check_host
 from rest_gateway.keys import REQUEST_ID
 from rest_gateway.observers import CLIENT_GONE, Observer
+from rest_gateway.whole_response import ADD_HEADERS, AddHeaders
 from shared.errors import TaskbeamError, Unavailable
 from shared.log_limits import LimitedLogger
 from shared.origins import OriginPolicy
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _unavailable: Final = LimitedLogger(log)  # a stranger can fill the queue for the hashing pool
 
 
-def request_id(request: web.Request) -> str:
+def request_id(request: web.BaseRequest) -> str:
     """The caller's, if it sent a good one; else one that no other request has."""
     try:
         return request[REQUEST_ID]
@@ -82,12 +82,10 @@ def answered(handler: Handler, observe: Observer) -> Handler:
     return answer
 
 
-def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """For ``on_response_prepare``, which streams pass too."""
+def common_headers(policy: OriginPolicy) -> AddHeaders:
+    """What every answer has beside its own headers."""
 
-    async def add(request: web.Request, response: web.StreamResponse) -> None:
-        headers = response.headers
-        headers.pop(hdrs.SERVER, None)  # aiohttp's, with its version
+    def add(request: web.BaseRequest, headers: CIMultiDict[str]) -> None:
         headers[_X_REQUEST_ID] = request_id(request)
         headers[_NOSNIFF] = "nosniff"
         if hdrs.CACHE_CONTROL not in headers:
@@ -98,3 +96,9 @@ def common_headers(policy: OriginPolicy) -> Callable[[web.Request, web.StreamRes
         add_cors_headers(policy, request, headers)
 
     return add
+
+
+async def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """For ``on_response_prepare``, which streams pass too."""
+    response.headers.pop(hdrs.SERVER, None)  # aiohttp's, with its version
+    request.app[ADD_HEADERS](request, response.headers)
