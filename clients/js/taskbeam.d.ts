@@ -154,9 +154,8 @@ export interface Kept {
 }
 
 export interface Save {
-    epoch: string | null;
-    userId: number | null;
-    seq: number;
+    /** `null`: the copy is what it was. */
+    copy: {epoch: string | null; userId: number | null; seq: number} | null;
     /** `tasks` are all that there are; else those that are new or have changed. */
     whole: boolean;
     tasks: Task[];
@@ -173,6 +172,18 @@ export interface TaskStorage {
     load(): Promise<Kept | null>;
     /** All of it or nothing. What it rejects with ends the client (StorageFailed). */
     save(save: Save): Promise<void>;
+    /** Called when the client is closed. */
+    close?(): Promise<void>;
+}
+
+/** In a browser's IndexedDB, under a name. */
+export class IndexedDbStorage implements TaskStorage {
+    constructor(name: string);
+    /** Delete what is kept under a name, as after a logout. Clients that use it must be closed. */
+    static erase(name: string): Promise<void>;
+    load(): Promise<Kept>;
+    save(save: Save): Promise<void>;
+    close(): Promise<void>;
 }
 
 export interface ClientOptions {
@@ -184,7 +195,13 @@ export interface ClientOptions {
     backoff?: {first?: number; most?: number};
     /** The class to use. Default: the global one; `ws` has one for a Node that has none. */
     WebSocket?: new (url: string) => any;
-    /** Default: tasks and writes are in memory alone. */
+    /**
+     * Tasks and waiting writes are kept in IndexedDB under this name, and all clients of the name, in whichever tab of the
+     * browser, share one connection. Take another name for each user. Where the browser has no IndexedDB, Web Locks (pages of
+     * http have none, but for localhost) or BroadcastChannel, it is as if there were no name.
+     */
+    name?: string | null;
+    /** Where there is no name. Default: tasks and writes are in memory alone. */
     storage?: TaskStorage | null;
 }
 
@@ -239,7 +256,8 @@ export class Core {
     receive(frame: object, now: number): void;
     add(write: Write, stored: boolean): void;
     mayBeSent(id: string): void;
-    load(kept: Kept): void;
+    load(kept: Kept): boolean;
+    follow(happened: object[]): boolean;
     take(): {happened: object[]; taskIds: string[] | null};
     readonly copy: Kept;
     readonly preview: ReadonlyMap<string, Task>;

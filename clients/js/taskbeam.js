@@ -4,7 +4,8 @@
 //   1 Errors        what an application may have to catch
 //   2 Core          protocol and state; pure: frames go in, frames come out. No socket, no timer, no clock
 //   3 Network       one WebSocket, one POST, a session's tokens
-//   4 Client        what an application sees: it runs the core on the network
+//   4 Storage       what outlasts a page, in IndexedDB
+//   5 Client        what an application sees: it runs the core on the network, once for all tabs of a browser
 //
 // Times are milliseconds of `performance.now()`; the server's own are seconds.
 
@@ -329,7 +330,7 @@ class WriteQueue {
 
   remove(write) {
     this.#writes.delete(write.id);
-    const rest = this.#ofTask.get(write.taskId).filter((each) => each !== write);
+    const rest = this.ofTask(write.taskId).filter((each) => each !== write);
     if (rest.length) {
       this.#ofTask.set(write.taskId, rest);
     } else {
@@ -751,12 +752,12 @@ export class Core {
     return {epoch, userId, seq, tasks: [...tasks.values()], writes: this.queue.all.map(plain)};
   }
 
-  /** Begin with what was kept. The first of its writes may have been sent. */
+  /** Begin with what was kept, or with what another tab has. The first of its writes may have been sent. Within one history it
+   * never goes back; returns false where what is here already is newer. */
   load({writes, ...copy}) {
-    if (copy.epoch !== null) {
-      this.replica.load({...copy, tasks: copy.tasks.map(toTask)});
-      this.#writer = copy.userId;
-    }
+    const isNews = !(sameHistory(copy, this.replica) && copy.seq < this.replica.seq);
+    if (isNews) this.replica.load({...copy, tasks: copy.tasks.map(toTask)});
+    this.#writer = this.replica.userId;
     this.queue.clear();
     for (const write of writes) {
       this.queue.add({...write, stored: true, sent: false, uncertain: false, evidence: null});
@@ -766,6 +767,28 @@ export class Core {
       this.#judgeFirst();
     }
     this.#touch(null, true);
+    return isNews;
+  }
+
+  /** Take what has `happened` in the tab that is connected. Returns false where something before it is missing. */
+  follow(happened) {
+    for (const {copy, change, settled} of happened) {
+      if (copy) {
+        this.replica.load(copy);
+        this.#happened.push({copy});
+        this.#touch(null, true);
+      } else if (change?.seq === this.replica.seq + 1) {
+        const {reordered} = this.replica.apply(change);
+        this.#happened.push({change, reordered});
+        this.#touch(change.taskId, reordered);
+      } else if (change?.seq > this.replica.seq) {
+        return false;
+      } else if (settled) {
+        const {task, error} = settled;
+        this.#settle(this.queue.get(settled.id) ?? settled, {task, error});
+      }
+    }
+    return true;
   }
 
   /**
@@ -1026,7 +1049,82 @@ function parsed(data) {
   }
 }
 
-// ---------------------------------------------------------------- 4 Client
+// ---------------------------------------------------------------- 4 Storage
+
+const STORES = ['copy', 'tasks', 'writes'];
+
+const answer = (request) => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+
+/** Tasks by their place in the list, writes by their id, and one row that says whose tasks they are, and as of which `seq`. */
+export class IndexedDbStorage {
+  #name;
+  #database = null;
+  #places = new Map(); // by uuid
+  #last = 0; // place
+
+  constructor(name) {
+    this.#name = `taskbeam:${name}`;
+  }
+
+  /** Delete what is kept under a name, as after a logout. Clients that use it must be closed. */
+  static async erase(name) {
+    await answer(indexedDB.deleteDatabase(`taskbeam:${name}`));
+  }
+
+  #open() {
+    this.#database ??= (async () => {
+      const request = indexedDB.open(this.#name, 1);
+      request.onupgradeneeded = () => STORES.forEach((store) => request.result.createObjectStore(store));
+      const database = await answer(request);
+      database.onversionchange = () => database.close(); // `erase` in another tab
+      return database;
+    })();
+    return this.#database;
+  }
+
+  async load() {
+    const transaction = (await this.#open()).transaction(STORES);
+    const [copies, rows, kept] = STORES.map((name) => transaction.objectStore(name));
+    const [copy, tasks, places, writes] = await Promise.all(
+      [copies.get('copy'), rows.getAll(), rows.getAllKeys(), kept.getAll()].map(answer));
+    this.#places = new Map(tasks.map(({uuid}, index) => [uuid, places[index]]));
+    this.#last = places.at(-1) ?? 0;
+    return {epoch: null, userId: null, seq: 0, ...copy, tasks, writes};
+  }
+
+  async save({copy, whole, tasks, removed, added, settled}) {
+    const transaction = (await this.#open()).transaction(STORES, 'readwrite');
+    const [copies, rows, writes] = STORES.map((name) => transaction.objectStore(name));
+    if (copy) copies.put(copy, 'copy');
+    if (whole) {
+      rows.clear();
+      this.#places.clear();
+    }
+    for (const task of tasks) {
+      if (!this.#places.has(task.uuid)) this.#places.set(task.uuid, ++this.#last);
+      rows.put(task, this.#places.get(task.uuid));
+    }
+    for (const uuid of removed.filter((each) => this.#places.has(each))) {
+      rows.delete(this.#places.get(uuid));
+      this.#places.delete(uuid);
+    }
+    added.forEach((write) => writes.put(write, write.id));
+    settled.forEach((id) => writes.delete(id));
+    await new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = () => reject(transaction.error ?? new Error('the database was closed'));
+    });
+  }
+
+  async close() {
+    (await this.#database)?.close();
+  }
+}
+
+// ---------------------------------------------------------------- 5 Client
 
 const MAX_LENGTHS = {task: 255, description: 10_000}; // the server's
 const BLANKS = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+'; // those it trims
@@ -1100,12 +1198,16 @@ export class TaskbeamClient extends EventTarget {
   #storage;
   #unsaved = nothingUnsaved();
   #saving = null;
-  #loaded;
+  #loaded; // a promise, that what was kept is there
+  #setLoaded;
+  #leads = true; // the one client of those that share a name which has the connection
+  #channel = null; // to the others
+  #arrivals = null; // writes of others that come while what was kept is being read
   #running;
 
   constructor(url, tokens, options = {}) {
     super();
-    const {timeout = 30_000, queueLimit = 1000, WebSocket = globalThis.WebSocket, storage = null, backoff} = options;
+    const {timeout = 30_000, queueLimit = 1000, WebSocket = globalThis.WebSocket, backoff, name = null} = options;
     if (typeof WebSocket !== 'function') {
       throw new TypeError('WebSocket: there is none here, so give one, as of the package ws');
     }
@@ -1113,9 +1215,11 @@ export class TaskbeamClient extends EventTarget {
     this.#url = url;
     this.#tokens = tokens;
     this.#options = {timeout, queueLimit, WebSocket};
-    this.#storage = storage;
-    this.#loaded = storage && this.#load();
-    this.#running = this.#run(new Backoff(backoff)).catch((error) => this.#end(error));
+    const canShare = globalThis.indexedDB && globalThis.navigator?.locks && globalThis.BroadcastChannel;
+    const shared = name !== null && canShare;
+    this.#storage = shared ? new IndexedDbStorage(name) : options.storage ?? null;
+    this.#loaded = new Promise((resolve) => { this.#setLoaded = resolve; });
+    this.#running = this.#run(shared ? `taskbeam:${name}` : null, new Backoff(backoff)).catch((error) => this.#end(error));
   }
 
   // What there is
@@ -1238,6 +1342,7 @@ export class TaskbeamClient extends EventTarget {
     this.#end(new ClientClosed('the client was closed'));
     await this.#running;
     await this.#saving;
+    await this.#storage?.close?.();
   }
 
   /** Cut the connection, as networks do, to see how an application takes it. The client connects again. */
@@ -1248,7 +1353,12 @@ export class TaskbeamClient extends EventTarget {
   #end(error) {
     if (this.#ended) return;
     this.#ended = error;
+    if (this.#leads && (error instanceof LoggedOut || error instanceof ClientDefect)) {
+      this.#tell({ended: {kind: error.name, message: error.message}});
+    }
     this.#closing.abort();
+    this.#setLoaded();
+    this.#channel?.close();
     this.#connection?.end(error, false);
     const told = error instanceof TaskbeamError ? error : new ClientClosed('the client failed', {cause: error});
     this.#waiting.forEach(({reject}) => reject(told));
@@ -1259,11 +1369,20 @@ export class TaskbeamClient extends EventTarget {
   #setState(state, reason = null) {
     this.#state = state;
     this.#reason = reason;
+    if (this.#leads) this.#tell({state, reason: reason?.message});
     this.dispatchEvent(new Event('state'));
   }
 
-  async #run(backoff) {
-    await this.#loaded;
+  async #run(shared, backoff) {
+    if (shared) {
+      await this.#share(shared, backoff);
+    } else {
+      if (this.#storage) await this.#load();
+      await this.#keepConnected(backoff);
+    }
+  }
+
+  async #keepConnected(backoff) {
     while (!this.#ended) {
       const {lost, lasted} = await this.#connect();
       if (this.#ended) return;
@@ -1380,7 +1499,10 @@ export class TaskbeamClient extends EventTarget {
 
   #publish() {
     const {happened, taskIds} = this.#core.take();
-    this.#save({happened});
+    if (this.#leads && happened.length) {
+      this.#tell({happened});
+      this.#save({happened});
+    }
     for (const {settled} of happened) {
       if (settled) this.#tellOutcome(settled);
     }
@@ -1405,14 +1527,23 @@ export class TaskbeamClient extends EventTarget {
   // What is kept
 
   async #load() {
+    this.#arrivals = [];
     const kept = await this.#storage.load().catch(notStored);
-    const unsaved = this.#core.queue.all.filter(({stored}) => !stored);
-    if (kept) {
-      this.#core.load(kept);
-      this.#lastId = Math.max(this.#lastId, ...kept.writes.map(({id}) => parseInt(id, 10)));
-    }
-    unsaved.forEach((write) => this.#core.add(write, false));
+    const isNews = this.#begin(kept ?? {epoch: null, userId: null, seq: 0, tasks: [], writes: []});
+    this.#arrivals.forEach((write) => this.#core.add(write, true));
+    this.#arrivals = null;
+    this.#setLoaded();
     this.#publish();
+    return isNews;
+  }
+
+  /** Begin with what is kept, or with the copy of the tab that is connected. Writes that are not stored yet are here alone. */
+  #begin(copy) {
+    const unsaved = this.#core.queue.all.filter(({stored}) => !stored);
+    const isNews = this.#core.load(copy);
+    unsaved.forEach((write) => this.#core.add(write, false));
+    this.#lastId = Math.max(this.#lastId, ...copy.writes.map(({id}) => parseInt(id, 10)));
+    return isNews;
   }
 
   /** What is new is collected while a save is under way. The next one stores what has become of it. */
@@ -1436,14 +1567,19 @@ export class TaskbeamClient extends EventTarget {
       do {
         const {added, settled, taskIds, whole} = this.#unsaved;
         this.#unsaved = nothingUnsaved();
+        const {epoch, userId, seq} = this;
         await this.#storage.save({
-          epoch: this.epoch, userId: this.userId, seq: this.seq, whole,
+          copy: whole || taskIds.size ? {epoch, userId, seq} : null,
+          whole,
           tasks: whole ? [...this.tasks.values()] : [...taskIds].flatMap((uuid) => this.tasks.get(uuid) ?? []),
           removed: whole ? [] : [...taskIds].filter((uuid) => !this.tasks.has(uuid)),
           added: added.map(plain),
           settled,
         }).catch(notStored);
-        added.forEach(({id}) => this.#core.mayBeSent(id));
+        for (const write of added.map(plain)) {
+          this.#core.mayBeSent(write.id);
+          this.#tell({write});
+        }
         this.#connection?.pump();
       } while (hasUnsaved(this.#unsaved));
     } catch (error) {
@@ -1451,6 +1587,65 @@ export class TaskbeamClient extends EventTarget {
     } finally {
       this.#saving = null;
     }
+  }
+
+  // The tabs of a browser. All clients of one name share a storage, and the one that holds a lock has the connection and keeps
+  // the tasks. It tells the others what happens; they store their writes and tell of them. When it goes, its lock goes to the next.
+
+  async #share(name, backoff) {
+    this.#leads = false;
+    this.#channel = new BroadcastChannel(name);
+    this.#channel.onmessage = ({data}) => this.#hear(data);
+    const lead = async (lock) => {
+      if (!lock || this.#ended) return Boolean(this.#ended);
+      this.#unsaved.whole = !await this.#load(); // the tab before has told more than it could store
+      this.#leads = true;
+      this.#tell({copy: this.#core.copy});
+      this.#forgetUnknown();
+      await this.#keepConnected(backoff);
+      await this.#saving;
+      return true;
+    };
+    if (await navigator.locks.request(name, {ifAvailable: true}, lead)) return;
+    await this.#load();
+    this.#tell({hello: true});
+    await navigator.locks.request(name, {signal: this.#closing.signal}, lead).catch((error) => {
+      if (!this.#ended) throw error;
+    });
+  }
+
+  /** The outcome of a write that is not queued any more was told, or is lost with the tab that had it. */
+  async #forgetUnknown() {
+    const unknown = [...this.#waiting.keys()].filter((id) => !this.#core.queue.get(id));
+    await this.#pause(5000);
+    for (const id of unknown) {
+      this.#waiting.get(id)?.reject(new ClientClosed('what has become of the write is not known'));
+      this.#waiting.delete(id);
+    }
+  }
+
+  #tell(message) {
+    if (!this.#ended || message.ended) this.#channel?.postMessage(message);
+  }
+
+  #hear({hello, copy, happened, write, state, reason, ended}) {
+    if (hello && this.#leads) {
+      this.#tell({copy: this.#core.copy});
+      this.#tell({state: this.#state, reason: this.#reason?.message});
+    } else if (write) {
+      this.#arrivals?.push(write);
+      this.#core.add(write, true);
+      this.#connection?.pump();
+    } else if (happened && !this.#core.follow(this.#leads ? happened.filter(({settled}) => settled) : happened)) {
+      this.#tell({hello: true});
+    } else if (copy && !this.#leads) {
+      this.#begin(copy);
+    } else if (ended) {
+      this.#end(new {LoggedOut, ClientDefect}[ended.kind](ended.message));
+    } else if (state && !this.#leads) {
+      this.#setState(state, reason === undefined ? null : new Unreachable(reason));
+    }
+    this.#publish();
   }
 }
 

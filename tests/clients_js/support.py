@@ -45,8 +45,9 @@ class JsClient:
 
     async def equals_server(self) -> None:
         """Wait until the copy has the server's seq and nothing waits, and compare everything, the preview too."""
+        await self.until("client.waiting === 0")
         seq, tasks = await server_tasks(self._account)
-        await self.until(f"client.seq >= {seq} && client.waiting === 0")
+        await self.until(f"client.seq >= {seq}")
         mine = await self.get(
             "{seq: client.seq, tasks: [...client.tasks.values()], preview: [...client.preview.values()]}"
         )

@@ -1,6 +1,6 @@
 // Uses all that the package declares, the way an application does; compiled, not run.
 import {
-    AccountChanged, ClientClosed, ClientDefect, Conflict, EarlierWriteFailed, Invalid, LoggedOut, NotFound, QueueFull,
+    AccountChanged, ClientClosed, ClientDefect, Conflict, EarlierWriteFailed, IndexedDbStorage, Invalid, LoggedOut, NotFound, QueueFull,
     RateLimited, Refused, Session, StorageFailed, TaskbeamClient, TaskbeamError, Unreachable, WriteFailed,
     type Change, type Kept, type Save, type Task, type TaskStorage, type TokenProvider,
 } from 'taskbeam';
@@ -12,8 +12,8 @@ class Memory implements TaskStorage {
         return this.kept;
     }
 
-    async save({epoch, userId, seq, tasks, added}: Save): Promise<void> {
-        this.kept = {epoch, userId, seq, tasks, writes: added};
+    async save({copy, tasks, added}: Save): Promise<void> {
+        this.kept = copy && {...copy, tasks, writes: added};
     }
 }
 
@@ -23,6 +23,8 @@ export async function use(): Promise<string> {
     const client = new TaskbeamClient('ws://x', session, {
         timeout: 1, queueLimit: 2, backoff: {first: 1}, WebSocket, storage: new Memory(),
     });
+    const shared = new TaskbeamClient('ws://x', session, {name: 'ann'});
+    await IndexedDbStorage.erase(shared.state);
     const seen: Change[] = [];
     client.addEventListener('change', ({taskIds, changes}) => {
         seen.push(...changes);
