@@ -93,7 +93,7 @@ EVENT_LOOP_LAG_SECONDS: Final = Gauge(
 MEMORY_BYTES: Final = Gauge("taskbeam_memory_bytes", "Resident memory of a process.")
 LOG_LINES_DROPPED: Final = Counter(
     "taskbeam_log_lines_dropped_total",
-    "Lines of the log that were dropped, because their reader stood still.",
+    "Lines of the log that were dropped, by a process or by `taskbeam serve`, because their reader stood still.",
 )
 
 FAMILIES: Final = {
