@@ -11,7 +11,7 @@ from aiohttp import web
 
 from rest_gateway.errors import HttpError
 from rest_gateway.keys import FORWARDED
-from rest_gateway.parameters import parameters
+from rest_gateway.parameters import parse_parameters
 from shared.errors import InvalidRequest
 from shared.models import TaskPage
 from shared.rules.queries import PAGE_MAX, whole_number
@@ -19,6 +19,7 @@ from shared.rules.queries import PAGE_MAX, whole_number
 PAGE_SIZE: Final = 50
 LAST: Final = 0  # the number of a page of which it is not known yet how many come before it
 _NUMBER_MAX: Final = 2**53 // PAGE_MAX
+_encode: Final = msgspec.json.Encoder().encode
 _Changes = Mapping[str, object]
 """What a link changes in the query of the request; ``None`` leaves a parameter out."""
 
@@ -93,19 +94,23 @@ def invalid_page() -> HttpError:
     return HttpError(404, "Invalid page.")
 
 
-def paginated(request: web.Request, pagination: Pagination, page: TaskPage) -> dict[str, object]:
-    """The body; the links keep the other parameters of the request."""
-    body: dict[str, object] = {"count": page.count, "next": None, "previous": None}
+def paginated(request: web.Request, pagination: Pagination, page: TaskPage) -> bytes:
+    """The body, as JSON; the links keep the other parameters of the request."""
+    next_link = previous_link = None
     has_next, has_previous = pagination.offset + pagination.limit < page.count, pagination.offset > 0
     if has_next or has_previous:
         address = request.app[FORWARDED].base_url(request) + request.rel_url.raw_path
-        given = parameters(request)
+        given = parse_parameters(request.rel_url.raw_query_string)
         if has_next:
-            body["next"] = _link(address, given, pagination.next())
+            next_link = _link(address, given, pagination.next())
         if has_previous:
-            body["previous"] = _link(address, given, pagination.previous())
-    body["results"] = msgspec.Raw(page.json)
-    return body
+            previous_link = _link(address, given, pagination.previous())
+    return b'{"count":%d,"next":%b,"previous":%b,"results":%b}' % (
+        page.count,
+        _encode(next_link),
+        _encode(previous_link),
+        page.json,
+    )
 
 
 def _link(address: str, given: Mapping[str, str], changes: _Changes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiohttp import web
+from yarl import URL
 
 
 def parameter(request: web.Request, name: str) -> str | None:
@@ -11,6 +12,7 @@ def parameter(request: web.Request, name: str) -> str | None:
     return values[-1] if values else None
 
 
-def parameters(request: web.Request) -> dict[str, str]:
-    """All parameters, with the value of each as ``parameter`` has it."""
-    return dict(request.query.items())  # of equal keys, the last one stays
+def parse_parameters(query_string: str) -> dict[str, str]:
+    """All parameters of a query as it is in the URL, with the value of each as ``parameter`` has it."""
+    query = URL.build(query_string=query_string, encoded=True).query
+    return dict(query.items())  # of equal keys, the last one stays

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Awaitable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -15,10 +16,10 @@ from rest_gateway.conditions import is_known, write_conditionally
 from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import HttpError, batch_error_response, json_response
 from rest_gateway.keys import TASKS, TOKEN
-from rest_gateway.pagination import LAST, LimitOffset, invalid_page, paginated, parse_page_number
-from rest_gateway.parameters import parameters
+from rest_gateway.pagination import LAST, LimitOffset, PageNumber, invalid_page, paginated, parse_page_number
+from rest_gateway.parameters import parse_parameters
 from shared.errors import TaskbeamError, Unavailable, UserGone, ValidationFailed
-from shared.models import StoredTask, Written
+from shared.models import StoredTask, TaskQuery, Written
 from shared.rules.fields import canonical_uuid
 from shared.rules.queries import clean_query
 from shared.rules.requests import clean_operations
@@ -28,13 +29,18 @@ _KEYS: Final = uuid.UUID("6f1a2d5c-7b0e-5f43-9a53-4f1c0a7e2b11")  # namespace of
 _KEY_MAX_LENGTH: Final = 255
 
 
+@lru_cache(maxsize=256)
+def _asked_for(query_string: str) -> tuple[TaskQuery, PageNumber | None]:
+    """What a URL's query asks for; clients repeat theirs. Raises InvalidRequest, HttpError.
+
+    An empty value is no filter, as in django-filter: forms and admin panels send all their fields.
+    """
+    given = {name: value for name, value in parse_parameters(query_string).items() if value.strip()}
+    return clean_query(given), parse_page_number(given)
+
+
 async def _list(request: web.Request) -> web.Response:
-    """An empty value is no filter, as in django-filter: forms and admin panels send all their fields."""
-    given: dict[str, str] = {}
-    if request.rel_url.raw_query_string:  # most have none
-        given = {name: value for name, value in parameters(request).items() if value.strip()}
-    query = clean_query(given)
-    page_number = parse_page_number(given)
+    query, page_number = _asked_for(request.rel_url.raw_query_string)
     user_id, tasks = request[TOKEN].user_id, request.app[TASKS]
     if page_number is not None:
         if page_number.number == LAST:

@@ -64,6 +64,21 @@ def test_the_links_lead_through_the_whole_list(system: System, owner: Account) -
     assert back == [[3, 2, 1], [6, 5, 4]]
 
 
+def test_the_same_query_is_each_callers_own(system: System, owner: Account) -> None:
+    """It is parsed once; what comes of it is not the same for all who ask."""
+    other = new_account(system)
+    other.rest("POST", "/", {"task": "Task 9"})
+    query = "/?page=last&page_size=6"
+    for account, numbers in ((owner, [6]), (other, [9]), (owner, [6])):
+        assert _numbers(account.rest("GET", query).body["results"]) == numbers
+    pages = owner.rest("GET", "/?limit=6").body, owner.rest("GET", "/?limit=6", Host="tasks.example").body
+    assert [urlsplit(body["next"]).netloc for body in pages] == [
+        urlsplit(system.rest_url).netloc,
+        "tasks.example",
+    ]
+    assert [owner.rest("GET", "/?limit=x").status for _ in range(2)] == [400, 400]
+
+
 def test_the_links_keep_the_other_parameters(owner: Account) -> None:
     page = owner.rest("GET", "/?limit=1&completed=true&search=task%20t&ordering=-task&other=%26x")
     assert (page.body["count"], page.body["next"]) == (3, page.body["next"])
