@@ -62,7 +62,7 @@ def test_the_page_installs_what_the_unit_runs() -> None:
     service = _service()
     assert f"# useradd --system --home-dir {_DATA} {service['User']}" in commands
     assert f"# python3 -m venv {Path(_INSTALLED).parents[1]}" in commands
-    assert f"# cp {_UNIT.name} /etc/systemd/system/" in commands
+    assert f"# cp {_UNIT.relative_to(ROOT)} /etc/systemd/system/" in commands
 
 
 def test_service_runs_where_standard_output_is_a_socket_and_stops_in_order(checkout: Checkout) -> None:
