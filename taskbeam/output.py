@@ -6,6 +6,7 @@ Texts of users and servers control nothing there, whatever they hold.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -44,7 +45,9 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in listed:
         table.add_row(*(one_line(str(value)) for value in row))
-    Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, highlight=False).print(table)
+    width, height = shutil.get_terminal_size() if sys.stdout.isatty() else (_WIDE, 1)
+    # Both are said: of a terminal whose TERM is "dumb" rich thinks that it has 80 columns.
+    Console(width=width, height=height, markup=False, highlight=False).print(table)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Final
 
@@ -68,7 +69,8 @@ def ls(
         return
     from rich.console import Console
 
-    console = Console(highlight=False)
+    width, height = shutil.get_terminal_size()  # which rich does not ask where TERM is "dumb"
+    console = Console(width=width, height=height, highlight=False)
     names = short_names([task["uuid"] for task in tasks])
     console.print(table(rows(tasks, names), marks=marks_for(console.encoding)))
     done = sum(task["completed"] for task in tasks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -67,7 +67,7 @@ def list_(settings: Settings, as_json: bool) -> None:
                 found += page
         return found
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": account.user.id,
             "username": account.user.username,
@@ -81,13 +81,12 @@ def list_(settings: Settings, as_json: bool) -> None:
     if as_json:
         write_json(rows)
     else:
-        columns = ("id", "username", "active", "joined", "tasks", "seq")
+        shown = [
+            {**row, "is_active": "yes" if row["is_active"] else "no", "date_joined": row["date_joined"][:10]}
+            for row in rows
+        ]
         write_table(
-            columns,
-            [
-                ["yes" if value is True else "no" if value is False else value for value in row.values()]
-                for row in rows
-            ],
+            ("id", "username", "active", "joined", "tasks", "seq"), [list(row.values()) for row in shown]
         )
 
 

@@ -24,6 +24,15 @@ def test_a_table_for_a_program_is_never_folded(capsys: pytest.CaptureFixture[str
     ]
 
 
+def test_a_table_is_as_wide_as_the_terminal_whatever_that_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "20")
+    write_table(("name",), [("x" * 45,)])
+    assert terminal.getvalue().split() == ["name", "x" * 20, "x" * 20, "x" * 5]
+
+
 def test_control_characters_are_shown_as_none(capsys: pytest.CaptureFixture[str]) -> None:
     write_table(("name",), [("a\x1b[2Jb\n[bold]c",)])
     assert "a�[2Jb [bold]c" in capsys.readouterr().out
