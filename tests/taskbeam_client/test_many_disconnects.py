@@ -68,12 +68,15 @@ async def write_steadily(account: Account, stop: asyncio.Event) -> int:
 async def interrupt(client: TaskbeamClient) -> None:
     for _ in range(DISCONNECTS):
         await client.ready()
-        seen = client.seq
-        await until(lambda: client.seq > seen, 60, "the stream goes on")
+        await _writes_arrive(client, client.seq)
         await asyncio.sleep(random.uniform(0, 0.2))  # somewhere in it
         lives = client.statistics.connections
         client.drop_connection()
         await _connected_again(client, lives)
+
+
+async def _writes_arrive(client: TaskbeamClient, seen: int) -> None:
+    await until(lambda: client.seq > seen, 60, "the stream goes on")
 
 
 async def _connected_again(client: TaskbeamClient, lives: int) -> None:
