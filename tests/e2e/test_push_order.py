@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.clients import Account, Socket, connected, new_account
+from tests.support.clients import Account, Socket, check_response, connected, new_account
 from tests.support.frames import Frame, assert_nothing_more
 from tests.support.processes import System
 from tests.support.workers import on_every_worker
@@ -22,10 +22,12 @@ async def _write_over_rest(system: System, account: Account) -> None:
     async with aiohttp.ClientSession(system.rest_url, headers=headers) as session:
         for number in range(WRITES // 2):
             async with session.post("/", json={"task": f"REST {number}"}) as response:
+                await check_response(response)
                 assert response.status == 201
                 task_id = (await response.json())["uuid"]
             method = ("PATCH", "DELETE")[number % 2]
             async with session.request(method, f"/task/{task_id}/", json={"completed": True}) as response:
+                await check_response(response)
                 assert response.status in (200, 204)
 
 

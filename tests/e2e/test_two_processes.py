@@ -9,7 +9,7 @@ import struct
 
 import aiohttp
 
-from tests.support.clients import Account, Rest, connected, new_account
+from tests.support.clients import Account, Rest, check_response, connected, new_account
 from tests.support.frames import Frame, answer_to, create
 from tests.support.processes import System
 from tests.support.raw_websocket import raw_socket
@@ -37,10 +37,12 @@ async def _rest_client(system: System, account: Account) -> None:
         for number in range(WRITES):
             if number % 2 == 0:
                 async with session.post("/", json={"task": f"REST {number}"}) as response:
+                    await check_response(response)
                     assert response.status == 201, await response.text()
                     task_id = (await response.json())["uuid"]
             else:
                 async with session.put(f"/task/{task_id}/", json={"completed": True}) as response:
+                    await check_response(response)
                     assert response.status == 200, await response.text()
 
 

@@ -123,6 +123,11 @@ class AsyncApi:
         (name,) = names
         self._schemas.check(name, {"$ref": f"#/components/schemas/{name}"}, frame)
 
+    def check_close(self, code: int | None) -> None:
+        """Check the code of a close frame of the server's; 1000 and 1005 answer a client's. Raises Undocumented."""
+        if code not in (1000, 1005) and str(code) not in self._document["channels"]["tasks"]["x-close-codes"]:
+            raise Undocumented(f"there is no close code {code}")
+
     def _sent(self) -> Iterator[str]:
         for operation in self._document["operations"].values():
             sent = operation["messages"] if operation["action"] == "send" else operation["reply"]["messages"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import urllib.error
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import aiohttp
 import websockets
 from websockets.asyncio.client import ClientConnection
 
@@ -53,6 +55,13 @@ class Rest:
             status, text, given = error.code, error.read(), error.headers
         api_documents.documents.openapi.check(method, path, status, dict(given.items()), text)
         return Answer(status, json.loads(text) if text else None, dict(given.items()))
+
+
+async def check_response(response: aiohttp.ClientResponse) -> None:
+    """Hold an answer that aiohttp's client has got against the document, as `Rest` does. Raises Undocumented."""
+    body = await response.read()
+    target = response.url.raw_path_qs
+    api_documents.documents.openapi.check(response.method, target, response.status, response.headers, body)
 
 
 class Account(NamedTuple):
@@ -102,13 +111,13 @@ class Socket:
 
     async def closed(self, timeout: float = TIMEOUT) -> int | None:
         """Skip frames until the connection ends; returns the close code."""
-        async with asyncio.timeout(timeout):
-            try:
-                while True:
-                    await self.connection.recv()
-            except websockets.ConnectionClosed:
-                pass
-        return self.connection.close_code
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while True:
+                await self.receive(timeout)
+        code = self.connection.close_code
+        if self.connection.protocol.close_rcvd is not None:  # the server's own word
+            api_documents.documents.asyncapi.check_close(code)
+        return code
 
 
 @asynccontextmanager

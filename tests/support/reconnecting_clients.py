@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from tests.support import api_documents
 from tests.support.clients import Answer
 from tests.support.processes import System
 
@@ -71,7 +72,7 @@ class ReconnectingRest:
             async with asyncio.timeout(ANSWER_SECONDS):
                 writer.write("\r\n".join([*lines, "", ""]).encode() + content)
                 await writer.drain()
-                answer = await _read_answer(reader)
+                answer = await _read_answer(reader, method, path)
         except (OSError, asyncio.IncompleteReadError) as error:
             if isinstance(error, TimeoutError):
                 raise
@@ -98,13 +99,15 @@ class ReconnectingRest:
         self.abort()
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> Answer:
-    """One response; header names in lower case."""
+async def _read_answer(reader: asyncio.StreamReader, method: str, path: str) -> Answer:
+    """One response to that request; header names in lower case."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     fields = (line.partition(":") for line in head[1:] if line)
     headers = {name.lower(): value.strip() for name, _, value in fields}
     text = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Answer(int(head[0].split()[1]), json.loads(text) if text else None, headers)
+    status = int(head[0].split()[1])
+    api_documents.documents.openapi.check(method, path, status, headers, text)
+    return Answer(status, json.loads(text) if text else None, headers)
 
 
 class ReconnectingSocket:
@@ -133,6 +136,7 @@ class ReconnectingSocket:
             await socket.send(json.dumps({**message, "id": request_id}))
             while True:
                 frame: Json = json.loads(await socket.recv())
+                api_documents.documents.asyncapi.check(frame)
                 self._check_seq(frame)
                 if frame.get("id") == request_id:
                     return frame
