@@ -43,7 +43,8 @@ def issue(settings: Settings, username: str, as_json: bool) -> None:
     if as_json:
         write_json(issued)
     else:
-        write_table(("token", ""), list(issued.items()))
+        for name, value in issued.items():  # no table, which would fold what is to be copied
+            click.echo(f"{name}  {value}")
 
 
 @token.command

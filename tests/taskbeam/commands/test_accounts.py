@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import fail, succeed, taskbeam
+from tests.support.terminal import Terminal
 from tests.taskbeam.commands.conftest import PASSWORD, Command
 
 
@@ -78,6 +81,17 @@ def test_issued_tokens_are_good_until_the_password_is_another(command: Command) 
         assert (found["claims"]["token_type"], found["claims"]["user_id"]) == (kind, "1")
     succeed(command("user", "passwd", "ada", stdin="another password\n"))
     assert inspect(command, issued["access"], 1)["reason"] == "Token is blacklisted"
+
+
+def test_tokens_can_be_copied_from_a_narrow_terminal(command: Command, database: Path) -> None:
+    environ = {**os.environ, "TASKBEAM_DATABASE_URL": f"sqlite:///{database}"}
+    environ.pop("TASKBEAM_TEST_LOOP", None)
+    terminal = Terminal(
+        *(sys.executable, "-m", "taskbeam", "token", "issue", "ada"), environ=environ, columns=40
+    )
+    assert terminal.end() == 0
+    for line in terminal.text.splitlines():
+        inspect(command, line.split()[1])
 
 
 def test_no_tokens_for_users_who_are_disabled_or_not_there(command: Command) -> None:
