@@ -92,6 +92,7 @@ def _collect_garbage_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    gc.enable()  # shared.startup has disabled it
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
