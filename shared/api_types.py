@@ -32,7 +32,7 @@ _FIELD: Final = f"-?({'|'.join(ORDERING_FIELDS)})"
 Ordering = Annotated[
     str,
     Meta(
-        pattern=f"^{_FIELD}(,{_FIELD})*$",
+        pattern=f"^{_FIELD}(,{_FIELD}){{0,{len(ORDERING_FIELDS) - 1}}}$",
         description="Fields with commas between, with `-` for descending.",
         examples=["-time_modified"],
     ),

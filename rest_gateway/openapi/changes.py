@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from rest_gateway.changes import SINCE_MAX, WAIT_MAX
 from rest_gateway.openapi.common import THROTTLED, invalid
-from rest_gateway.openapi.operation import Answer, Operation, Operations, Parameter
+from rest_gateway.openapi.operation import TASK_EXAMPLE, Answer, Operation, Operations, Parameter
 from shared.api_types import Changes, NotRecovered
 
 _THROTTLED: Final = THROTTLED._replace(
@@ -26,7 +26,31 @@ OPERATIONS: Final[Operations] = {
         "getChanges",
         "What has changed since",
         {
-            200: Answer("The changes; or why there can be none.", (Changes, NotRecovered)),
+            200: Answer(
+                "The changes; or why there can be none.",
+                (Changes, NotRecovered),
+                cases={
+                    "the changes since": {
+                        "recovered": True,
+                        "changes": [
+                            {
+                                "seq": 1,
+                                "mode": "create",
+                                "task_id": TASK_EXAMPLE["uuid"],
+                                "task": TASK_EXAMPLE,
+                            }
+                        ],
+                        "seq": 1,
+                        "more": False,
+                    },
+                    "the database was restored: read the list again": {
+                        "recovered": False,
+                        "reason": "epoch_changed",
+                        "epoch": _EPOCH,
+                        "seq": 3,
+                    },
+                },
+            ),
             400: invalid(
                 {
                     "a parameter is left out": {"epoch": "This parameter is required."},

@@ -17,7 +17,7 @@ class Answer(NamedTuple):
         body: its type, or several of which it is one.
         headers: those it always has.
         example: a body.
-        cases: of an error, bodies by what has led to them.
+        cases: several bodies, by what has led to them.
     """
 
     description: str

@@ -77,7 +77,9 @@ def rest_errors() -> list[str]:
         for case, body in answer.cases.items():
             where[status, case, json.dumps(_shortened(body))] = {}
     for (method, path), operation in _operations():
-        for status, answer in operation.answers.items():
+        for status, answer in (
+            (status, answer) for status, answer in operation.answers.items() if status >= 400
+        ):
             for case, body in answer.cases.items():
                 of = where.setdefault((status, case, json.dumps(_shortened(body))), {})
                 of.setdefault(path, []).append(method)

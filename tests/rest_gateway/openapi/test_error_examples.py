@@ -63,7 +63,7 @@ def _cases() -> dict[tuple[str, str], tuple[int, Any]]:
         (case, json.dumps(body)): (status, body)
         for status, answer in answers
         for case, body in answer.cases.items()
-        if case not in _ELSEWHERE
+        if status >= 400 and case not in _ELSEWHERE
     }
 
 
