@@ -58,7 +58,7 @@ class Answer(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """``place``: ``query``, ``header`` or ``path``."""
+    """``place``: ``query``, ``header`` or ``path``. ``example``: the page fills it in, so one that is optional has none."""
 
     name: str
     place: str

@@ -79,7 +79,6 @@ _LIST: Final = (
         "query",
         Search,
         'Words and "quoted phrases" that must all be in the task or its description, in any case.',
-        example="milk",
     ),
     Parameter(
         "ordering",
@@ -87,7 +86,6 @@ _LIST: Final = (
         Ordering,
         "Fields with commas between, with `-` for descending: "
         f"{', '.join(f'`{field}`' for field in ORDERING_FIELDS)} (the order of creation).",
-        example="-time_modified",
     ),
     Parameter("limit", "query", _PAGE_SIZE, "At most so many, from `offset` on; the answer is a page."),
     Parameter("offset", "query", Annotated[int, Meta(ge=0, le=OFFSET_MAX)], "How many to pass over."),
