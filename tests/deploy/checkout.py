@@ -6,17 +6,19 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from xmlrpc.client import Error, ServerProxy
 
 import psutil
+from supervisor.xmlrpc import SupervisorTransport
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.ports import free_port
@@ -25,7 +27,7 @@ from tests.support.waiting import wait_until
 
 # stopwaitsecs, after which supervisord kills, and some room for a busy machine.
 STOP_SECONDS = 30.0
-SECONDS = 30.0
+SECONDS = 60.0
 SERVE = ("-m", "taskbeam", "serve")
 
 
@@ -137,9 +139,14 @@ class Checkout:
         return answer.stdout + answer.stderr
 
     def pids(self) -> dict[str, int]:
-        """The processes that have run for startsecs."""
-        running = re.findall(r"^(\S+) +RUNNING +pid (\d+)", self.supervisorctl("status"), re.MULTILINE)
-        return {name: int(pid) for name, pid in running}
+        """The processes that have run for startsecs, by the names of ``supervisorctl status``, without the start of a Python."""
+        transport = SupervisorTransport(serverurl=f"unix://{self.data}/supervisor.sock")
+        try:
+            with ServerProxy("http://localhost", transport) as supervisord:
+                known: Any = supervisord.supervisor.getAllProcessInfo()
+        except (OSError, HTTPException, Error):  # it does not run yet, or any more
+            return {}
+        return {f"{one['group']}:{one['name']}": one["pid"] for one in known if one["statename"] == "RUNNING"}
 
     def wait_for_all(self) -> None:
         wait_until(lambda: len(self.pids()) == 3, SECONDS, "three processes run")

@@ -129,9 +129,9 @@ def test_a_server_that_exits_with_status_zero_is_started_again(checkout: Checkou
 
 def test_only_the_owner_can_open_the_control_socket(checkout: Checkout) -> None:
     with checkout.supervisord():
-        wait_until(
-            lambda: set(checkout.pids()) == {GATEWAY, *WORKERS}, SECONDS, "supervisorctl status shows all"
-        )
+        checkout.wait_for_all()
+        told = [line.split()[:2] for line in checkout.supervisorctl("status").splitlines()]
+        assert told == [[name, "RUNNING"] for name in sorted({GATEWAY, *WORKERS})]
         mode = (checkout.folder / "var" / "supervisor.sock").stat().st_mode
         assert stat.S_ISSOCK(mode)
         assert stat.S_IMODE(mode) == 0o700

@@ -12,7 +12,7 @@ from ws_server.asyncapi import document_text
 
 
 def _run(*command: str | Path) -> str:
-    run = subprocess.run(command, cwd=FOLDER, capture_output=True, check=False, text=True, timeout=60)
+    run = subprocess.run(command, cwd=FOLDER, capture_output=True, check=False, text=True, timeout=120)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 

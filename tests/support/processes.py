@@ -21,8 +21,8 @@ from tests.support.waiting import wait_until
 
 ROOT: Final = Path(__file__).parents[2]
 SECRET_KEY: Final = "a-key-for-the-tests-of-more-than-32-bytes"
-_START_TIMEOUT: Final = 20.0
-_LOG_TIMEOUT: Final = 5.0
+_START_TIMEOUT: Final = 60.0
+_LOG_TIMEOUT: Final = 20.0
 _STOP_TIMEOUT: Final = 20.0
 
 

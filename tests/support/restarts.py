@@ -12,7 +12,7 @@ import psutil
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
-_START_SECONDS: Final = 20.0
+_START_SECONDS: Final = 60.0
 
 
 def kill_and_start(process: Process) -> None:

@@ -79,7 +79,7 @@ def test_it_finds_nothing_wrong(system: System, token: str, tmp_path: Path) -> N
         capture_output=True,
         check=False,
         text=True,
-        timeout=110,
+        timeout=250,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     described = sum(len(operations) for operations in openapi_document()["paths"].values())
