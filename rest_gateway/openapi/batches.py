@@ -97,7 +97,6 @@ OPERATIONS: Final[Operations] = {
                     {"mode": "update", "task_id": TASK_EXAMPLE["uuid"], "data": {"completed": True}},
                 ]
             },
-            as_form=False,
         ),
     ),
 }

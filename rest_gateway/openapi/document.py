@@ -43,7 +43,7 @@ is set otherwise.
 
 ### Requests
 
-JSON in and out; bodies may be forms, too. Texts are trimmed (passwords never), numbers become texts, a boolean may be written `"true"`,
+JSON in and out. Bodies other than a batch may be forms, too (`application/x-www-form-urlencoded`, `multipart/form-data`). Texts are trimmed (passwords never), numbers become texts, a boolean may be written `"true"`,
 `"yes"`, `1` and so on. Unknown keys and parameters are ignored. Paths with and without the slash at their end answer alike. HEAD is
 answered as GET, OPTIONS with `Allow`, any other method with 405.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from rest_gateway.bodies import FORM, JSON, MULTIPART
+from rest_gateway.bodies import JSON
 from shared.json_schema import Schema, reference
 
 
@@ -79,29 +79,17 @@ class Parameter(NamedTuple):
 
 
 class Body(NamedTuple):
-    """A request's body.
+    """A request's body; ``required``: a request without it is refused.
 
-    Attributes:
-        as_form: it may be a form too.
-        form: its type as a form, where that is another.
-        required: a request without it is refused.
+    That it may be a form is said in prose alone: of a body in several forms generators make clients that cannot be used.
     """
 
     declared: Any
     example: object
-    as_form: bool = True
-    form: Any = None
     required: bool = True
 
-    @property
-    def types(self) -> tuple[Any, ...]:
-        return (self.declared,) if self.form is None else (self.declared, self.form)
-
     def written(self) -> Schema:
-        content: Schema = {JSON: {"schema": reference(self.declared), "example": self.example}}
-        if self.as_form:
-            form = {"schema": reference(self.form or self.declared), "example": self.example}
-            content |= {FORM: form, MULTIPART: form}
+        content = {JSON: {"schema": reference(self.declared), "example": self.example}}
         return {"required": self.required, "content": content}
 
 
@@ -119,7 +107,7 @@ class Operation(NamedTuple):
     def types(self) -> list[Any]:
         """All that occur in its bodies."""
         found = [declared for answer in self.answers.values() for declared in answer.types]
-        return found if self.body is None else [*found, *self.body.types]
+        return found if self.body is None else [*found, self.body.declared]
 
     def written(self, tag: str, answers: Mapping[int, Schema], *, public: bool) -> Schema:
         """``answers``: all of them, those that every operation gives among them."""

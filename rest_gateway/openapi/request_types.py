@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
-import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
-from msgspec.structs import fields
+from msgspec import Meta, Struct
 
-from shared.api_types import NewTask, Operations
-from shared.models import Uuid
+from shared.api_types import Operations
 from shared.rules.accounts import USERNAME_MAX_LENGTH
-from shared.rules.tasks import BLANK_IS_ABSENT
 
 Username = Annotated[
     str,
@@ -33,23 +29,6 @@ Password = Annotated[
     ),
 ]
 Token = Annotated[str, Meta(pattern=r"^[\w-]+\.[\w-]+\.[\w-]+$", description="As it was given.")]
-
-
-NewTaskForm: Final = msgspec.defstruct(
-    "NewTaskForm",
-    [
-        *(
-            (f.name, f.type, *([] if f.required else [f.default]))
-            for f in fields(NewTask)
-            if f.name != "uuid"
-        ),
-        ("uuid", Uuid | UnsetType, UNSET),
-    ],
-    kw_only=True,
-    namespace={
-        "__doc__": f"A task to be made, sent as a form. Blank values of {' and '.join(map('`{}`'.format, sorted(BLANK_IS_ABSENT)))} count as left out."
-    },
-)
 
 
 class Registration(Struct):

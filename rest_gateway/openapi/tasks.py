@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 from rest_gateway.openapi.common import LEFT_OUT, NO_TASK, EntityTags, invalid
 from rest_gateway.openapi.error_types import ConditionFailed, Detail, LimitReached
 from rest_gateway.openapi.operation import TASK_EXAMPLE, Answer, Body, Operation, Operations, Parameter
-from rest_gateway.openapi.request_types import NewTaskForm
 from rest_gateway.pagination import PAGE_SIZE
 from shared.api_types import NewTask, Ordering, Search, TaskUpdate
 from shared.errors import LimitReached as LimitReachedError
@@ -144,7 +143,7 @@ OPERATIONS: Final[Operations] = {
                 },
             ),
         },
-        body=Body(NewTask, {"task": "Buy milk", "description": "2 litres"}, form=NewTaskForm),
+        body=Body(NewTask, {"task": "Buy milk", "description": "2 litres"}),
         parameters=(
             Parameter(
                 "Idempotency-Key",

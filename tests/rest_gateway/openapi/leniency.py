@@ -18,7 +18,6 @@ from schemathesis.hooks import HookContext
 
 from rest_gateway.changes import WAIT_MAX
 from shared.rules.fields import FieldError, clean_boolean
-from shared.rules.tasks import BLANK_IS_ABSENT
 from tests.support.api_documents import openapi_document
 
 Schema = dict[str, Any]
@@ -66,11 +65,17 @@ def _is_good_query(operation: Schema, case: Case[Any]) -> bool:
         if parameter["in"] != "query":
             continue
         value = query.get(parameter["name"], "")
-        if value in ("", [], {}) and not parameter["required"]:
+        if _is_blank(value) and not parameter["required"]:
             continue
         if not _is_valid(parameter["schema"], _read(parameter["schema"], value)):
             return False
     return True
+
+
+def _is_blank(value: Any) -> bool:
+    """Whether nothing of it stands in a query."""
+    items = value.values() if isinstance(value, dict) else value
+    return value in ("", None) or (isinstance(value, (dict, list)) and all(map(_is_blank, items)))
 
 
 def _are_good_headers(operation: Schema, case: Case[Any]) -> bool:
@@ -86,10 +91,7 @@ def _is_good_body(operation: Schema, case: Case[Any]) -> bool:
     if isinstance(case.body, NotSet) or case.media_type not in operation["requestBody"]["content"]:
         return False
     schema = operation["requestBody"]["content"][case.media_type]["schema"]
-    body = case.body
-    if case.media_type != "application/json" and isinstance(body, dict):
-        body = {name: value for name, value in body.items() if value != "" or name not in BLANK_IS_ABSENT}
-    return _is_valid(schema, _read(schema, body))
+    return _is_valid(schema, _read(schema, case.body))
 
 
 def _read(schema: Schema, value: Any) -> Any:
