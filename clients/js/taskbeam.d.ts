@@ -256,7 +256,7 @@ export class Core {
     receive(frame: object, now: number): void;
     add(write: Write, stored: boolean): void;
     mayBeSent(id: string): void;
-    load(kept: Kept): boolean;
+    load(kept: Kept, mayHaveSent: boolean): boolean;
     follow(happened: object[]): boolean;
     take(): {happened: object[]; taskIds: string[] | null};
     readonly copy: Kept;

@@ -401,7 +401,7 @@ export class Core {
   #happened = [];
   #touched = new Set(); // tasks whose preview has changed
   #touchedAll = false;
-  #drafts = false; // tasks may stand in the preview before they have their place in the list
+  #mixed = false; // the preview's order may be another than the list's: of drafts, and of deletes that were taken back
 
   constructor({timeout = 30_000, random = Math.random} = {}) {
     this.#timeout = timeout;
@@ -425,9 +425,10 @@ export class Core {
 
   lose(now) {
     if (this.#asked?.frame.mode === 'all') this.#listing?.adaptPage(now - this.#asked.at);
-    if (this.queue.first?.sent) this.queue.first.uncertain = true;
     this.live = false;
     this.#asked = this.#verdict = null;
+    if (this.queue.first?.sent) this.queue.first.uncertain = true;
+    this.#finishKnown();
   }
 
   /** `{send: frame}`; or `{wait: ms}`, if nothing else happens until then. Throws what ends the connection. */
@@ -445,7 +446,8 @@ export class Core {
       this.live = true;
       this.statistics.connections++;
     }
-    const write = this.#nextWrite();
+    this.#finishDecided();
+    const write = this.queue.first;
     if (write?.stored) {
       const wasSent = write.sent;
       write.sent = true;
@@ -571,6 +573,7 @@ export class Core {
     }
     this.#happened.push({change, reordered});
     this.#touch(change.taskId, reordered);
+    this.#finishKnown();
   }
 
   #onPage(frame) {
@@ -610,6 +613,13 @@ export class Core {
   #judgeFirst() {
     const write = this.queue.first;
     if (write?.sent) write.evidence ??= judgeState(write, this.replica.tasks.get(write.taskId));
+    this.#finishKnown();
+  }
+
+  /** A write whose answer was lost is done with, as soon as it is known what became of it: the evidence passes. */
+  #finishKnown() {
+    const write = this.queue.first;
+    if (write?.uncertain && write.evidence) this.#finish(write, write.evidence);
   }
 
   // Answers to requests
@@ -642,28 +652,24 @@ export class Core {
   }
 
   #onWriteAnswer(write, wasSent, answer, now) {
-    if (this.queue.first !== write) return;
-    if (answer.type !== 'error') {
-      const outcome = {task: write.mode === 'delete' ? null : toTask(answer.task)};
-      this.#decide(write, answer.replayed, () => outcome);
-    } else if (answer.code === 'rate_limited') {
-      if (!wasSent) { // it is as if it had not been sent
-        Object.assign(write, {sent: false, evidence: null});
-      }
-      this.#wait(answer, now);
-    } else if (NOT_DONE_YET.has(answer.code)) { // or perhaps it is done: the log knows
+    const {type, code} = answer;
+    if (code === 'rate_limited' && !wasSent) Object.assign(write, {sent: false, evidence: null}); // as if it had not been sent
+    if (NOT_DONE_YET.has(code)) this.#wait(answer, now);
+    if (code === 'rate_limited' || this.queue.first !== write) return;
+    const error = {...answer, task_id: write.taskId};
+    if (type !== 'error') {
+      this.#decide(write, {task: write.mode === 'delete' ? null : toTask(answer.task)}, answer.replayed);
+    } else if (NOT_DONE_YET.has(code)) { // or perhaps it is done: the log knows
       write.uncertain = true;
-      this.#wait(answer, now);
-      this.#decide(write, true, () => write.evidence ?? (answer.code === 'internal' ? {error: answer} : null));
+      this.#finishKnown();
+      this.#decide(write, code === 'internal' ? {error} : null, true);
     } else { // see first what the answer was based on
-      const behind = answer.code === 'conflict' || answer.code === 'not_found';
-      const error = {...answer, task_id: write.taskId};
-      this.#decide(write, behind, () => (write.uncertain && write.evidence) || {error});
+      this.#decide(write, {error}, code === 'conflict' || code === 'not_found');
     }
   }
 
-  /** `outcome` says what becomes of the write; `null`: it is to be sent again. */
-  #decide(write, catchUpFirst, outcome) {
+  /** What becomes of the write; `null`: it is to be sent again. If the copy has to be caught up first, that may know better. */
+  #decide(write, outcome, catchUpFirst) {
     this.#behind ||= Boolean(catchUpFirst);
     this.#verdict = {write, outcome};
     if (!this.#behind) this.#finishDecided();
@@ -672,17 +678,7 @@ export class Core {
   #finishDecided() {
     const {write, outcome} = this.#verdict ?? {};
     this.#verdict = null;
-    const decided = write && this.queue.first === write && outcome();
-    if (decided) this.#finish(write, decided);
-  }
-
-  #nextWrite() {
-    this.#finishDecided();
-    for (let write; (write = this.queue.first);) {
-      if (!write.uncertain || !write.evidence) return write;
-      this.#finish(write, write.evidence);
-    }
-    return null;
+    if (outcome && this.queue.first === write) this.#finish(write, outcome);
   }
 
   /** A write that failed takes along those that were made on top of it. */
@@ -697,7 +693,7 @@ export class Core {
   #settle(write, outcome) {
     this.queue.remove(write);
     this.#happened.push({settled: {...plain(write), ...outcome}});
-    this.#touch(write.taskId, this.#drafts && this.queue.size === 0);
+    this.#touch(write.taskId, this.#mixed && this.queue.size === 0);
   }
 
   #wait({code, retry_after}, now) {
@@ -715,7 +711,7 @@ export class Core {
   add(write, stored) {
     if (!this.queue.get(write.id)) {
       this.queue.add({...write, stored, sent: false, uncertain: false, evidence: null});
-      this.#drafts ||= write.mode === 'create';
+      this.#mixed ||= write.mode !== 'update';
       this.#touch(write.taskId);
     }
   }
@@ -728,7 +724,7 @@ export class Core {
   /** The preview of a task has changed; with `all`, the order, or everything. */
   #touch(taskId, all = false) {
     if (all) {
-      this.#drafts = this.queue.size > 0;
+      this.#mixed = this.queue.size > 0;
       this.preview.clear();
       this.replica.tasks.forEach((task, uuid) => this.preview.set(uuid, task));
     }
@@ -752,9 +748,9 @@ export class Core {
     return {epoch, userId, seq, tasks: [...tasks.values()], writes: this.queue.all.map(plain)};
   }
 
-  /** Begin with what was kept, or with what another tab has. The first of its writes may have been sent. Within one history it
-   * never goes back; returns false where what is here already is newer. */
-  load({writes, ...copy}) {
+  /** Begin with what was kept, or with what another tab has. If nobody else sends its writes, `mayHaveSent` the first one. Within
+   * one history it never goes back; returns false where what is here already is newer. */
+  load({writes, ...copy}, mayHaveSent) {
     const isNews = !(sameHistory(copy, this.replica) && copy.seq < this.replica.seq);
     if (isNews) this.replica.load({...copy, tasks: copy.tasks.map(toTask)});
     this.#writer = this.replica.userId;
@@ -762,7 +758,7 @@ export class Core {
     for (const write of writes) {
       this.queue.add({...write, stored: true, sent: false, uncertain: false, evidence: null});
     }
-    if (this.queue.first) {
+    if (this.queue.first && mayHaveSent) {
       Object.assign(this.queue.first, {sent: true, uncertain: true});
       this.#judgeFirst();
     }
@@ -1377,7 +1373,8 @@ export class TaskbeamClient extends EventTarget {
     if (shared) {
       await this.#share(shared, backoff);
     } else {
-      if (this.#storage) await this.#load();
+      if (this.#storage) await this.#load(true);
+      this.#publish();
       await this.#keepConnected(backoff);
     }
   }
@@ -1420,6 +1417,7 @@ export class TaskbeamClient extends EventTarget {
     const lost = await connection.ended;
     this.#connection = null;
     this.#core.lose(performance.now());
+    this.#publish();
     if (!this.#ended) this.#throwIfFinal(lost, isNew);
     return {lost, lasted: performance.now() - liveSince};
   }
@@ -1526,21 +1524,21 @@ export class TaskbeamClient extends EventTarget {
 
   // What is kept
 
-  async #load() {
+  /** Returns false where what is here already is newer. */
+  async #load(mayHaveSent) {
     this.#arrivals = [];
     const kept = await this.#storage.load().catch(notStored);
-    const isNews = this.#begin(kept ?? {epoch: null, userId: null, seq: 0, tasks: [], writes: []});
+    const isNews = this.#begin(kept ?? {epoch: null, userId: null, seq: 0, tasks: [], writes: []}, mayHaveSent);
     this.#arrivals.forEach((write) => this.#core.add(write, true));
     this.#arrivals = null;
     this.#setLoaded();
-    this.#publish();
     return isNews;
   }
 
   /** Begin with what is kept, or with the copy of the tab that is connected. Writes that are not stored yet are here alone. */
-  #begin(copy) {
+  #begin(copy, mayHaveSent) {
     const unsaved = this.#core.queue.all.filter(({stored}) => !stored);
-    const isNews = this.#core.load(copy);
+    const isNews = this.#core.load(copy, mayHaveSent);
     unsaved.forEach((write) => this.#core.add(write, false));
     this.#lastId = Math.max(this.#lastId, ...copy.writes.map(({id}) => parseInt(id, 10)));
     return isNews;
@@ -1598,8 +1596,9 @@ export class TaskbeamClient extends EventTarget {
     this.#channel.onmessage = ({data}) => this.#hear(data);
     const lead = async (lock) => {
       if (!lock || this.#ended) return Boolean(this.#ended);
-      this.#unsaved.whole = !await this.#load(); // the tab before has told more than it could store
+      this.#unsaved.whole = !await this.#load(true); // the tab before has told more than it could store
       this.#leads = true;
+      this.#publish();
       this.#tell({copy: this.#core.copy});
       this.#forgetUnknown();
       await this.#keepConnected(backoff);
@@ -1607,7 +1606,8 @@ export class TaskbeamClient extends EventTarget {
       return true;
     };
     if (await navigator.locks.request(name, {ifAvailable: true}, lead)) return;
-    await this.#load();
+    await this.#load(false);
+    this.#publish();
     this.#tell({hello: true});
     await navigator.locks.request(name, {signal: this.#closing.signal}, lead).catch((error) => {
       if (!this.#ended) throw error;
@@ -1639,7 +1639,7 @@ export class TaskbeamClient extends EventTarget {
     } else if (happened && !this.#core.follow(this.#leads ? happened.filter(({settled}) => settled) : happened)) {
       this.#tell({hello: true});
     } else if (copy && !this.#leads) {
-      this.#begin(copy);
+      this.#begin(copy, false);
     } else if (ended) {
       this.#end(new {LoggedOut, ClientDefect}[ended.kind](ended.message));
     } else if (state && !this.#leads) {
