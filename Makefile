@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check bench clean FORCE
+.PHONY: help run test coverage check lint bench clean FORCE
 # Two pips must not run in one environment at once.
 .NOTPARALLEL:
 .SUFFIXES:
@@ -25,11 +25,13 @@ test: $(VENV)/.dev ## run the whole test suite
 coverage: $(VENV)/.dev ## run the whole test suite, and measure which branches it takes; fails below the floor in pyproject.toml
 	$(BIN)/python -m pytest --cov
 
-check: $(VENV)/.dev ## lint, formatting, types, and the tests of the documentation
+check: lint ## lint, and the tests of the documentation
+	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
+
+lint: $(VENV)/.dev ## lint, formatting, types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskbeam_client taskbeam benchmarks tests)
-	$(if $(wildcard tests/docs),$(BIN)/python -m pytest tests/docs)
 
 bench: $(VENV)/.bench ## measure beside raw baselines, and write docs/reference/performance.md; PEERS=1 for FastAPI and PocketBase too
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)

@@ -57,6 +57,7 @@ def test_help_is_the_default(checkout: Path) -> None:
         "test",
         "coverage",
         "check",
+        "lint",
         "bench",
         "clean",
     ]
