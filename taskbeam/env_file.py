@@ -11,14 +11,14 @@ from taskbeam.errors import BadSettings
 _LINE: Final = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>.*)", re.ASCII)
 
 
-def read_env_file(path: Path) -> dict[str, str]:
-    """The variables that a file sets.
+def read_env_file(path: Path) -> tuple[dict[str, str], list[str]]:
+    """The variables that a file sets, and what is wrong: one line for each of its lines that is something else.
 
     Blank lines and lines that begin with # are skipped. A value may stand between two quotes of one kind; nothing in it is
     expanded, and # in it is no comment.
 
     Raises:
-        BadSettings: the file cannot be read, or a line is something else.
+        BadSettings: the file cannot be read.
     """
     try:
         text = path.read_text("utf-8")
@@ -35,9 +35,7 @@ def read_env_file(path: Path) -> dict[str, str]:
             problems.append(f"{path}:{number}: expected NAME=value")
         else:
             variables[found["name"]] = _unquoted(found["value"])
-    if problems:
-        raise BadSettings(problems)
-    return variables
+    return variables, problems
 
 
 def _unquoted(value: str) -> str:

@@ -59,18 +59,17 @@ def read_instance(
     default.
 
     Raises:
-        BadSettings: the settings file cannot be read.
+        BadSettings: the settings file cannot be read, or the folder's path is none that settings can have.
     """
     folder = Path(data or DEFAULT_DATA).absolute()
-    own_file = folder / SETTINGS_FILE
-    settings_file = env_file or (own_file if own_file.exists() else None)
-    from_file = {} if settings_file is None else read_env_file(settings_file)
+    settings_file = env_file or _own_settings_file(folder)
+    from_file, problems = ({}, []) if settings_file is None else read_env_file(settings_file)
     # An empty variable counts as not set, in the environment too.
     merged = {**environ, **{name: value for name, value in from_file.items() if not environ.get(name)}}
     if not merged.get(f"{PREFIX}DATABASE_URL"):
         merged[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{quote(str(folder / 'taskbeam.db'))}"
     named = {name for name in merged if name.startswith(PREFIX)}
-    problems = [_unknown(name) for name in sorted(named - {*_KNOWN} - _NOT_SETTINGS)]
+    problems += [_unknown(name) for name in sorted(named - {*_KNOWN} - _NOT_SETTINGS)]
     workers = merged.get(WORKERS) or "1"
     if not re.fullmatch(r"[1-9][0-9]{0,3}", workers):
         problems.append(f"{WORKERS}: expected an integer from 1 to 9999, not {workers!r}")
@@ -82,6 +81,18 @@ def read_instance(
         wrong = {problem.partition(":")[0] for problem in error.problems}
         settings = load_settings({name: value for name, value in merged.items() if name not in wrong})
     return Instance(folder, merged, settings, int(workers), settings_file), problems
+
+
+def _own_settings_file(folder: Path) -> Path | None:
+    """Raises BadSettings."""
+    path = folder / SETTINGS_FILE
+    try:
+        str(path).encode()
+        return path if path.exists() else None
+    except UnicodeEncodeError as error:
+        raise BadSettings([f"{folder}: the path of the data folder must be UTF-8"]) from error
+    except OSError as error:  # not allowed, too long
+        raise BadSettings([f"{path}: {error.strerror}"]) from error
 
 
 def _unknown(name: str) -> str:

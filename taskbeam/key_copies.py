@@ -44,6 +44,16 @@ def copy_key_to(path: Path, settings: Settings) -> None:
         raise CopyFailed(f"the database is backed up, the key is not: {error}") from error
 
 
+def require_usable_key(file: Path) -> None:
+    """Raises CopyFailed where there is a key beside the backup that `install_key` could not use."""
+    beside = key_beside(file)
+    try:
+        if beside.exists():
+            read_keys(beside)
+    except (OSError, ValueError) as error:
+        raise CopyFailed(f"nothing is restored, the key cannot be used: {error}") from error
+
+
 def install_key(file: Path, settings: Settings) -> KeyOutcome:
     """Put the key beside a backup in use; the one that is here becomes a former key.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from taskbeam.errors import CommandError, report
+from taskbeam.instance_options import data_option, env_file_option, not_empty
 
 if TYPE_CHECKING:
     from shared.backend import Backend
@@ -36,19 +37,14 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         command(_load(data, env_file, database), **others)
 
     for option in (
-        click.option("--database", metavar="URL", help=f"Its database.  [default: {_DATABASE_URL}]"),
         click.option(
-            "--env-file",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE",
-            help="A file of settings, instead of .env in the data folder.",
+            "--database",
+            metavar="URL",
+            callback=not_empty,
+            help=f"Its database.  [default: {_DATABASE_URL}]",
         ),
-        click.option(
-            "--data",
-            type=click.Path(file_okay=False, path_type=Path),
-            metavar="DIR",
-            help="The data folder.  [default: var]",
-        ),
+        env_file_option,
+        data_option,
     ):
         load_and_run = option(load_and_run)
     return load_and_run

@@ -181,6 +181,8 @@ class _Import:
             ValueError, KeyError, TypeError: a time is none.
         """
         created, modified = parse_timestamp(task["time_created"]), parse_timestamp(task["time_modified"])
+        if task.get("uuid") is None:
+            raise ValueError("it has no uuid, and would be another task each time")
         operation = ImportTask(clean_create(task), created, modified)
         written = await self._store.write(user_id, operation, now=self._now, max_tasks=_NO_LIMIT)
         return written.change is not None

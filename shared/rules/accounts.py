@@ -19,16 +19,18 @@ USERNAME_INVALID: Final = (
 _COMPARED_PASSWORD_MAX_LENGTH: Final = (
     4096  # hashes that were brought from another system may be of longer passwords
 )
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _USERNAME: Final = re.compile(r"[\w.@+-]+")  # Django's UnicodeUsernameValidator
 
 
 def username_key(username: str) -> str | None:
     """The form in which usernames are compared: NFKC, then case-folded, then NFKC again (UTS #39).
 
-    ``None`` for a name that is too long for an account. It is not even normalised, which is quadratic in combining
-    characters (CPython issue 149079).
+    ``None`` for what can be no account's name: a text with lone surrogates, as the command line has for bytes that are not
+    UTF-8, or one that is too long. It is not even normalised, which is quadratic in combining characters (CPython issue
+    149079).
     """
-    if len(username) > USERNAME_MAX_LENGTH:
+    if len(username) > USERNAME_MAX_LENGTH or _SURROGATE.search(username):
         return None
     normal = unicodedata.normalize("NFKC", username)
     return unicodedata.normalize("NFKC", normal.casefold())

@@ -31,9 +31,9 @@ def backup(settings: Settings, file: Path, with_key: bool, force: bool, as_json:
     from taskbeam.key_copies import copy_key_to, key_beside
 
     key = key_beside(file) if with_key else None
-    if key is not None and key.exists() and not force:
-        raise CommandError(f"{key} exists already")
     with in_one_line(), progress("Backing up") as done:
+        if key is not None and key.exists() and not force:
+            raise CommandError(f"{key} exists already")
         back_up_database(settings.database_url, file, replace=force, progress=done)
         if key is not None:
             copy_key_to(key, settings)

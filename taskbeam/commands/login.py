@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from taskbeam.remote.addresses import check_socket, url_option
@@ -29,6 +27,7 @@ def login(
     use, unless they are told another.
     """
     from taskbeam.output import one_line, write_json
+    from taskbeam.passwords import first_line
     from taskbeam.remote.addresses import socket_of
     from taskbeam.remote.api import log_in
     from taskbeam.remote.logins import Logins
@@ -40,7 +39,7 @@ def login(
     if username is None:
         username = click.prompt("Username", err=True)
     if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        password = first_line("Password")
     else:
         password = click.prompt(f"Password of {one_line(username)} at {url}", hide_input=True, err=True)
     begun = log_in(url, socket or logins.last_socket(url) or socket_of(url), username, password)

@@ -25,9 +25,11 @@ def restore(settings: Settings, file: Path, as_json: bool) -> None:
     everything anew. FILE.key, where there is one, becomes the key; tokens that it signed stay good.
     """
     from shared.store.opening import restore_database
-    from taskbeam.key_copies import install_key
+    from taskbeam.key_copies import install_key, require_usable_key
 
     with in_one_line(), progress("Restoring") as done:
+        if not settings.secret_key:
+            require_usable_key(file)
         restored = restore_database(settings.database_url, file, progress=done)
         key = install_key(file, settings)
     if as_json:

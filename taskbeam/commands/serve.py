@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from taskbeam.instance_options import data_option, env_file_option
+
 
 @click.command()
 @click.option(
@@ -14,18 +16,8 @@ import click
     metavar="N",
     help="WebSocket workers, which share one port.  [default: the variable WORKERS, or 1]",
 )
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="The data folder.  [default: var]",
-)
-@click.option(
-    "--env-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="A file of settings, instead of .env in the data folder.",
-)
+@data_option
+@env_file_option
 def serve(workers: int | None, data: Path | None, env_file: Path | None) -> None:
     """Start both servers, and supervise them.
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from taskbeam.instance_options import FOLDER
+
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option(
     "--data",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default="var",
     show_default=True,
     metavar="DIR",

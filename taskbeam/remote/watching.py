@@ -8,7 +8,7 @@ import logging
 import signal
 from typing import Final, Protocol
 
-from taskbeam.errors import CommandError, LoginOver, ServerAway
+from taskbeam.errors import LoginOver, ServerAway
 from taskbeam.remote.addresses import EXAMPLE_SOCKET
 from taskbeam.remote.api import exchange, login_over
 from taskbeam.remote.logins import Login, Logins
@@ -89,7 +89,7 @@ async def _watch(login: Login, tokens: KeptTokens, view: View, words: _LastWords
             async with asyncio.timeout(_FIRST_SECONDS):
                 await client.ready()
         except TimeoutError:
-            raise CommandError(
+            raise ServerAway(
                 f"No WebSocket server answers at {login.socket} within {_FIRST_SECONDS:g} s"
                 + (f": {words.text.rpartition(': ')[2]}" if words.text else "")
                 + f". If it is elsewhere, log in again and say where: "

@@ -14,7 +14,7 @@ _NO_SETTINGS: Final[dict[str, None]] = {"TASKBEAM_TEST_LOOP": None}
 """What the tests' own environment has, under names that could be settings."""
 
 
-def taskbeam(*arguments: str, environ: Mapping[str, str], stdin: str | None = None) -> Result:
+def taskbeam(*arguments: str, environ: Mapping[str, str], stdin: str | bytes | None = None) -> Result:
     """Run a command to its end. A defect is raised here. Not where an event loop runs: there, `taskbeam_beside`."""
     settings = {name: value for name, value in environ.items() if name not in _NO_SETTINGS}
     return CliRunner().invoke(
@@ -22,7 +22,9 @@ def taskbeam(*arguments: str, environ: Mapping[str, str], stdin: str | None = No
     )
 
 
-async def taskbeam_beside(*arguments: str, environ: Mapping[str, str], stdin: str | None = None) -> Result:
+async def taskbeam_beside(
+    *arguments: str, environ: Mapping[str, str], stdin: str | bytes | None = None
+) -> Result:
     return await asyncio.to_thread(taskbeam, *arguments, environ=environ, stdin=stdin)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,13 +47,21 @@ def test_workers(tmp_path: Path, given: dict[str, str], workers: int) -> None:
 
 
 def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("TASKBEAM_ALLOW_REGISTRATON=false\nOTHER=1\n")
+    (tmp_path / ".env").write_text("no setting\nTASKBEAM_ALLOW_REGISTRATON=false\nOTHER=1\n")
     environ = {"TASKBEAM_WS_PORT": "x", "WORKERS": "0", "TASKBEAM_LOG_FORMAT": "xml"}
     with pytest.raises(BadSettings) as refused:
         find_instance(environ, tmp_path, None)
     assert refused.value.problems == [
+        f"{tmp_path}/.env:1: expected NAME=value",
         "TASKBEAM_ALLOW_REGISTRATON: no setting has this name; the nearest is TASKBEAM_ALLOW_REGISTRATION",
         "WORKERS: expected an integer from 1 to 9999, not '0'",
         "TASKBEAM_WS_PORT: expected an integer from 0 to 65535, not 'x'",
         "TASKBEAM_LOG_FORMAT: expected one of text, json, not 'xml'",
     ]
+
+
+def test_a_data_folder_whose_name_cannot_be_one_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="must be UTF-8"):
+        find_instance({}, tmp_path / os.fsdecode(b"\xff"), None)
+    with pytest.raises(BadSettings, match="File name too long"):
+        find_instance({}, tmp_path / ("x" * 300), None)

@@ -36,6 +36,8 @@ def back_up(given: Path, to: Path, *, replace: bool, progress: Progress) -> None
     path = DatabasePath(given)
     with in_one_line(f"no backup in {to}"):
         _require_database(path)
+        if to.resolve() in (path.real, path.wal, path.shm):
+            raise CopyFailed(f"{to} is the database itself")
         if to.exists() and not replace:
             raise CopyFailed(f"{to} exists already")
         with beside(to) as copy, closing(connect_beside(path.real)) as source:

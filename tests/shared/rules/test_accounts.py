@@ -64,6 +64,7 @@ def test_an_impossible_name_is_not_normalised() -> None:
     started = time.perf_counter()
     assert username_key("a" + "\u0301" * 100_000 + "\u0327" * 100_000) is None
     assert username_key("a" * 151) is None
+    assert username_key("ann\udcff") is None
     assert username_key("A" * 150) == "a" * 150
     with pytest.raises(ValidationFailed):
         clean_username({"username": "\u0327\u0301" * 100_000})

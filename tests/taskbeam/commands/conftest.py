@@ -25,7 +25,7 @@ def command(database: Path) -> Command:
     """``taskbeam`` with that database, and with a user, ada."""
     environ = {"TASKBEAM_DATABASE_URL": f"sqlite:///{database}", "TASKBEAM_BCRYPT_ROUNDS": "4"}
 
-    def run(*arguments: str, stdin: str | None = None) -> Result:
+    def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
         return taskbeam(*arguments, environ=environ, stdin=stdin)
 
     succeed(run("user", "add", "ada", stdin=f"{PASSWORD}\n"))

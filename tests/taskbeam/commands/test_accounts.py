@@ -46,6 +46,8 @@ def test_a_user_who_is_not_there_is_one_line(command: Command, verb: str) -> Non
     options = ["--yes"] if verb == "rm" else []
     said = fail(command("user", verb, "nobody", *options, stdin=f"{PASSWORD}\n"))
     assert said == "taskbeam: there is no user nobody"
+    said = fail(command("user", verb, "\udcff", *options, stdin=f"{PASSWORD}\n"))
+    assert said.startswith("taskbeam: there is no user ")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,11 @@ def test_no_tokens_for_users_who_are_disabled_or_not_there(command: Command) -> 
     succeed(command("user", "disable", "ada"))
     assert fail(command("token", "issue", "ada")) == "taskbeam: user ada is disabled"
     assert fail(command("token", "issue", "eve")) == "taskbeam: there is no user eve"
+
+
+@pytest.mark.parametrize("arguments", [["user", "passwd", "ada"], ["token", "inspect"]])
+def test_what_comes_in_must_be_utf_8(command: Command, arguments: list[str]) -> None:
+    assert fail(command(*arguments, stdin=b"pass\xffword\n")).endswith(" on standard input is not UTF-8")
 
 
 def test_what_is_no_token_is_one_line(command: Command) -> None:

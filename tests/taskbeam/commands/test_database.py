@@ -44,6 +44,11 @@ def test_a_database_named_by_the_option_goes_before_the_setting(command: Command
     assert f"{tmp_path}/none.db" in said
 
 
+@pytest.mark.parametrize("option", ["--data", "--env-file", "--database"])
+def test_an_empty_option_is_refused_as_it_names_another_instance_than_was_meant(option: str) -> None:
+    assert f"Invalid value for '{option}': It is empty." in fail(taskbeam("stats", option, "", environ={}), 2)
+
+
 def test_stats_count(command: Command) -> None:
     counted = json.loads(succeed(command("stats", "--json")))
     assert counted.pop("size") > 0
@@ -101,6 +106,37 @@ def test_a_line_that_cannot_be_imported_is_one_line(command: Command) -> None:
     assert (
         fail(command("user", "import", "no-such-file")) == "taskbeam: no-such-file: No such file or directory"
     )
+
+
+def test_a_task_without_a_uuid_is_not_imported(command: Command) -> None:
+    times = {"time_created": "2026-01-01T00:00:00Z", "time_modified": "2026-01-01T00:00:00Z"}
+    line = json.dumps({"kind": "task", "username": "ada", "task": {"task": "Milk", **times}})
+    assert "line 1: no task: it has no uuid" in fail(command("user", "import", "-", stdin=line))
+    assert json.loads(succeed(command("stats", "--json")))["tasks"] == 0
+
+
+def test_a_backup_never_replaces_the_database_itself(
+    command: Command, database: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(database)
+    before = database.stat()
+    for name in (database, link, database.with_name("taskbeam.db-wal")):
+        said = fail(command("backup", str(name), "--force"))
+        assert said == f"taskbeam: {name} is the database itself"
+    assert os.path.samestat(before, database.stat())
+
+
+def test_nothing_is_restored_where_the_key_beside_the_backup_cannot_be_used(
+    command: Command, database: Path, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+    succeed(command("backup", str(backup)))
+    before = database.stat()
+    (tmp_path / "backup.db.key").write_text("short")
+    os.chmod(tmp_path / "backup.db.key", 0o600)
+    assert "nothing is restored, the key cannot be used: " in fail(command("restore", str(backup)))
+    assert os.path.samestat(before, database.stat())
 
 
 def test_a_backup_on_another_machine_with_its_key_keeps_tokens_good(command: Command, tmp_path: Path) -> None:
