@@ -10,7 +10,6 @@ from tests.npm.node import FOLDER, require_node
 from tests.support.api_documents import openapi_document
 from ws_server.asyncapi import document_text
 
-
 _USE = """
 import type {components, paths} from './openapi';
 
