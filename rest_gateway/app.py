@@ -7,11 +7,21 @@ from typing import Final
 
 from aiohttp import web
 
-from rest_gateway import accounts, changes, documents, events, ops, tasks
+from rest_gateway import accounts, changes, documents, events, ops, tasks, web_page
 from rest_gateway.endpoint import Endpoint
 from rest_gateway.errors import HttpError
 from rest_gateway.forwarded import Forwarded
-from rest_gateway.keys import ACCOUNTS, AUTHENTICATOR, FORWARDED, METRICS, SESSIONS, STORE, TASKS, WAITERS
+from rest_gateway.keys import (
+    ACCOUNTS,
+    AUTHENTICATOR,
+    FORWARDED,
+    METRICS,
+    SESSIONS,
+    STORE,
+    TASKS,
+    WAITERS,
+    WEBSOCKET_PORT,
+)
 from rest_gateway.middleware import add_common_headers, answered, common_headers
 from rest_gateway.observers import make_observer
 from rest_gateway.request_headers import answer_expectation
@@ -29,6 +39,7 @@ ENDPOINTS: Final[dict[str, Endpoint]] = {
     **changes.ENDPOINTS,
     **events.ENDPOINTS,
     **ops.ENDPOINTS,
+    **web_page.ENDPOINTS,
 }
 """By path, without the slash at its end: all but those of the documents, which describe them."""
 
@@ -44,6 +55,7 @@ def make_app(settings: Settings, backend: Backend, access_log: AccessLog | None 
     app[ACCOUNTS] = backend.accounts
     app[SESSIONS] = backend.sessions
     app[AUTHENTICATOR] = backend.authenticator
+    app[WEBSOCKET_PORT] = settings.ws_port
     app[FORWARDED] = Forwarded(settings.trusted_proxies)
     app[WAITERS] = waiters = Waiters(backend.feed, backend.authenticator, settings.max_connections_per_user)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from multidict import istr
@@ -32,13 +33,21 @@ class Forwarded:
         """Whether what the peer says in ``X-Forwarded-`` headers is believed."""
         return self._trusts(_peer(request))
 
+    def is_on_proxy(self, request: web.Request) -> bool:
+        """Whether the client's URLs are those of a trusted proxy, and not our own."""
+        return any(name in request.headers for name in _LINKS_BY) and self.trusts_peer(request)
+
+    def path_prefix(self, request: web.Request) -> str:
+        """The part of the client's path that proxies cut off, without a slash at the end."""
+        return urlsplit(self.base_url(request)).path
+
     def base_url(self, request: web.Request) -> str:
         """Where the client reached us, without a slash at the end: scheme, host and, behind a proxy, its path prefix.
 
         What is no scheme, host or path is not believed of a trusted proxy either: it may pass on what a client sent.
         """
         scheme, host, prefix = request.scheme, _host(request), ""
-        if any(name in request.headers for name in _LINKS_BY) and self.trusts_peer(request):
+        if self.is_on_proxy(request):
             proxies = self._proxies(request)
             protocols = _listed(request, hdrs.X_FORWARDED_PROTO)[-proxies:]
             if protocols and protocols[0].lower() in _SCHEMES:

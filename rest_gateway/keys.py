@@ -23,6 +23,7 @@ METRICS: Final = web.AppKey("metrics", Publisher)
 SESSIONS: Final = web.AppKey("sessions", SessionService)
 STORE: Final = web.AppKey("store", Store)
 TASKS: Final = web.AppKey("tasks", TaskService)
+WEBSOCKET_PORT: Final = web.AppKey("websocket_port", int)
 WAITERS: Final = web.AppKey("waiters", Waiters)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -12,6 +13,7 @@ from rest_gateway.bodies import is_too_large
 from rest_gateway.errors import HttpError, Refusal, json_response, refusal_response
 from shared.request_ids import new_request_id
 
+_WEIGHT: Final = re.compile(r"\bq=([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -44,6 +46,25 @@ def _is_among(media_type: str, accept: str) -> bool:
     ranges = [item.partition(";")[0].strip().lower() for item in accept.split(",")]
     group = media_type.partition("/")[0]
     return any(item in ("*/*", f"{group}/*", media_type) for item in ranges)
+
+
+def prefers_html(request: web.Request) -> bool:
+    """Whether a page is more welcome than JSON, by the weights (RFC 9110, section 12.5.1): so do browsers ask for an address."""
+    accept = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
+    return _weight("text/html", accept) > _weight("application/json", accept)
+
+
+@lru_cache(maxsize=256)
+def _weight(media_type: str, accept: str) -> float:
+    """Of the range that names the type most exactly; 0 where none does."""
+    group = media_type.partition("/")[0]
+    weights = {}
+    for item in accept.split(","):
+        media_range, _, parameters = item.partition(";")
+        found = _WEIGHT.search(parameters)
+        weights[media_range.strip().lower()] = float(found[1]) if found else 1.0
+    ranges = (media_type, f"{group}/*", "*/*")
+    return next((weights[each] for each in ranges if each in weights), 0.0)
 
 
 async def answer_expectation(request: web.Request) -> web.StreamResponse | None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from rest_gateway.bodies import read_data
 from rest_gateway.conditions import is_known, write_conditionally
@@ -18,6 +18,8 @@ from rest_gateway.errors import HttpError, batch_error_response, json_response
 from rest_gateway.keys import TASKS, TOKEN
 from rest_gateway.pagination import LAST, LimitOffset, PageNumber, invalid_page, paginated, parse_page_number
 from rest_gateway.parameters import parse_parameters
+from rest_gateway.request_headers import prefers_html, require_json_accepted
+from rest_gateway.web_page import sent_to_page
 from shared.errors import TaskbeamError, Unavailable, UserGone, ValidationFailed
 from shared.models import StoredTask, TaskQuery, Written
 from shared.rules.fields import canonical_uuid
@@ -130,8 +132,19 @@ async def _batch(request: web.Request) -> web.Response:
     return json_response(b'{"results":%b}' % results_json(written))
 
 
+def _accepts(request: web.Request) -> None:
+    """A browser that opens the address is sent to the page; it sends no token then. Raises HttpError."""
+    if (
+        hdrs.AUTHORIZATION not in request.headers
+        and request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
+        and prefers_html(request)
+    ):
+        raise sent_to_page(request)
+    require_json_accepted(request)
+
+
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {
-    "": Endpoint("Task List Create", {"GET": _list, "POST": _create}),
+    "": Endpoint("Task List Create", {"GET": _list, "POST": _create}, accepts=_accepts),
     "/task/{task_id:[^/]+}": Endpoint(
         "Task Retrieve Update Destroy", {"GET": _read, "PUT": _update, "PATCH": _update, "DELETE": _delete}
     ),

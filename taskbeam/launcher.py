@@ -129,6 +129,7 @@ class Launcher:
                 waiting = [one for one in waiting if not await asyncio.to_thread(one.is_ready)]
                 if not waiting:
                     lines = [f"taskbeam: ready at {url}\n" for one in self._servers for url in one.urls]
+                    lines.append(f"taskbeam: open {self._servers[-1].urls[0]}app/ in a browser\n")
                     with contextlib.suppress(BrokenPipeError):  # the relay has ended, which ends this too
                         os.write(output, "".join(lines).encode())
                 elif asyncio.get_running_loop().time() > deadline:

@@ -188,6 +188,11 @@ HEADERS: Final[dict[str, Schema]] = {
         "required": True,
         "schema": {"type": "string", "examples": ['"1"']},
     },
+    "Location": {
+        "description": "The page's path, with the prefix that proxies cut off.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["/app/"]},
+    },
     "Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 0}},
     "WWW-Authenticate": {
         "required": True,

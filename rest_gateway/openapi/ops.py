@@ -1,4 +1,4 @@
-"""What ``rest_gateway.ops`` and ``rest_gateway.documents`` take and answer."""
+"""What ``rest_gateway.ops``, ``rest_gateway.documents`` and ``rest_gateway.web_page`` take and answer."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ OPERATIONS: Final[Operations] = {
         "getMetrics",
         "What Prometheus scrapes: of all processes of the database",
         {200: Answer("The metrics.", str, media_type="text/plain")},
+    ),
+    ("GET", "/app/"): Operation(
+        "getApp",
+        "A page for browsers: your tasks, live",
+        {
+            200: Answer("The page.", str, ("ETag",), "text/html"),
+            302: Answer("Its address has a slash at the end.", Detail, ("Location",)),
+            304: _NOT_MODIFIED,
+        },
+        parameters=_ONLY_KNOWN,
     ),
     ("GET", "/docs/"): Operation(
         "getDocs",

@@ -108,6 +108,11 @@ OPERATIONS: Final[Operations] = {
                 ("X-Taskbeam-Seq", "X-Taskbeam-Epoch"),
                 example=[TASK_EXAMPLE],
             ),
+            302: Answer(
+                "A browser, which sends no token and prefers HTML, is sent to the page.",
+                Detail,
+                ("Location",),
+            ),
             400: invalid(
                 {
                     "a number is out of range": {"limit": f"Must be an integer from 1 to {PAGE_MAX}."},

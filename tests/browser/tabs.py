@@ -43,9 +43,10 @@ class Tab:
         code: int = self.wait_for("return window.closeCode")
         return code
 
-    def wait_for(self, script: str) -> Any:
+    def wait_for(self, script: str, *arguments: object) -> Any:
         """The script's value, once it is a true one."""
-        return WebDriverWait(self._browser, _TIMEOUT, poll_frequency=0.02).until(lambda _: self.run(script))
+        wait = WebDriverWait(self._browser, _TIMEOUT, poll_frequency=0.02)
+        return wait.until(lambda _: self.run(script, *arguments))
 
     def reload(self) -> None:
         self._browser.switch_to.window(self._handle)

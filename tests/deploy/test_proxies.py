@@ -48,6 +48,13 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield Site(proxy, system, new_account(system))
 
 
+def test_the_page_for_browsers_finds_the_websocket_on_its_own_origin(site: Site) -> None:
+    sent = site.proxy.ask("GET", "/", headers={"Accept": "text/html"})
+    assert (sent.status, sent.headers["location"]) == (302, "/app/")
+    policy = site.proxy.ask("GET", "/app/").headers["content-security-policy"]
+    assert f"connect-src 'self' {site.proxy.origin.replace('https', 'wss')};" in policy
+
+
 SPOOFED = {
     "X-Forwarded-For": "203.0.113.9",
     "X-Forwarded-Proto": "http",

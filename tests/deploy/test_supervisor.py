@@ -172,6 +172,7 @@ def test_launcher_prints_the_addresses_and_stops_everything(
             f"taskbeam: ready at ws://127.0.0.1:{checkout.ws_port}/ws/tasks/",
             f"taskbeam: ready at http://127.0.0.1:{checkout.rest_port}/",
             f"taskbeam: ready at http://[::1]:{checkout.rest_port}/",
+            f"taskbeam: open http://127.0.0.1:{checkout.rest_port}/app/ in a browser",
         ]
         assert all(checkout.is_ready(port) for port in (checkout.ws_port, checkout.rest_port))
         processes = psutil.Process(launcher.pid).children(recursive=True)

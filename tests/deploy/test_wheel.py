@@ -10,6 +10,7 @@ import pytest
 
 from tests.deploy.checkout import SECONDS, Checkout
 from tests.deploy.wheel import Installation, Wheel, install
+from tests.support.processes import ROOT
 from tests.support.waiting import wait_until
 
 _CLIENT: Final = """
@@ -46,6 +47,14 @@ def _log_in(installation: Installation) -> None:
     installation.run(
         *("login", username, "--password-stdin", "--url", rest, "--socket", socket), stdin=f"{password}\n"
     )
+
+
+def test_the_page_for_browsers_comes_with_its_client(wheel: Wheel) -> None:
+    [page] = wheel.folder.glob("lib/*/site-packages/rest_gateway/web")
+    checkout = [*(ROOT / "rest_gateway/web").iterdir(), ROOT / "clients/js/taskbeam.js"]
+    assert {path.name: path.read_bytes() for path in page.iterdir()} == {
+        path.name: path.read_bytes() for path in checkout
+    }
 
 
 @pytest.mark.timeout(300)

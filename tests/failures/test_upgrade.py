@@ -25,7 +25,7 @@ def newer_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     copy = tmp_path / "copy"
-    for package in ("shared", "ws_server", "rest_gateway"):
+    for package in ("shared", "ws_server", "rest_gateway", "clients"):
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     number = newest_version() + 1
     migration = copy / "shared/store/sqlite/migrations" / f"{number:04}_newer.sql"

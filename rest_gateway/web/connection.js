@@ -1,0 +1,65 @@
+// The connection, as a person sees it: a dot and a word, what waits, and what has happened while it was away.
+
+import {notify} from './notices.js';
+
+const WORDS = {live: 'Live', connecting: 'Connecting', offline: 'Offline', ended: 'Stopped'};
+const badge = document.getElementById('connection');
+const word = document.getElementById('word');
+const banner = document.getElementById('banner');
+
+export class ConnectionView {
+  #client;
+  #epoch;
+  #seq;
+  #missed = 0; // changes of others that came with the catching up
+  #replaced = false; // the history is another, as after a restore from a backup
+  #away = false;
+
+  constructor(client) {
+    this.#client = client;
+    client.addEventListener('change', (event) => this.#onChange(event));
+    client.addEventListener('state', () => this.show());
+    this.show();
+  }
+
+  #onChange({taskIds, changes}) {
+    const {state, epoch, seq} = this.#client;
+    if (state !== 'live' && this.#epoch) {
+      this.#replaced ||= epoch !== this.#epoch;
+      this.#missed += taskIds ? changes.filter(({own}) => !own).length : seq - this.#seq;
+    }
+    [this.#epoch, this.#seq] = [epoch, seq];
+    this.show();
+  }
+
+  show() {
+    const {state, epoch, waiting} = this.#client;
+    if (badge.dataset.state !== state) {
+      badge.dataset.state = state;
+      word.textContent = WORDS[state];
+    }
+    this.#away = state === 'offline' || (this.#away && state === 'connecting');
+    banner.hidden = !this.#away;
+    const text = epoch === null
+      ? 'The server cannot be reached. Your list comes as soon as it is back.'
+      : `You are offline. What you change is kept, and sent when the server is back.${waitingText(waiting)}`;
+    if (this.#away && banner.textContent !== text) {
+      banner.textContent = text;
+    }
+    if (state === 'live') {
+      this.#tellMissed();
+    }
+  }
+
+  #tellMissed() {
+    if (this.#replaced) {
+      notify('The list was read anew.');
+    } else if (this.#missed > 0) {
+      notify(this.#missed === 1 ? 'One change while you were away' : `${this.#missed.toLocaleString()} changes while you were away`);
+    }
+    this.#missed = 0;
+    this.#replaced = false;
+  }
+}
+
+const waitingText = (count) => !count ? '' : count === 1 ? ' One change waits.' : ` ${count.toLocaleString()} changes wait.`;

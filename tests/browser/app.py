@@ -1,0 +1,146 @@
+"""The page at ``/app/`` in a tab, as a person uses it, and the rules of accessibility that each state has to meet."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from selenium.common import TimeoutException
+from selenium.webdriver import ActionChains, Chrome, Keys
+
+from tests.browser.tabs import Tab
+from tests.npm.node import FOLDER
+from tests.support.clients import PASSWORD, Account
+from tests.support.processes import System
+
+_AXE: Final = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
+_SEEN: Final = """((at) => at?.checkVisibility() ? at.innerText : '')(document.querySelector(arguments[0]))"""
+_TASKS: Final = "return [...document.querySelectorAll('#list li .text span')].map((each) => each.textContent)"
+_CHECK: Final = """
+return axe.run(document, {resultTypes: ['violations'], runOnly: arguments[0]}).then(({violations}) => violations.map(
+    ({id, nodes}) => `${id}: ${nodes.map(({html, failureSummary}) => `${html} ${failureSummary}`).join(' | ')}`));
+"""
+_RULES: Final = {
+    "light": [
+        "wcag2a",
+        "wcag2aa",
+        "wcag21a",
+        "wcag21aa",
+        "wcag22aa",
+        "best-practice",
+    ],
+    "dark": ["color-contrast"],  # the rest does not depend on colours
+}
+
+
+@cache
+def _axe(path: Path) -> str:
+    return path.read_text()
+
+
+class App(Tab):
+    """A tab with the page."""
+
+    def __init__(self, browser: Chrome, system: System, path: str = "/app/") -> None:
+        super().__init__(browser, system.rest_url + path)
+
+    def text(self, selector: str) -> str:
+        """What is seen there; ``''`` where it is hidden or absent."""
+        text: str = self.run(f"return {_SEEN}", selector)
+        return text.strip()
+
+    def sees(self, selector: str, text: str) -> None:
+        """Wait until the text is seen there."""
+        self.wait_for(f"return {_SEEN}.includes(arguments[1])", selector, text)
+
+    def tasks(self, *expected: str) -> None:
+        """Wait until the list shows these, in this order."""
+        try:
+            self.wait_for(f"{_TASKS}.join() === arguments[0].join()", expected)
+        except TimeoutException:
+            assert self.run(_TASKS) == list(expected)
+
+    def click(self, selector: str) -> None:
+        self.run("document.querySelector(arguments[0]).click()", selector)
+
+    def choose(self, label: str) -> None:
+        """Press the button that says so."""
+        self.run(
+            "[...document.querySelectorAll('button')].find((button) => button.innerText === arguments[0]).click()",
+            label,
+        )
+
+    def row(self, text: str) -> str:
+        """A selector of the row that shows the text."""
+        uuid = self.run(
+            "return [...document.querySelectorAll('#list li')]"
+            ".find((row) => row.innerText.includes(arguments[0])).dataset.uuid",
+            text,
+        )
+        return f'#list li[data-uuid="{uuid}"]'
+
+    def type(self, *keys: str, into: str = "") -> None:
+        """Press keys, where the focus is or in a field, whose content goes."""
+        self.run("arguments[0] && document.querySelector(arguments[0]).select()", into)
+        ActionChains(self._browser).send_keys(*keys).perform()
+
+    def press(self, modifier: str, key: str) -> None:
+        ActionChains(self._browser).key_down(modifier).send_keys(key).key_up(modifier).perform()
+
+    def add(self, text: str) -> None:
+        self.type(text, Keys.ENTER, into="#new-task")
+
+    def edit(self, text: str, to: str) -> None:
+        self.click(f"{self.row(text)} .text")
+        self.type(to, into=".editor input")
+
+    def log_in(self, username: str, password: str) -> None:
+        self.type(username, into="#username")
+        self.type(password, Keys.ENTER, into="#password")
+
+    def forget(self) -> None:
+        """Come for the first time, whoever was here before."""
+        self.run("localStorage.clear()")
+        self._browser.refresh()
+        self.sees("#entrance-title", "Make an account")
+
+    def enter(self, account: Account) -> None:
+        self.forget()
+        self.click("#other")
+        self.log_in(account.username, PASSWORD)
+        self.sees("#connection", "Live")
+
+    def check(self) -> None:
+        """Axe finds nothing, in light and in dark."""
+        self.run(_axe(_AXE))
+        try:
+            for scheme, rules in _RULES.items():
+                self.show_scheme(scheme)
+                found = self.run(_CHECK, rules)
+                assert not found, f"{scheme}: {found}"
+        finally:
+            self.show_scheme("light")
+
+    def show_scheme(self, scheme: str) -> None:
+        """``light`` or ``dark``; and without motion, which axe would take for another colour."""
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        self._browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def focused(self) -> str:
+        """What the focus is on: the id or class of the element, and its text or label."""
+        said: str = self.run(
+            "const at = document.activeElement;"
+            "return `${at.id || at.className || at.type || at.tagName} ${at.ariaLabel ?? at.innerText}`"
+        )
+        return said
+
+
+def console(browser: Chrome) -> list[str]:
+    """What stands in the console since the last call, but for servers that were not there."""
+    entries: list[dict[str, Any]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    gone = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "the server responded with a status of 40")
+    return [entry["message"] for entry in entries if not any(text in entry["message"] for text in gone)]

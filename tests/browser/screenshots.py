@@ -1,0 +1,114 @@
+"""Pictures of the page at ``/app/`` in each of its states: ``python -m tests.browser.screenshots FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from selenium.webdriver import Chrome, Keys
+
+from tests.browser.app import App
+from tests.support.chromium import chromium
+from tests.support.clients import PASSWORD, Account, new_account
+from tests.support.processes import System, running
+
+_SIZES: Final = {"": (1000, 760), "-phone": (390, 760)}
+_TASKS: Final = (
+    {"task": "Buy milk", "description": "2 litres, the green one"},
+    {"task": "Walk the dog", "completed": True},
+    {"task": "W" * 255},
+    {"task": "שלום עולם, זו משימה ארוכה בעברית עם הרבה מילים", "description": "עוד קצת פרטים"},
+    {
+        "task": "Read RFC 6455",
+        "description": "https://www.rfc-editor.org/rfc/rfc6455\nSections 5 and 7 first",
+    },
+)
+
+
+class Camera:
+    """Takes each state in light, in dark, and as wide as a phone."""
+
+    def __init__(self, browser: Chrome, folder: Path) -> None:
+        self._browser = browser
+        self._folder = folder
+
+    def take(self, app: App, state: str) -> None:
+        for suffix, (width, height) in _SIZES.items():
+            self._resize(width, height)
+            for scheme in ("light", "dark") if not suffix else ("light",):
+                app.show_scheme(scheme)
+                name = f"{state}{suffix}{'-dark' if scheme == 'dark' else ''}.png"
+                assert self._browser.save_screenshot(str(self._folder / name))
+        app.show_scheme("light")
+        self._resize(*_SIZES[""])
+
+    def _resize(self, width: int, height: int) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def take_all(browser: Chrome, system: System, camera: Camera) -> None:
+    """Lead the page through its states."""
+    account = new_account(system)
+    app = App(browser, system)
+    app.forget()
+    camera.take(app, "first-visit")
+    app.log_in(account.username, "short")
+    app.sees("#password-problem", "short")
+    camera.take(app, "refused")
+    app.enter(account)
+    camera.take(app, "empty")
+    show = "for (const id of ['empty', 'loading']) document.getElementById(id).hidden = id === arguments[0]"
+    app.run(show, "empty")
+    camera.take(app, "loading")
+    app.run(show, "loading")
+    milk, dog, *_ = [account.rest("POST", "/", task).body["uuid"] for task in _TASKS]
+    app.sees("#list", "Read RFC 6455")
+    camera.take(app, "list")
+    app.click("#list .cross")
+    app.sees("#notices", "Deleted")
+    camera.take(app, "undo")
+    app.choose("Undo (Ctrl+Z)")
+    app.click("#frames-toggle")
+    camera.take(app, "frames")
+    app.click("#frames-close")
+    app.edit("Buy milk", "Buy bread")
+    account.rest("PATCH", f"/task/{milk}/", {"task": "Buy oat milk"})
+    app.sees(".clash", "oat")
+    camera.take(app, "clash")
+    app.type(Keys.ESCAPE)
+    _offline(system, app, camera, account, milk, dog)
+    account.rest("PATCH", "/me/", {"current_password": PASSWORD, "password": "another password"})
+    app.sees("#entrance-text", "has ended")
+    camera.take(app, "log-in-ended")
+    app.close()
+
+
+def _offline(system: System, app: App, camera: Camera, account: Account, milk: str, dog: str) -> None:
+    system.ws.kill()
+    app.sees("#connection", "Offline")
+    app.edit("Buy oat milk", "Buy eggs")
+    app.type(Keys.ENTER)
+    app.click(f"{app.row('Walk the dog')} .cross")
+    app.sees("#banner", "2 changes wait")
+    camera.take(app, "offline")
+    account.rest("PATCH", f"/task/{milk}/", {"task": "Buy soy milk"})
+    account.rest("PATCH", f"/task/{dog}/", {"task": "Walk both dogs"})
+    system.ws.start()
+    app.sees("#failures", "2 changes need you")
+    app.choose("Show")
+    camera.take(app, "conflict")
+    app.choose("Keep mine")
+    app.choose("Keep it")
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as data, running(Path(data)) as system, chromium() as browser:
+        take_all(browser, system, Camera(browser, folder))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
