@@ -1315,13 +1315,13 @@ export class TaskbeamClient extends EventTarget {
     if (this.waiting >= this.#options.queueLimit) throw new QueueFull(`${this.waiting} writes are waiting`);
     const errors = unsayable(fields);
     const outcome = new Promise((resolve, reject) => {
-      if (errors) { // a write that cannot be said fails alone, and before it is sent
-        reject(new Invalid(errors));
-        return;
-      }
       this.#lastId = Math.max(this.#lastId + 1, Date.now() * 1000);
       write.id = `${String(this.#lastId).padStart(16, '0')}-${newUuid()}`; // their order is that of the writes
       this.#waiting.set(write.id, {resolve, reject});
+      if (errors) { // a write that cannot be said fails alone, and before it is sent
+        this.#tellOutcome({...write, error: {code: 'validation', errors}});
+        return;
+      }
       this.#core.add(write, !this.#storage);
       this.#save({added: [write]});
       this.#publish();

@@ -95,7 +95,7 @@ async def test_failed_writes_roll_back_and_say_why(js: Node, system: System, acc
     assert half["errors"] == {"task": ["Not a valid string."]}
     assert await client.get("client.preview.get(arguments[0]).task", task["uuid"]) == "A task"
     assert await client.get("client.seen.failed.map(({name}) => name)") == [
-        "Conflict", "EarlierWriteFailed", "Invalid",
+        "Invalid", "Invalid", "Conflict", "EarlierWriteFailed", "Invalid",
     ]  # fmt: skip
     await client.equals_server()
     await client.close()
