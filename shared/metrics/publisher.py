@@ -42,10 +42,12 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """The metrics of this process, which holds ``slot``; without one it answers for itself alone."""
+    """The metrics of this process, which holds a slot in ``folder``; without one it answers for itself alone."""
 
-    def __init__(self, slot: Slot | None, process: str, feed: ChangeFeed, database_log: Path) -> None:
-        self._slot = slot
+    def __init__(self, folder: Path, process: str, feed: ChangeFeed, database_log: Path) -> None:
+        self._folder = folder
+        self._process = process
+        slot = self._slot = self._take_first_slot()
         self._name = slot.name if slot is not None else process
         self._feed = feed
         self._lags = deque((0.0,), _LAGS_KEPT)
@@ -94,7 +96,37 @@ class Publisher:
         if self._slot is not None:
             data = msgspec.json.encode(self._snapshot())
             with suppress(OSError):  # a full disk: others see older numbers
-                await asyncio.to_thread(self._slot.write, data)
+                await asyncio.to_thread(self._write, data)
+
+    def close(self) -> None:
+        """Publish for the last time."""
+        if self._slot is not None:
+            with suppress(OSError):
+                self._slot.write(msgspec.json.encode(take_snapshot(FAMILIES)))
+            self._slot.close()
+
+    def _take_first_slot(self) -> Slot | None:
+        """With the numbers of a process that held it before."""
+        try:
+            slot = take_slot(self._folder, self._process)
+        except OSError as error:
+            log.warning("metrics are of this process alone: %s", error)
+            return None
+        before = _decoded(slot.read() or b"")
+        if before is not None:
+            resume(FAMILIES, before)
+        return slot
+
+    def _write(self, data: bytes) -> None:
+        """Into another slot where somebody has deleted the folder. Raises OSError."""
+        slot = self._slot
+        assert slot is not None
+        if not slot.is_there():
+            self._slot = take_slot(self._folder, self._process)
+            self._name = self._slot.name
+            slot.close()
+            log.warning("%s was deleted, and is made anew", self._folder)
+        self._slot.write(data)
 
     def _text(self, own: Snapshot) -> bytes:
         from shared.metrics.exposition import exposition  # here: prometheus_client takes a tenth of a start
@@ -114,22 +146,11 @@ class Publisher:
 @contextmanager
 def open_publisher(folder: Path, process: str, feed: ChangeFeed, database_log: Path) -> Iterator[Publisher]:
     """Publish in the folder for a process of that name; the last time on exit."""
-    slot = None
+    publisher = Publisher(folder, process, feed, database_log)
     try:
-        slot = take_slot(folder, process)
-    except OSError as error:
-        log.warning("metrics are of this process alone: %s", error)
-    else:
-        before = _decoded(slot.read() or b"")
-        if before is not None:
-            resume(FAMILIES, before)
-    try:
-        yield Publisher(slot, process, feed, database_log)
+        yield publisher
     finally:
-        if slot is not None:
-            with suppress(OSError):
-                slot.write(msgspec.json.encode(take_snapshot(FAMILIES)))
-            slot.close()
+        publisher.close()
 
 
 def _decoded(data: bytes) -> Snapshot | None:

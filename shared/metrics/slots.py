@@ -51,6 +51,13 @@ class Slot:
             if data is not None:
                 yield name, data, is_held
 
+    def is_there(self) -> bool:
+        """Whether others can find it: not after somebody has deleted the folder. Raises OSError."""
+        try:
+            return os.path.samestat(os.stat(self._folder / f"{self.name}.lock"), os.fstat(self._lock))
+        except FileNotFoundError:
+            return False
+
     def close(self) -> None:
         os.close(self._lock)
 

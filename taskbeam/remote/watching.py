@@ -22,7 +22,7 @@ class View(Protocol):
     """What shows it."""
 
     def connected(self, is_connected: bool) -> None:
-        """Called when that changes, and before any event of the connection."""
+        """Called when that changes: true means that nothing is missing, so what was missed may be told before."""
 
     def event(self, event: Event) -> None: ...
 

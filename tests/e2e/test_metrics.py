@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
@@ -121,6 +122,20 @@ async def test_pushes_closes_and_refusals(measured: System) -> None:
         )
 
     await until(is_counted, 10, "all of it is counted")
+
+
+def test_a_folder_that_somebody_deletes_is_made_anew(measured: System) -> None:
+    logins = _counted(measured, "taskbeam_requests_total", "POST", "/login/", "200")
+    shutil.rmtree(measured.folder / "taskbeam.db-metrics")
+
+    def is_whole() -> bool:
+        return all(
+            len(found["taskbeam_memory_bytes"]) == 3
+            and found["taskbeam_requests_total"].get(("POST", "/login/", "200")) == logins
+            for found in map(scrape, (measured.gateway.port, measured.ws.port))
+        )
+
+    wait_until(is_whole, 20, "both ports answer for all processes again")
 
 
 def test_a_worker_that_was_killed_counts_on_where_it_ended(tmp_path: Path) -> None:

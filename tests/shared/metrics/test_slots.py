@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from shared.metrics.slots import take_slot
@@ -45,3 +46,13 @@ def test_to_look_at_a_slot_takes_it_from_nobody(tmp_path: Path) -> None:
     assert take_slot(tmp_path, "ws_server").name == "ws_server-2"
     second.write(b"1")
     assert [name for name, _, _ in first.others()] == ["ws_server-1"]
+
+
+def test_a_slot_that_was_deleted_is_there_no_more(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    slot = take_slot(folder, "ws_server")
+    assert slot.is_there()
+    shutil.rmtree(folder)
+    assert not slot.is_there()
+    assert take_slot(folder, "ws_server").is_there()
+    assert not slot.is_there()
