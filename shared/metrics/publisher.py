@@ -122,11 +122,11 @@ class Publisher:
         slot = self._slot
         assert slot is not None
         if not slot.is_there():
-            self._slot = take_slot(self._folder, self._process)
-            self._name = self._slot.name
-            slot.close()
+            deleted, slot = slot, take_slot(self._folder, self._process)
+            self._slot, self._name = slot, slot.name
+            deleted.close()
             log.warning("%s was deleted, and is made anew", self._folder)
-        self._slot.write(data)
+        slot.write(data)
 
     def _text(self, own: Snapshot) -> bytes:
         from shared.metrics.exposition import exposition  # here: prometheus_client takes a tenth of a start

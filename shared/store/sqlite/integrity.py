@@ -57,7 +57,9 @@ _FAULTS: Final = {
     "tasks that are not as their newest change has them": """
         SELECT count(*) FROM (
             SELECT task_id, max(position), task FROM changes GROUP BY task_id
-        ) AS newest LEFT JOIN tasks ON tasks.uuid = newest.task_id WHERE tasks.json IS NOT newest.task""",
+        ) AS newest LEFT JOIN tasks ON tasks.uuid = newest.task_id AND tasks.id = coalesce(
+            (SELECT id FROM client_uuids WHERE uuid = newest.task_id), moment_of(newest.task_id))
+        WHERE tasks.json IS NOT newest.task""",
 }
 _INDEXED: Final = """
     WITH pending AS (SELECT user_id, value AS entry FROM feeds, json_each(feeds.pending)), indexed AS (

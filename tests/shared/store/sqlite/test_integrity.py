@@ -67,6 +67,38 @@ def test_a_fault_is_named(filled: Path, statement: str, fault: str) -> None:
     assert any(found.startswith(fault) for found in faults(filled, statement)), faults(filled)
 
 
+def _steps(path: Path, tasks: int) -> int:
+    """Of SQLite's machine, in hundreds, to look at that many tasks more, whose changes have gaps."""
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {tasks}) "
+    uuid = "printf('00000000-0000-4000-9000-%012d', i)"
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        for table, values in (
+            ("tasks (id, uuid, user_id, json)", f"i, {uuid}, 1, x'78'"),
+            ("client_uuids (uuid, id)", f"{uuid}, i"),
+            (
+                "changes (user_id, seq, previous, mode, task_id, task)",
+                f"1, 1000 + i, 0, 'create', {uuid}, x'78'",
+            ),
+        ):
+            connection.execute(f"INSERT INTO {table} {numbers} SELECT {values} FROM n")
+        connection.set_progress_handler(count, 100)
+        assert len(list(find_faults(connection))) > 1
+        connection.set_progress_handler(None, 0)
+        connection.execute("ROLLBACK")
+    return steps
+
+
+def test_four_times_the_tasks_take_about_four_times_the_work(filled: Path) -> None:
+    assert _steps(filled, 4000) < 6 * _steps(filled, 1000)
+
+
 def test_rows_of_an_older_schema_are_not_judged(filled: Path) -> None:
     assert faults(filled, "UPDATE feeds SET tasks = 7", "PRAGMA user_version = 4") == []
 
