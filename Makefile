@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check lint bench clean FORCE
+.PHONY: help run test coverage check lint bench docs clean FORCE
 # Two pips must not run in one environment at once.
 .NOTPARALLEL:
 .SUFFIXES:
@@ -36,8 +36,13 @@ lint: $(VENV)/.dev ## lint, formatting, types
 bench: $(VENV)/.bench ## measure beside raw baselines, and write docs/reference/performance.md; PEERS=1 for FastAPI and PocketBase too
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
 
+docs: $(VENV)/.docs ## build the documents as a site, build/site/index.html; fails at a broken link
+	rm -rf build/site
+	$(BIN)/python -m tests.docs.site_pages
+	$(BIN)/python -m zensical build --clean --strict
+
 clean: ## remove the environment and all caches; var/, the data, stays
-	rm -rf $(VENV) .venv-* benchmarks/.venv-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-* benchmarks/.venv-peers build dist .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 	find . \( -path ./.git -o -path ./var \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # The environment contains absolute paths, and links to one Python. The identity of both is written last. So an environment
@@ -83,3 +88,6 @@ $(VENV)/.dev: $(VENV)/.base FORCE
 
 $(VENV)/.bench: $(VENV)/.base FORCE
 	$(call install,--editable . --group bench)
+
+$(VENV)/.docs: $(VENV)/.base FORCE
+	$(call install,--editable . --group docs)

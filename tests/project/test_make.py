@@ -59,6 +59,7 @@ def test_help_is_the_default(checkout: Path) -> None:
         "check",
         "lint",
         "bench",
+        "docs",
         "clean",
     ]
     assert not (checkout / ".venv").exists()
