@@ -77,7 +77,8 @@ class Api:
 
     def tasks(self, **filters: str | int) -> tuple[list[Task], int]:
         """Those that the filters leave, and how many there are of them beyond ``limit``."""
-        body = self.request("GET", f"/?{urlencode(filters)}" if filters else "/").body
+        query = urlencode(filters, errors="surrogateescape")  # the bytes of an argument, UTF-8 or not
+        body = self.request("GET", f"/?{query}" if filters else "/").body
         match body:
             case list():
                 return [self._task(task) for task in body], len(body)

@@ -141,6 +141,10 @@ def _entry(line: int, task: dict[str, Any]) -> Entry:
         most = {"task": 255, "description": 10_000}[name]
         if len(value.strip()) > most:
             raise BadLine(line, f"{name}: no more than {most} characters are allowed")
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # JSON can name them
+            raise BadLine(line, f"{name}: lone surrogates are no characters") from None
     return Entry(line, text, description, completed, uuid)
 
 

@@ -40,6 +40,8 @@ def test_filters_and_orders(person: Person) -> None:
     assert _texts(person, "--open") == ["Buy milk", "Buy bread"]
     assert _texts(person, "--done") == ["Call Ann"]
     assert _texts(person, "--search", "buy bread") == ["Buy bread"]
+    assert _texts(person, "--search", "\udcff") == []  # a byte that is not UTF-8
+    assert "lone surrogates" in person.fails("add", "\udcff", status=1)
     assert _texts(person, "--order", "newest") == ["Buy bread", "Call Ann", "Buy milk"]
     assert _texts(person, "--order", "text", "--limit", "2") == ["Buy bread", "Buy milk"]
     person.do("edit", person.json("ls")[0]["uuid"], "Milk")

@@ -105,6 +105,7 @@ def test_csv_of_another_program() -> None:
         (JSON_LINES, '{"task": "a", "description": 1}', 1, "description: a text is expected"),
         (JSON_LINES, '{"task": "a", "uuid": 1}', 1, "uuid: a UUID is expected"),
         (JSON_LINES, '{"task": "%s"}' % ("a" * 256), 1, "task: no more than 255 characters are allowed"),
+        (JSON_LINES, '{"task": "\\ud800"}', 1, "task: lone surrogates are no characters"),
         (CSV, "title\nBuy milk\n", 1, "the first line must name the columns, one of them `task`"),
         (CSV, "", 1, "the first line must name the columns, one of them `task`"),
         (CSV, "task,completed\na,maybe\n", 2, "completed: true or false is expected, not 'maybe'"),
