@@ -33,22 +33,33 @@ export class ConnectionView {
   }
 
   show() {
-    const {state, epoch, waiting} = this.#client;
+    const {state} = this.#client;
     if (badge.dataset.state !== state) {
       badge.dataset.state = state;
       word.textContent = WORDS[state];
     }
     this.#away = state === 'offline' || (this.#away && state === 'connecting');
-    banner.hidden = !this.#away;
-    const text = epoch === null
-      ? 'The server cannot be reached. Your list comes as soon as it is back.'
-      : `You are offline. What you change is kept, and sent when the server is back.${waitingText(waiting)}`;
-    if (this.#away && banner.textContent !== text) {
+    const text = this.#trouble();
+    banner.hidden = !text;
+    if (banner.textContent !== text) { // screen readers hear what is set
       banner.textContent = text;
     }
     if (state === 'live') {
       this.#tellMissed();
     }
+  }
+
+  #trouble() {
+    const {state, reason, epoch, waiting} = this.#client;
+    if (state === 'ended') {
+      return `This page has stopped: ${reason.message}. Reload it to go on.`;
+    }
+    if (!this.#away) {
+      return '';
+    }
+    return epoch === null
+      ? 'The server cannot be reached. Your list comes as soon as it is back.'
+      : `You are offline. What you change is kept, and sent when the server is back.${waitingText(waiting)}`;
   }
 
   #tellMissed() {

@@ -36,15 +36,12 @@ export class Entrance {
         return;
       }
       find('enter').disabled = true;
-      try {
-        const session = await this.#pass(username, password);
+      const session = await this.#pass(username, password).catch((error) => this.#tell(error));
+      find('enter').disabled = false;
+      if (session) {
         find('password').value = '';
         find('entrance').hidden = true;
         enter(session, username);
-      } catch (error) {
-        this.#tell(error);
-      } finally {
-        find('enter').disabled = false;
       }
     });
   }

@@ -1,6 +1,6 @@
 // The page at /app/. It puts the parts together: who is logged in, the client, and what is seen of it.
 
-import {ClientClosed, IndexedDbStorage, LoggedOut, Session, TaskbeamClient, TaskbeamError} from './taskbeam.js';
+import {IndexedDbStorage, LoggedOut, Session, TaskbeamClient, TaskbeamError, Unreachable} from './taskbeam.js';
 import {ConnectionView} from './connection.js';
 import {Entrance} from './entrance.js';
 import {Failures} from './failures.js';
@@ -119,14 +119,8 @@ function showEntered(isIn) {
 }
 
 function onState() {
-  const {state, reason} = client;
-  if (state !== 'ended' || loggingOut) {
-    return;
-  }
-  if (reason instanceof LoggedOut) {
+  if (client.state === 'ended' && client.reason instanceof LoggedOut && !loggingOut) {
     leave(true);
-  } else if (!(reason instanceof ClientClosed)) {
-    notify(`This page has stopped: ${reason.message}`, 'Reload', () => location.reload());
   }
 }
 
@@ -150,17 +144,13 @@ async function logOut() {
     return;
   }
   loggingOut = true; // the server ends the connection with the session
-  try {
-    await session.logout();
-    await leave(false);
-  } catch (error) {
-    if (!(error instanceof TaskbeamError)) {
-      throw error;
-    }
+  const error = await session.logout().catch((reason) => reason);
+  if (error instanceof Unreachable) {
     notify('The server cannot be reached now, so you are still logged in.');
-  } finally {
-    loggingOut = false;
+  } else { // done, or done before in another tab
+    await leave(false);
   }
+  loggingOut = false;
 }
 
 // What a person does

@@ -75,7 +75,7 @@ class App(Tab):
         """A selector of the row that shows the text."""
         uuid = self.run(
             "return [...document.querySelectorAll('#list li')]"
-            ".find((row) => row.innerText.includes(arguments[0])).dataset.uuid",
+            ".find((row) => row.textContent.includes(arguments[0])).dataset.uuid",
             text,
         )
         return f'#list li[data-uuid="{uuid}"]'

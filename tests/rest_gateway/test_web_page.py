@@ -157,6 +157,11 @@ def test_the_worker_keeps_all_files_and_has_a_version_of_them(system: System) ->
     assert other.headers["etag"] != worker.headers["etag"]
 
 
+def test_the_page_stays_small() -> None:
+    """The client comes on top."""
+    assert sum(path.stat().st_size for path in (ROOT / "rest_gateway/web").iterdir()) < 60_000
+
+
 def test_the_page_has_no_code_or_style_of_its_own_and_loads_nothing_from_elsewhere(system: System) -> None:
     text = get(system, PAGE).body.decode()
     assert not re.search(r"<style|<script(?![^>]* src=)|\son\w+=|\sstyle=|https?:", text)
