@@ -18,6 +18,12 @@ _OPEN = """
 const [url, rest, refresh, name, options] = arguments;
 globalThis.client = newClient(url, new taskbeam.Session(rest, refresh), {name, ...options});
 """
+_STORED = """
+const [name, what, count] = arguments;
+const storage = new taskbeam.IndexedDbStorage(name);
+for (let stored; stored !== count;) stored = (await storage.load())[what].length;
+await storage.close();
+"""
 _LIST = "return [...client.preview.values()].map(({task}) => task)"
 
 
@@ -43,6 +49,10 @@ class Tabs:
             _OPEN, self.relay.url, self.system.rest_url, self.account.refresh, self.account.username,
             {"backoff": {"first": 50, "most": 200}},
         )  # fmt: skip
+
+    async def stored(self, page: Page, what: str, count: int) -> None:
+        """Wait until so many ``writes`` or ``tasks`` are kept; a page that goes before takes the others along."""
+        await page.run(_STORED, self.account.username, what, count)
 
     async def close(self, page: Page) -> None:
         """As a user does, without a word to the client."""
@@ -98,6 +108,7 @@ async def test_a_reload_offline_shows_the_list_and_sends_later_what_is_written_t
     """)
     await tabs.away()
     await page.run("client.create({task: 'Offline'})")
+    await tabs.stored(page, "writes", 1)
     page.reload()
     await tabs.begin(page)
     shown = await page.run("await until(() => client.waiting === 1); return [...client.tasks.values()]")
@@ -105,8 +116,8 @@ async def test_a_reload_offline_shows_the_list_and_sends_later_what_is_written_t
     await page.run("""
         client.update([...client.tasks.keys()][0], {task: 'Changed offline'});
         client.delete([...client.tasks.keys()][1]);
-        await until(() => client.waiting === 3);
     """)
+    await tabs.stored(page, "writes", 3)
     page.reload()
     await tabs.begin(page)
     await page.run("await until(() => client.waiting === 3)")
@@ -212,6 +223,7 @@ async def test_many_tasks_are_shown_soon_after_a_reload(tabs: Tabs) -> None:
     page = await tabs.open()
     await page.run("await client.ready()")
     await tabs.all_equal_the_server()
+    await tabs.stored(page, "tasks", 1000)
     await tabs.away()
     page.reload()
     await tabs.begin(page)
