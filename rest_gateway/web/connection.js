@@ -41,6 +41,7 @@ export class ConnectionView {
     this.#away = state === 'offline' || (this.#away && state === 'connecting');
     const text = this.#trouble();
     banner.hidden = !text;
+    document.body.classList.toggle('away', this.#away);
     if (banner.textContent !== text) { // screen readers hear what is set
       banner.textContent = text;
     }

@@ -22,7 +22,7 @@ export class TaskList {
   #current = null; // the row that Tab comes to
   #editor = null;
 
-  /** `write`: {create(fields), update(uuid, fields), remove(uuid)}. */
+  /** `write`: {create(fields), update(uuid, fields), remove(uuid), waits(uuid)}. */
   constructor(list, write) {
     this.#list = list;
     this.#write = write;
@@ -109,7 +109,7 @@ export class TaskList {
     this.#byUuid.set(after.uuid, after);
     const row = this.#rows.get(after.uuid);
     if (row) {
-      fillRow(row, after);
+      fillRow(row, after, this.#write.waits(after.uuid));
     }
   }
 
@@ -164,7 +164,8 @@ export class TaskList {
   }
 
   #newRow(task) {
-    const row = makeRow(task);
+    const row = makeRow(task.uuid);
+    fillRow(row, task, this.#write.waits(task.uuid));
     this.#rows.set(task.uuid, row);
     return row;
   }

@@ -36,6 +36,7 @@ const write = {
   create: (fields) => attempt(() => client.create(fields)),
   update: (uuid, fields) => attempt(() => client.update(uuid, fields)),
   current: (uuid) => client.preview.get(uuid),
+  waits: (uuid) => client.preview.get(uuid) !== client.tasks.get(uuid),
   remove(uuid) {
     const task = client.preview.get(uuid);
     attempt(() => {

@@ -2,14 +2,14 @@
 
 const template = document.getElementById('row').content.firstElementChild;
 
-export function makeRow(task) {
+export function makeRow(uuid) {
   const row = template.cloneNode(true);
-  row.dataset.uuid = task.uuid;
-  fillRow(row, task);
+  row.dataset.uuid = uuid;
   return row;
 }
 
-export function fillRow(row, {uuid, task, description, completed}) {
+/** `waits`: it is not all on the server yet. */
+export function fillRow(row, {task, description, completed}, waits) {
   const [box, text, cross] = row.children;
   const [title, note] = text.children;
   box.checked = completed;
@@ -18,6 +18,7 @@ export function fillRow(row, {uuid, task, description, completed}) {
   note.textContent = description;
   cross.setAttribute('aria-label', `Delete ${task}`);
   row.classList.toggle('done', completed);
+  row.classList.toggle('waits', waits);
 }
 
 /** The Tab key comes to one row of the list only, or it would need thousands of presses to get past. */

@@ -213,6 +213,7 @@ def test_offline_resume_and_conflicts(app: App, system: System) -> None:
     app.click(f"{app.row('Walk the dog')} .cross")
     app.add("Written offline")
     app.sees("#banner", "5 changes wait")
+    assert app.run("return document.querySelectorAll('#list .waits').length") == 4, "all but the deleted one"
     app.check()
     account.rest("PATCH", f"/task/{milk}/", {"task": "Buy soy milk"})
     account.rest("PATCH", f"/task/{dog}/", {"task": "Walk both dogs"})
@@ -242,6 +243,7 @@ def test_offline_resume_and_conflicts(app: App, system: System) -> None:
         return {task["task"]: task for task in account.rest("GET", "/").body}
 
     wait_until(lambda: tasks().keys() == expected, 10, "all writes")
+    app.wait_for("return !document.querySelector('#list .waits')")
     assert tasks()["Sell the desk"]["completed"], "both changes, since they are of two fields"
 
 
