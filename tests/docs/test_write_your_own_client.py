@@ -133,10 +133,41 @@ async def test_the_client_keeps_up(system: System, tmp_path: Path) -> None:
         await until(lambda: not client.live, 20, "the connection ends")
         await equals_server()
 
-        client.seq -= 1  # as after a gap
+        lost = account.rest("POST", "/", {"task": "Lost"}).body["uuid"]
+        await equals_server()
+        client.seq -= 1  # a change that has not arrived
+        del client.tasks[lost]
         account.rest("POST", "/", {"task": "After the gap"})
         await equals_server()
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+
+
+async def test_the_client_asks_again_for_what_it_has_not_read_to_the_end(
+    system: System, tmp_path: Path
+) -> None:
+    """Frames in an order that a server seldom has time for."""
+    client = _client(system, new_account(system), tmp_path)
+    sent: list[object] = []
+
+    async def send(**message: object) -> None:
+        sent.append(message.get("mode"))
+
+    client.send = send
+    task = {"uuid": "a"}
+    page = {
+        "type": "sync",
+        "recovered": True,
+        "changes": [{"mode": "create", "seq": 2, "task_id": "a", "task": task}],
+    }
+    pushed = {"type": "task.update", "mode": "delete", "task_id": "a", "seq": 9, "task": {}}
+    client.epoch, client.seq = "one", 1
+    auth = {"type": "auth", "epoch": "two", "seq": 8}
+    for frame in (auth, pushed, page | {"seq": 2, "more": True}, pushed):
+        await client.take(frame)
+    assert client.tasks == {"a": task}
+    await client.take({"type": "sync", "recovered": False, "epoch": "two", "seq": 8})
+    await client.take(auth)  # the connection was lost before the answer to all
+    assert sent == ["sync", "sync", "all", "all"]
