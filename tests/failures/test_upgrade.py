@@ -60,7 +60,7 @@ def test_old_processes_end_before_the_schema_changes_and_refuse_it_afterwards(
         assert system.gateway.popen is not None
         assert system.gateway.popen.wait(_END_SECONDS) == 1
         refusal = f"has schema version {newest_version() + 1}, this program knows {newest_version()}"
-        wait_until(lambda: refusal in system.gateway.log.read_text(), 1, "the reason is said")
+        wait_until(lambda: refusal in system.gateway.log.read_text(), 10, "the reason is said")
 
         system.rest_url = f"http://127.0.0.1:{port}"
         assert Rest(system, account.access)("GET", "/").body == [task]
