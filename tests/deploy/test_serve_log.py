@@ -75,6 +75,9 @@ def test_every_line_is_a_json_object_from_start_to_stop(json_checkout: Checkout)
         wait_until(lambda: "ready at http" in json_checkout.log.read_text(), SECONDS, "readiness")
         wait_until(lambda: len(json_checkout.pids()) == 2, SECONDS, "both run")
         json_checkout.kill(GATEWAY)
+        wait_until(
+            lambda: json_checkout.is_ready(json_checkout.rest_port), SECONDS, "the gateway serves again"
+        )
         process.terminate()
         assert process.wait(STOP_SECONDS) == 0
     lines = _objects(json_checkout.log.read_text())
