@@ -6,12 +6,9 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from typing import Final
 
 import pytest
 from hypothesis import settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadGroupScheduling
 
 from tests.support.clients import Account, new_account
 from tests.support.processes import System, running
@@ -23,44 +20,6 @@ sys.dont_write_bytecode = False
 # Property tests try the same examples each time, and keep nothing on disk.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
-
-
-_RARE_SYSTEMS: Final = (
-    "short_timeouts_system",
-    "low_limits_system",
-    "two_worker_system",
-    "system_without_uvloop",
-)
-"""Few tests use each. They run in one process, whatever file they are in, so that the system starts once."""
-
-
-class FilesAndGroups(LoadGroupScheduling):
-    """The tests of a group run in one process, and so do all others of a file."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        scope: str = super()._split_scope(nodeid)
-        return scope.partition("::")[0]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling | None:
-    return FilesAndGroups(config, log) if config.getoption("dist") == "loadgroup" else None
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist, too, looks for groups here
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if isinstance(item, pytest.Function):
-            used = {*item.fixturenames, *_parameters(item)}
-            for name in _RARE_SYSTEMS:
-                if name in used:
-                    item.add_marker(pytest.mark.xdist_group(name))
-                    break
-
-
-def _parameters(item: pytest.Function) -> list[object]:
-    """Those that name a fixture, as ``each_system`` does, among others."""
-    callspec = getattr(item, "callspec", None)
-    return [value for value in callspec.params.values() if isinstance(value, str)] if callspec else []
 
 
 def pytest_collection_finish() -> None:
