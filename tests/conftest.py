@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ from tests.support.processes import System, running
 # Hundreds of processes start. Each would compile our modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Under nohup, processes that tests start would ignore the SIGHUP that some tests send.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Property tests try the same examples each time, and keep nothing on disk.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
