@@ -141,6 +141,14 @@ def decisions() -> list[str]:
     return rows
 
 
+def peers() -> list[str]:
+    """From the page of the benchmarks: when, and the absolute figures beside those of others."""
+    page = (ROOT / "docs/reference/performance.md").read_text()
+    section = page.partition("\n## FastAPI and PocketBase\n")[2].partition("\n## ")[0]
+    (taken,) = (line for line in section.splitlines() if line.startswith("Taken "))
+    return [taken, "", *(line for line in section.splitlines() if line.startswith("|"))]
+
+
 class Table(NamedTuple):
     """A table, or other lines, of one page: it stands between two comments, of which the first has its name."""
 
@@ -171,6 +179,7 @@ TABLES: Final = (
     Table("fields", ROOT / "docs/reference/tasks.md", task_fields),
     Table("metrics", ROOT / "docs/reference/metrics.md", metrics),
     Table("decisions", FOLDER / "README.md", decisions),
+    Table("peers", ROOT / "docs/explanation/comparison.md", peers),
     Table("exit statuses", ROOT / "docs/reference/command_line.md", exit_statuses),
     Table("commands", ROOT / "docs/reference/command_line.md", command_help.lines),
 )
