@@ -14,7 +14,6 @@ from typing import Final
 from tests.deploy.checkout import SECONDS, STOP_SECONDS, Checkout
 from tests.deploy.proxies import require
 from tests.support.processes import ROOT
-from tests.support.waiting import wait_until
 
 _UNIT: Final = ROOT / "deploy" / "taskbeam.service"
 _PROGRAM: Final = Path(sys.executable).with_name("taskbeam")
@@ -82,16 +81,19 @@ def test_service_runs_where_standard_output_is_a_socket_and_stops_in_order(check
             start_new_session=True,
         )
         theirs.close()
+        ours.settimeout(SECONDS)
         try:
-            ports = (checkout.ws_port, checkout.rest_port)
-            wait_until(lambda: all(map(checkout.is_ready, ports)), SECONDS, "readiness")
+            told = ""
+            while "taskbeam: ready at " not in told:
+                piece = ours.recv(65536).decode()
+                assert piece, told
+                told += piece
             checkout.wait_for_all()
+            assert all(map(checkout.is_ready, (checkout.ws_port, checkout.rest_port)))
             process.terminate()
             assert process.wait(min(STOP_SECONDS, float(service["TimeoutStopSec"]))) == 0
         finally:
             process.kill()
-        ours.settimeout(SECONDS)
-        told = b"".join(iter(lambda: ours.recv(65536), b"")).decode()
-    assert "taskbeam: ready at " in told
+        told += b"".join(iter(lambda: ours.recv(65536), b"")).decode()
     assert "INFO rest_gateway: listening on " in told
     assert "FATAL" not in told
