@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import io
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -78,26 +75,6 @@ COMMANDS: Final = {
 """By name, in the order of ``taskbeam --help``."""
 
 
-@contextmanager
-def _ended_by_signals_as_by_ctrl_c() -> Iterator[None]:
-    """So that a copy that is half made, or a temporary one, is taken away again."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    # One that is ignored stays so: nohup.
-    changed = [
-        number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL
-    ]
-    for number in changed:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in changed:
-            if signal.getsignal(number) is signal.default_int_handler:
-                signal.signal(number, signal.SIG_DFL)
-
-
 class LazyGroup(click.Group):
     """Finds its commands in `COMMANDS`, and lists them without an import. Ends as ``taskbeam.errors`` says."""
 
@@ -106,8 +83,7 @@ class LazyGroup(click.Group):
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # by ?, what the terminal's encoding does not have
         try:
-            with _ended_by_signals_as_by_ctrl_c():
-                status = super().main(args, *arguments, **{**named, "standalone_mode": False})
+            status = super().main(args, *arguments, **{**named, "standalone_mode": False})
         except (CommandError, click.ClickException, click.Abort) as error:
             status = report(error)
         except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -15,7 +14,6 @@ import pytest
 from click.testing import CliRunner
 
 from taskbeam.cli import COMMANDS, main
-from tests.support.waiting import wait_until
 
 _PROGRAM: Final = Path(sys.executable).with_name("taskbeam")
 _MAX_HELP_SECONDS: Final = 0.15
@@ -77,22 +75,6 @@ def test_letters_that_the_terminal_does_not_have_stop_no_command(tmp_path: Path)
 
     assert run("add", "Zoë漢") == "User Zoë? is made.\n"
     assert "Zoë?" in run("list")
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_command_in_order_as_ctrl_c_does(tmp_path: Path, number: signal.Signals) -> None:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("TASKBEAM_")}
-    command = [sys.executable, "-m", "taskbeam", "user", "import", "-", "--data", str(tmp_path)]
-    with subprocess.Popen(
-        command, env=environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            wait_until((tmp_path / "taskbeam.db-schema").exists, 30, "it has begun")
-            process.send_signal(number)
-            _, said = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert (process.returncode, said.strip()) == (1, "taskbeam: Aborted.")
 
 
 def test_help_is_there_at_once() -> None:
