@@ -21,6 +21,13 @@ def open_postgresql(url: str, users_table: str | None, tasks_table: str | None) 
             "to read PostgreSQL, install psycopg where Taskbeam is: pip install 'psycopg[binary]'"
         ) from error
     try:
+        psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        # Its message repeats parts of the URL, the password too.
+        raise SourceError(
+            "the URL is malformed: expected postgresql://user:password@host:port/database, special characters in percent encoding"
+        ) from None
+    try:
         with psycopg.connect(url) as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             tables = find_tables(_columns(connection), users_table, tasks_table)

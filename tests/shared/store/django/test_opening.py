@@ -27,6 +27,15 @@ def test_another_scheme_is_said_to_be_none_without_its_password(url: str) -> Non
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:secret@[::1/db", "postgresql://u:secret%zz@h/db", "postgresql://u@h?x=1"]
+)
+def test_a_malformed_url_is_not_repeated(url: str) -> None:
+    with pytest.raises(SourceError, match="the URL is malformed") as refused, open_source(url):
+        pass
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["nowhere", "postgresql:"])
 def test_anything_else_is_a_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(SourceError, match="there is no file"), open_source(str(tmp_path / name)):
