@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage check lint bench docs clean FORCE
+.PHONY: help run demo test coverage check lint bench docs clean FORCE
 # Two pips must not run in one environment at once.
 .NOTPARALLEL:
 .SUFFIXES:
@@ -18,6 +18,9 @@ help: ## list the targets
 # make exports WORKERS from its command line to the launcher.
 run: $(VENV)/.run ## start both servers in the foreground; WORKERS=4 for four WebSocket workers; Ctrl-C stops
 	@$(BIN)/python -m taskbeam serve
+
+demo: $(VENV)/.run ## start both servers with two users and their tasks, in a temporary folder; Ctrl-C stops
+	@$(BIN)/python -m taskbeam demo
 
 test: $(VENV)/.dev ## run the whole test suite
 	$(BIN)/python -m pytest

@@ -28,6 +28,9 @@ class Entry(NamedTuple):
 
 COMMANDS: Final = {
     "serve": Entry("taskbeam.commands.serve:serve", "Start both servers, and supervise them."),
+    "demo": Entry(
+        "taskbeam.commands.demo:demo", "Start both servers with two users and their tasks, to try them."
+    ),
     "supervisorctl": Entry(
         "taskbeam.commands.supervisorctl:supervisorctl", "Ask or tell the supervisor of a data folder."
     ),

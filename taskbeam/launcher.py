@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Launcher:
-    """One run of supervisord with its servers."""
+    """One run of supervisord with its servers. ``guide``: lines to be said once they answer."""
 
     def __init__(
         self,
@@ -42,12 +42,14 @@ class Launcher:
         servers: tuple[Server, ...],
         environ: Mapping[str, str],
         relay: Sequence[str],
+        guide: str = "",
     ) -> None:
         self._configuration = configuration
         self._control_socket = configuration.parent / CONTROL_SOCKET
         self._servers = servers
         self._environ = environ
         self._relay = relay
+        self._guide = guide
         self._pids: set[int] = set()
 
     async def run(self) -> None:
@@ -130,6 +132,7 @@ class Launcher:
                 if not waiting:
                     lines = [f"taskbeam: ready at {url}\n" for one in self._servers for url in one.urls]
                     lines.append(f"taskbeam: open {self._servers[-1].urls[0]}app/ in a browser\n")
+                    lines.append(self._guide)
                     with contextlib.suppress(BrokenPipeError):  # the relay has ended, which ends this too
                         os.write(output, "".join(lines).encode())
                 elif asyncio.get_running_loop().time() > deadline:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from shared.settings import Settings
@@ -22,17 +23,19 @@ from taskbeam.supervisor_conf import CONTROL_SOCKET, FOLDER, PYTHON, write_for_i
 from taskbeam.terminal import own_terminal
 
 
-def serve(workers: int | None, data: Path | None, env_file: Path | None) -> None:
-    """Return after an orderly end; else the log says why.
+def serve(
+    workers: int | None, data: Path | None, env_file: Path | None, environ: Mapping[str, str], guide: str = ""
+) -> None:
+    """Return after an orderly end; else the log says why. ``guide``: lines to be said once both servers answer.
 
     Raises:
         SystemExit: 2 where the settings are bad and nothing was started, 1 where something could not be started, or has
             failed.
     """
     os.umask(0o077)
-    serve_log.configure(serve_log.format_in(os.environ))
+    serve_log.configure(serve_log.format_in(environ))
     try:
-        instance, problems = read_instance(os.environ, data, env_file)
+        instance, problems = read_instance(environ, data, env_file)
         serve_log.configure(instance.settings.log_format)
         problems += start_problems(instance)
         if problems:
@@ -41,13 +44,13 @@ def serve(workers: int | None, data: Path | None, env_file: Path | None) -> None
         with contextlib.suppress(
             KeyboardInterrupt
         ):  # before there was anything to stop, or after all of it had
-            _serve(instance)
+            _serve(instance, guide)
     except CommandError as error:
         serve_log.say_why_it_ends(error)
         raise SystemExit(error.status) from error
 
 
-def _serve(instance: Instance) -> None:
+def _serve(instance: Instance, guide: str) -> None:
     control_socket = instance.data / CONTROL_SOCKET
     if excess := excess_bytes(control_socket):
         raise CommandError(
@@ -68,7 +71,8 @@ def _serve(instance: Instance) -> None:
             "PYTHONSAFEPATH": "1",  # what lies in the working folder is nobody's module
         }
         with own_terminal():
-            asyncio.run(Launcher(configuration, servers, environ, _relay_of(instance.settings)).run())
+            relay = _relay_of(instance.settings)
+            asyncio.run(Launcher(configuration, servers, environ, relay, guide).run())
 
 
 def _relay_of(settings: Settings) -> list[str]:

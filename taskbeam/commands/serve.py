@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -26,4 +27,4 @@ def serve(workers: int | None, data: Path | None, env_file: Path | None) -> None
     """
     from taskbeam import serving
 
-    serving.serve(workers, data, env_file)
+    serving.serve(workers, data, env_file, os.environ)

@@ -54,6 +54,7 @@ def test_help_is_the_default(checkout: Path) -> None:
     assert [line.split()[0] for line in said.stdout.splitlines()] == [
         "help",
         "run",
+        "demo",
         "test",
         "coverage",
         "check",

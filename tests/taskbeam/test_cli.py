@@ -49,10 +49,10 @@ def test_an_unknown_command_is_an_error_of_usage() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in COMMANDS if name not in ("serve", "supervisorctl", "export")]
+    "name", [name for name in COMMANDS if name not in ("serve", "demo", "supervisorctl", "export")]
 )
 def test_what_a_command_says_it_says_as_json_too(name: str) -> None:
-    """``serve`` and ``supervisorctl`` have nothing to say, and what is exported has a form of its own."""
+    """``serve``, ``demo`` and ``supervisorctl`` have nothing to say, and what is exported has a form of its own."""
     command = main.get_command(click.Context(main), name)
     commands = [command]
     if isinstance(command, click.Group):
