@@ -23,6 +23,7 @@ BESIDE: Final = {
     "CHANGELOG.md": "project/changelog.md",
     "CONTRIBUTING.md": "project/contributing.md",
     "SECURITY.md": "project/security.md",
+    "examples/README.md": "howto/examples.md",
 }
 """Pages beside ``docs/``: where they are in the site."""
 

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +13,7 @@ from selenium.webdriver.common.by import By
 from tests.support.chromium import chromium, require_chromium
 from tests.support.clients import PASSWORD, Account, new_account
 from tests.support.processes import ROOT, System
+from tests.support.served_folder import served
 from tests.support.waiting import wait_until
 
 _PAGE: Final = (ROOT / "docs" / "tutorial" / "live_list.md").read_text()
@@ -55,23 +51,6 @@ def _make(folder: Path, system: System, account: Account) -> None:
     shutil.copy(ROOT / "clients" / "js" / "taskbeam.js", folder)
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Log nothing."""
-
-
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://localhost:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 class _Window:
     """A window with the page."""
 
@@ -100,7 +79,7 @@ def test_the_list_is_live_and_keeps_what_is_written(system: System, tmp_path: Pa
     account = new_account(system)
     _make(tmp_path, system, account)
     account.rest("POST", "/", {"task": "Buy milk"})
-    with _served(tmp_path) as origin, chromium() as driver:
+    with served(tmp_path) as origin, chromium() as driver:
         one = _Window(driver, f"{origin}/index.html")
         one.has(("Buy milk", False))
         other = _Window(driver, f"{origin}/offline.html")

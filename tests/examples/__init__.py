@@ -1,0 +1,1 @@
+"""The programs of ``examples/``, against real servers."""
