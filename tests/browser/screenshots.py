@@ -1,4 +1,5 @@
-"""Pictures of the page at ``/app/`` in each of its states: ``python -m tests.browser.screenshots FOLDER``."""
+"""Pictures of the page at ``/app/``: ``python -m tests.browser.screenshots FOLDER`` takes each of its states, and without a folder the
+one that README.md shows."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ from selenium.webdriver import Chrome, Keys
 from tests.browser.app import App
 from tests.support.chromium import chromium
 from tests.support.clients import PASSWORD, Account, new_account
-from tests.support.processes import System, running
+from tests.support.processes import ROOT, System, running
+
+README_PICTURE: Final = ROOT / "docs/images/app.png"
 
 _SIZES: Final = {"": (1000, 760), "-phone": (390, 760)}
 _TASKS: Final = (
@@ -24,6 +27,12 @@ _TASKS: Final = (
         "task": "Read RFC 6455",
         "description": "https://www.rfc-editor.org/rfc/rfc6455\nSections 5 and 7 first",
     },
+)
+_TASKS_OF_README: Final = (
+    {"task": "Buy milk", "description": "2 litres, the green one", "completed": True},
+    {"task": "Book the train to Lyon"},
+    {"task": "Answer Ben about Saturday"},
+    {"task": "Read RFC 6455", "description": "Sections 5 and 7 first"},
 )
 
 
@@ -43,6 +52,11 @@ class Camera:
                 assert self._browser.save_screenshot(str(self._folder / name))
         app.show_scheme("light")
         self._resize(*_SIZES[""])
+
+    def take_one(self, name: str) -> None:
+        self._browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
+        self._resize(1000, 900)
+        assert self._browser.save_screenshot(str(self._folder / name))
 
     def _resize(self, width: int, height: int) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
@@ -104,11 +118,30 @@ def _offline(system: System, app: App, camera: Camera, account: Account, milk: s
     app.choose("Keep it")
 
 
-def main(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def take_for_readme(browser: Chrome, system: System, camera: Camera) -> None:
+    """A short list, to which another client has just added a task, and the frames that say so."""
+    account = new_account(system, "ann")
+    for task in _TASKS_OF_README[:-1]:
+        account.rest("POST", "/", task)
+    app = App(browser, system)
+    app.forget()
+    app.enter(account)
+    app.click("#frames-toggle")
+    account.rest("POST", "/", _TASKS_OF_README[-1])
+    app.sees("#list", "Read RFC 6455")
+    app.show_scheme("light")
+    app.run("document.activeElement.blur()")
+    camera.take_one(README_PICTURE.name)
+    app.close()
+
+
+def main(folder: Path | None) -> None:
+    target = folder or README_PICTURE.parent
+    target.mkdir(parents=True, exist_ok=True)
+    take = take_all if folder else take_for_readme
     with tempfile.TemporaryDirectory() as data, running(Path(data)) as system, chromium() as browser:
-        take_all(browser, system, Camera(browser, folder))
+        take(browser, system, Camera(browser, target))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]) if sys.argv[1:] else None)

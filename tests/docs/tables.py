@@ -4,6 +4,7 @@ their pages."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,6 +29,22 @@ from ws_server.close_codes import CLOSE_CODES
 from ws_server.frame_types import ERRORS, Refusal
 
 README: Final = ROOT / "README.md"
+_PERFORMANCE: Final = ROOT / "docs/reference/performance.md"
+_FIGURES: Final = {
+    "REST write to a socket of the other process, p99": (
+        "a REST write, until a WebSocket of the other process has it (p99)",
+        "make bench",
+    ),
+    "memory of three workers, 50,000 connections": (
+        "memory of three workers that hold 50,000 WebSockets",
+        "make bench",
+    ),
+    "GET, to PocketBase": (
+        "GET requests a second on one core, as a multiple of PocketBase's",
+        "make bench PEERS=1",
+    ),
+}
+"""What the README shows: by its name on the page of the benchmarks, what it is, and what measures it."""
 
 NOT_OFFERED: Final = ("EVENTS_URL",)
 """Variables that are checked, and refuse every value so far."""
@@ -141,9 +158,29 @@ def decisions() -> list[str]:
     return rows
 
 
+def features() -> list[str]:
+    """The first table of the comparison with peers."""
+    page = (ROOT / "docs/explanation/comparison.md").read_text()
+    section = page.partition("\n## What each one is\n\n")[2]
+    return section.partition("\n\n")[0].splitlines()
+
+
+def figures() -> list[str]:
+    """Some measured values from the page of the benchmarks, in brackets the least and the greatest round."""
+    page = _PERFORMANCE.read_text()
+    measured = {
+        cells[1]: cells[3]
+        for cells in (re.split(r" *\| *", line) for line in page.partition("\n## ")[0].splitlines())
+        if len(cells) > 4
+    }
+    (taken, *_) = (line for line in page.splitlines() if line.startswith("Taken "))
+    rows = [f"| {what} | {measured[name]} | `{command}` |" for name, (what, command) in _FIGURES.items()]
+    return [taken, "", "| what | measured | by |", "|---|---|---|", *rows]
+
+
 def peers() -> list[str]:
     """From the page of the benchmarks: when, and the absolute figures beside those of others."""
-    page = (ROOT / "docs/reference/performance.md").read_text()
+    page = _PERFORMANCE.read_text()
     section = page.partition("\n## FastAPI and PocketBase\n")[2].partition("\n## ")[0]
     (taken,) = (line for line in section.splitlines() if line.startswith("Taken "))
     return [taken, "", *(line for line in section.splitlines() if line.startswith("|"))]
@@ -172,7 +209,9 @@ class Table(NamedTuple):
 
 
 TABLES: Final = (
-    Table("settings", README, settings),
+    Table("features", README, features),
+    Table("figures", README, figures),
+    Table("settings", ROOT / "docs/reference/settings.md", settings),
     Table("error codes", ROOT / "docs/reference/websocket.md", error_codes),
     Table("close codes", ROOT / "docs/reference/websocket.md", close_codes),
     Table("errors", ROOT / "docs/reference/rest.md", rest_errors),

@@ -74,9 +74,9 @@ class Account(NamedTuple):
     rest: Rest
 
 
-def new_account(system: System) -> Account:
-    """Register a user with a new name, and log in."""
-    username = f"user-{secrets.token_hex(6)}"
+def new_account(system: System, username: str | None = None) -> Account:
+    """Register a user, by default with a new name, and log in."""
+    username = username or f"user-{secrets.token_hex(6)}"
     credentials = {"username": username, "password": PASSWORD}
     public = Rest(system)
     registered = public("POST", "/register/", credentials)
