@@ -15,15 +15,12 @@ from queue import SimpleQueue
 from typing import Final
 
 QUEUE_MAX_BYTES: Final = 4 * 1024 * 1024
-_ROOM_BYTES: Final = (
-    QUEUE_MAX_BYTES // 2
-)  # after lines were dropped, as few must wait before the next is taken
-_GATHER_SECONDS: Final = (
-    0.02  # for lines to be written together: to wake the thread for each would cost the loop 20 µs
-)
-_WRITE_MAX_BYTES: Final = (
-    4096  # lines written together: a pipe takes as much at once, whoever else writes to it
-)
+# After lines were dropped, no more than this may wait before the next line is taken.
+_ROOM_BYTES: Final = QUEUE_MAX_BYTES // 2
+# Lines that come within this time are written together: to wake the thread for each would cost the loop 20 µs.
+_GATHER_SECONDS: Final = 0.02
+# A pipe takes as much in one piece, whoever else writes to it.
+_WRITE_MAX_BYTES: Final = 4096
 _FLUSH_SECONDS: Final = 1.0
 
 

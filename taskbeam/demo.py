@@ -36,7 +36,7 @@ def demo(environ: Mapping[str, str]) -> None:
     """Return after an orderly end.
 
     Raises:
-        BadSettings: an address is none.
+        BadSettings: a host or a port is malformed.
         SystemExit: as `serve`.
     """
     kept = {PREFIX + name for name in _ADDRESSES}

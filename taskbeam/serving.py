@@ -41,9 +41,8 @@ def serve(
         if problems:
             raise BadSettings(problems)
         instance.environ[WORKERS] = str(workers or instance.workers)
-        with contextlib.suppress(
-            KeyboardInterrupt
-        ):  # before there was anything to stop, or after all of it had
+        # Ctrl-C before anything has started, or after everything has stopped.
+        with contextlib.suppress(KeyboardInterrupt):
             _serve(instance, guide)
     except CommandError as error:
         serve_log.say_why_it_ends(error)

@@ -178,7 +178,7 @@ class _Import:
 
         Raises:
             ValidationFailed: by the rules of a create, or because another user has the uuid.
-            ValueError, KeyError, TypeError: a time is none.
+            ValueError, KeyError, TypeError: a time is malformed or missing, or there is no uuid.
         """
         created, modified = parse_timestamp(task["time_created"]), parse_timestamp(task["time_modified"])
         if task.get("uuid") is None:
