@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from benchmarks import plots, report, results
@@ -10,11 +11,16 @@ from benchmarks.results import Results
 from benchmarks.servers import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "performance.md"
+_PLOTS: Final = os.path.relpath(plots.FOLDER, PAGE.parent)
+
+
+def text(found: Results) -> str:
+    return report.page(found, CASES, plots.draw(found), _PLOTS)
 
 
 def write(found: Results) -> None:
-    plots.draw(found, PAGE.parent)
-    PAGE.write_text(report.page(found, CASES))
+    plots.write(plots.draw(found))
+    PAGE.write_text(text(found))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from benchmarks.cases import Case
 from benchmarks.closed_loop import Window
+from benchmarks.drawing import Picture
 from benchmarks.figures import Spread
 from benchmarks.results import Findings, Results, Table, Target
+
+RATES: Final = "Absolute figures"
+"""The title of a table of rates."""
 
 _NOISY: Final = 0.10
 
 
-def rate_table(windows: Mapping[str, Sequence[Window]], title: str = "Absolute figures") -> Table:
+class Illustration(NamedTuple):
+    """A picture beside the page. It stands below the table ``table`` of ``case``, or without a case below the targets."""
+
+    name: str
+    case: str
+    table: str
+    picture: Picture
+
+
+def rate_table(windows: Mapping[str, Sequence[Window]], title: str = RATES) -> Table:
     """A table of medians over the windows. They depend on the machine; the ratios do not."""
     rows = []
     for name, of in windows.items():
@@ -40,8 +53,15 @@ def percent(part: float) -> str:
     return f"{part * 100:.0f} %"
 
 
-def page(results: Results, cases: Sequence[Case]) -> str:
-    """``docs/reference/performance.md``."""
+def page(
+    results: Results, cases: Sequence[Case], illustrations: Sequence[Illustration] = (), folder: str = ""
+) -> str:
+    """``docs/reference/performance.md``; ``folder``: where its pictures are, as seen from it."""
+
+    def pictures(case: str, table: str) -> list[str]:
+        shown = [each for each in illustrations if (each.case, each.table) == (case, table)]
+        return [line for each in shown for line in ("", f"![{each.picture.words}]({folder}/{each.name}.svg)")]
+
     measured = [(case, results.cases[case.name]) for case in cases if case.name in results.cases]
     lines = [
         "# Performance",
@@ -56,12 +76,11 @@ def page(results: Results, cases: Sequence[Case]) -> str:
     for case, findings in measured:
         lines.append(f"| **{case.title}** | | | | |")
         lines += [_row(target) for target in findings.targets]
+    lines += pictures("", "")
     for case, findings in measured:
         lines += ["", f"## {case.title}", "", " ".join(case.how.split()), "", _taken(findings)]
         for table in findings.tables:
-            lines += ["", *_markdown(table)]
-        for plot in findings.plots:
-            lines += ["", f"![{plot.y_label} against {plot.x_label}]({plot.name}.svg)"]
+            lines += ["", *_markdown(table), *pictures(case.name, table.title)]
     return "\n".join(lines) + "\n"
 
 

@@ -57,7 +57,7 @@ class Curve(msgspec.Struct):
 
 
 class Plot(msgspec.Struct):
-    """Curves over a logarithmic axis; ``name``: the file name without its suffix."""
+    """Curves that are drawn; ``name``: by which ``benchmarks.plots`` finds them."""
 
     name: str
     x_label: str

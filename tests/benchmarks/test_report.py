@@ -8,13 +8,11 @@ import pytest
 
 from benchmarks import results
 from benchmarks.cases import Case, Effort
-from benchmarks.catalogue import CASES
 from benchmarks.closed_loop import Window
 from benchmarks.figures import Spread, percentile, ratios
 from benchmarks.http_load import answer_length, request
 from benchmarks.report import number, page
 from benchmarks.results import Findings, Plot, Results, Table, Target
-from tests.support.processes import ROOT
 
 
 async def _nothing(_: Effort) -> Findings:
@@ -142,8 +140,3 @@ def test_a_request_says_how_long_it_is() -> None:
         b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer t\r\n"
         b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
     )
-
-
-def test_the_page_is_made_of_the_results_that_are_kept() -> None:
-    kept = ROOT / "docs" / "reference" / "performance.md"
-    assert kept.read_text() == page(results.load(), CASES)

@@ -166,7 +166,7 @@ def features() -> list[str]:
 
 
 def figures() -> list[str]:
-    """Some measured values from the page of the benchmarks, in brackets the least and the greatest round."""
+    """Some measured values from the page of the benchmarks, in brackets the least and the greatest round, and a plot."""
     page = _PERFORMANCE.read_text()
     measured = {
         cells[1]: cells[3]
@@ -175,15 +175,22 @@ def figures() -> list[str]:
     }
     (taken, *_) = (line for line in page.splitlines() if line.startswith("Taken "))
     rows = [f"| {what} | {measured[name]} | `{command}` |" for name, (what, command) in _FIGURES.items()]
-    return [taken, "", "| what | measured | by |", "|---|---|---|", *rows]
+    plot = _peers_plot(page).replace("](../", "](docs/")
+    return [taken, "", "| what | measured | by |", "|---|---|---|", *rows, "", plot]
+
+
+def _peers_plot(page: str) -> str:
+    (plot,) = (line for line in page.splitlines() if line.endswith("/peers.svg)"))
+    return plot
 
 
 def peers() -> list[str]:
-    """From the page of the benchmarks: when, and the absolute figures beside those of others."""
+    """From the page of the benchmarks: when, and the absolute figures beside those of others, with their plot."""
     page = _PERFORMANCE.read_text()
     section = page.partition("\n## FastAPI and PocketBase\n")[2].partition("\n## ")[0]
     (taken,) = (line for line in section.splitlines() if line.startswith("Taken "))
-    return [taken, "", *(line for line in section.splitlines() if line.startswith("|"))]
+    table = section.partition("Absolute figures:\n\n")[2].partition("\n\n")[0]
+    return [taken, "", *table.splitlines(), "", _peers_plot(section)]
 
 
 class Table(NamedTuple):
