@@ -165,7 +165,7 @@ def small_curves(
     bottom = first_row + row_height * len(names)
     for index, column in enumerate(columns):
         widest = _width(number(value) for values in column.values for value in (values[0], values[-1]))
-        begin, end = left + each * index + widest + 16, left + each * (index + 1) - widest - 14
+        begin, end = left + each * index + widest + 16, left + each * (index + 1) - widest - 20
         axis = Axis(begin, end, [x[0], x[-1]], (x[0], x[-1]), True)
         sheet.text((begin + end) / 2, _TOP + 8, column.unit, anchor="middle")
         for row, values in enumerate(column.values):

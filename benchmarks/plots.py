@@ -107,9 +107,9 @@ def _of_cases(cases: Mapping[str, Findings]) -> Iterator[Illustration]:
         for name in ("growth_of_one_user", "growth_in_all"):
             rates, tails = (_curves(cases["growth"], f"{name}_{what}") for what in ("rate", "p99"))
             table = f"Operations a second; p99 in ms, against {rates.x_label}"
-            yield Illustration(name, "growth", table, _growth(rates, tails))
+            yield Illustration(name, "growth", table, _growth(rates, tails, cases["growth"].taken))
     for memory in cases.get("idle50k", Findings()).plots:
-        yield Illustration(memory.name, "idle50k", "Beside that", _memory(memory))
+        yield Illustration(memory.name, "idle50k", "Beside that", _memory(memory, cases["idle50k"].taken))
 
 
 def _peers(findings: Findings) -> Picture:
@@ -130,20 +130,20 @@ def _latencies(title: str, connections: int, findings: Findings, requests: Seque
     return charts.latencies(f"{title}: from the request to the answer", note, rows)
 
 
-def _growth(rates: Plot, tails: Plot) -> Picture:
+def _growth(rates: Plot, tails: Plot, taken: str) -> Picture:
     x = rates.curves[0].x
     names = [curve.name for curve in rates.curves]
     columns = [charts.Column(plot.y_label, [curve.y for curve in plot.curves]) for plot in (rates, tails)]
-    note = "Each curve from zero up: where it is level, the size does not matter."
+    note = f"Each curve from zero up: level is where size does not matter. {taken}."
     return charts.small_curves(
         f"From {number(x[0])} to {number(x[-1])} {rates.x_label}", note, rates.x_label, x, names, columns
     )
 
 
-def _memory(plot: Plot) -> Picture:
+def _memory(plot: Plot, taken: str) -> Picture:
     (curve,) = plot.curves
     each = (curve.y[-1] - curve.y[0]) / (curve.x[-1] - curve.x[0]) * 1024
-    note = f"{number(each)} KB for each connection."
+    note = f"{number(each)} KB for each connection, {taken}. Less is better."
     return charts.large_curve("Memory of three workers", note, (plot.x_label, plot.y_label), curve.x, curve.y)
 
 

@@ -136,6 +136,13 @@ def _luminance(colour: str) -> float:
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
+@pytest.mark.parametrize(("scheme", "accent"), [("default", LIGHT.accent), ("slate", DARK.accent)])
+def test_the_site_has_the_same_accent_colour(scheme: str, accent: str) -> None:
+    style = (ROOT / "docs/stylesheets/site.css").read_text()
+    rule = style.partition(f'[data-md-color-scheme="{scheme}"]')[2].partition("}")[0]
+    assert set(re.findall(r": (#\w{6})", rule)) == {accent}
+
+
 @pytest.mark.parametrize(("palette", "dark"), [(LIGHT, False), (DARK, True)], ids=["light", "dark"])
 def test_colours_are_those_of_the_page_and_have_contrast(palette: Palette, dark: bool) -> None:
     """WCAG 2.2: 4.5 for text, 3 for what a plot is read by."""
