@@ -32,44 +32,59 @@ export interface Change {
     readonly own: boolean;
 }
 
+/** Whatever this module throws on purpose, but for `TypeError` at a wrong call. */
 export class TaskbeamError extends Error {}
+/** The session is over: only a person, or a stored password, can begin another. */
 export class LoggedOut extends TaskbeamError {}
+/** The server refuses to speak with this client: going on would change nothing. */
 export class ClientDefect extends TaskbeamError {
     /** What the server closed with, if it did. */
     readonly closeCode: number | null;
 }
+/** The network, or whatever answers in the server's place. The client goes on trying. */
 export class Unreachable extends TaskbeamError {
     constructor(message: string, options?: {perhapsDone?: boolean; closeCode?: number | null; cause?: unknown});
     /** The request may have arrived. */
     readonly perhapsDone: boolean;
     readonly closeCode: number | null;
 }
+/** Too many requests of this address or account. */
 export class RateLimited extends Unreachable {
     /** Seconds. */
     readonly retryAfter: number;
 }
+/** The client was closed before the write was done, or it is not known what has become of the write. */
 export class ClientClosed extends TaskbeamError {}
+/** Too many writes are waiting. Nothing was queued. */
 export class QueueFull extends TaskbeamError {}
+/** What should last could not be stored. */
 export class StorageFailed extends TaskbeamError {}
+/** The server has not done a write, and will not. The classes below say why. */
 export class WriteFailed extends TaskbeamError {}
+/** The task has moved on. */
 export class Conflict extends WriteFailed {
     /** What the task is now; `null` where the server's history was replaced and has none. */
     readonly task: Task | null;
 }
+/** This user has no such task. */
 export class NotFound extends WriteFailed {
     readonly taskId: string;
 }
+/** A field is bad. */
 export class Invalid extends WriteFailed {
     /** A list of texts for each bad field. */
     readonly errors: Readonly<Record<string, readonly string[]>>;
 }
+/** Any other reason. */
 export class Refused extends WriteFailed {
     /** The contract's word for the reason, as `limit_reached`. */
     readonly code: string;
     /** The server's error frame. */
     readonly frame: Readonly<Record<string, unknown>>;
 }
+/** It was made on top of a write that failed, which is the `cause`, or of a create that was withdrawn. Nothing was sent. */
 export class EarlierWriteFailed extends WriteFailed {}
+/** It was made while another user was logged in. */
 export class AccountChanged extends WriteFailed {}
 
 export interface TokenProvider {
@@ -84,6 +99,10 @@ export interface TokenStorage {
     removeItem(key: string): void;
 }
 
+/**
+ * A login. It keeps the refresh token and not the password: when that token is over, so is the session. A refresh whose answer was
+ * lost is tried again for 20 seconds.
+ */
 export class Session implements TokenProvider {
     /** `url`: the REST gateway's. `storage` keeps the refresh token, for `resume` and for other tabs. */
     constructor(url: string, refresh: string, options?: {access?: string | null; storage?: TokenStorage | null});
@@ -93,12 +112,13 @@ export class Session implements TokenProvider {
     ): Promise<Session>;
     /** The session that is kept there; `null` where there is none. */
     static resume(url: string, storage: TokenStorage): Session | null;
-    /** Throws LoggedOut, RateLimited, Unreachable. */
+    /** A fresh access token. Concurrent calls share one request. Throws LoggedOut, RateLimited, Unreachable. */
     token(): Promise<string>;
-    /** End the session, and with it every connection that it opened. */
+    /** End the session, and with it every connection that it opened. Throws LoggedOut, RateLimited, Unreachable. */
     logout(): Promise<void>;
 }
 
+/** `live` while connected and caught up, else `connecting`, `offline` until the next try, or `ended`. */
 export type State = 'offline' | 'connecting' | 'live' | 'ended';
 
 export interface Statistics {
@@ -140,6 +160,8 @@ export interface Write {
     readonly fields?: TaskFields;
     /** The task before it; of a create, the new task. */
     readonly base: Task;
+    /** `rev` was named by the caller, and is another than that of the task at that time. */
+    readonly named?: boolean;
 }
 
 export interface Kept {
@@ -170,20 +192,46 @@ export interface Save {
 export interface TaskStorage {
     /** `null`: nothing is kept. */
     load(): Promise<Kept | null>;
-    /** All of it or nothing. What it rejects with ends the client (StorageFailed). */
-    save(save: Save): Promise<void>;
+    /** All of it or nothing. What it rejects with ends the client (StorageFailed), and so does `false`. */
+    save(save: Save): Promise<void | boolean>;
     /** Called when the client is closed. */
     close?(): Promise<void>;
 }
 
-/** In a browser's IndexedDB, under a name. */
+/** In a browser's IndexedDB, under a name. Several may be open at once, in several tabs: the last one to take over saves the tasks. */
 export class IndexedDbStorage implements TaskStorage {
     constructor(name: string);
     /** Delete what is kept under a name, as after a logout. Clients that use it must be closed. */
     static erase(name: string): Promise<void>;
     load(): Promise<Kept>;
-    save(save: Save): Promise<void>;
+    /** The same; from now on what those before would save, but for new writes, is not saved. */
+    takeOver(): Promise<Kept>;
+    /** How many have taken over, up to this one; `null`: this one has not. */
+    readonly term: number | null;
+    /** `false`: another has taken over, and of all this only `added` was saved. */
+    save(save: Save): Promise<boolean>;
+    /**
+     * Save a whole list in slices, and wait for `pause` before each. Until the last one is saved, `load` gives the list before it.
+     * Meanwhile `save` may be called with writes, not with tasks. `false`: another has taken over.
+     */
+    saveList(copy: NonNullable<Save['copy']>, tasks: Task[], pause: () => unknown): Promise<boolean>;
+    /** Whether a write waits there. */
+    has(id: string): Promise<boolean>;
     close(): Promise<void>;
+}
+
+export interface WriteOptions {
+    /**
+     * Aborting it withdraws the write, if it cannot have been sent yet: the promise rejects with the signal's reason, nothing is done,
+     * and later writes to the task are done without it (after a withdrawn create they fail with EarlierWriteFailed). If it is too late
+     * for that, aborting changes nothing, and the promise tells what becomes of the write.
+     */
+    signal?: AbortSignal;
+}
+
+export interface RevisionOptions extends WriteOptions {
+    /** The revision to be changed. Default: the one that `preview` has. */
+    rev?: number;
 }
 
 export interface ClientOptions {
@@ -205,33 +253,51 @@ export interface ClientOptions {
     storage?: TaskStorage | null;
 }
 
+/**
+ * A user's tasks, here and on the server, from its making until `close`.
+ *
+ * Writes are queued at once and in order, online or not, and return a promise of their outcome; nobody has to wait for it. A
+ * write names the revision that its caller has seen, so that nobody overwrites what they do not know.
+ */
 export class TaskbeamClient extends EventTarget {
     /** `url`: `ws://…/ws/tasks/` or `wss://…`. */
     constructor(url: string, tokens: TokenProvider, options?: ClientOptions);
 
-    /** The server's tasks at `seq`, by uuid, in order of creation. */
+    /** The server's tasks at `seq`, by uuid, in order of creation. It changes by itself. */
     readonly tasks: ReadonlyMap<string, Task>;
-    /** The tasks as they will be, when all writes that wait are done. */
+    /** The tasks as they will be, when all writes that wait are done: what a user interface shows. */
     readonly preview: ReadonlyMap<string, Task>;
+    /** The position in the user's changes. */
     readonly seq: number;
-    /** `null` until there is a copy. */
+    /** The server's history that `seq` belongs to; `null` until there is a copy. */
     readonly epoch: string | null;
+    /** Whose tasks they are; `null` until there is a copy. */
     readonly userId: number | null;
     readonly state: State;
-    /** The error that has led to the state. */
+    /** The error that has led to the state; `null` where none has. */
     readonly reason: unknown;
     /** How many writes have no outcome yet. */
     readonly waiting: number;
+    /** What this object has done so far. */
     readonly statistics: Statistics;
 
     /** Wait until live. Throws what ended the client. */
     ready(): Promise<void>;
-    /** Throws TypeError and QueueFull; the promise rejects with Invalid or Refused. */
-    create(task: TaskFields & {task: string; uuid?: string}): Promise<Task>;
-    /** Throws TypeError, QueueFull, NotFound; the promise rejects with Conflict, NotFound, Invalid or Refused. */
-    update(uuid: string, fields: TaskFields, options?: {rev?: number}): Promise<Task>;
+    /**
+     * With a uuid that is taken, the stored task is the result. Throws TypeError and QueueFull; the promise rejects with Invalid or
+     * Refused.
+     */
+    create(task: TaskFields & {task: string; uuid?: string}, options?: WriteOptions): Promise<Task>;
+    /**
+     * Fields that are left out keep their value. Throws TypeError, QueueFull, NotFound; the promise rejects with Conflict, NotFound,
+     * Invalid or Refused.
+     */
+    update(uuid: string, fields: TaskFields, options?: RevisionOptions): Promise<Task>;
     /** Throws TypeError, QueueFull, NotFound; the promise rejects with Conflict or NotFound. */
-    delete(uuid: string, options?: {rev?: number}): Promise<null>;
+    delete(uuid: string, options?: RevisionOptions): Promise<null>;
+    /** While offline, try now, and not when the wait is over; but no sooner than a second after the last try began. */
+    retry(): void;
+    /** Close the connection. Writes that wait fail with ClientClosed; with a name or a storage they are sent the next time. */
     close(): Promise<void>;
     /** Cut the connection, as networks do. The client connects again. */
     dropConnection(): void;
@@ -256,6 +322,7 @@ export class Core {
     receive(frame: object, now: number): void;
     add(write: Write, stored: boolean): void;
     mayBeSent(id: string): void;
+    withdraw(id: string, stored: boolean): boolean;
     load(kept: Kept, mayHaveSent: boolean): boolean;
     follow(happened: object[]): boolean;
     take(): {happened: object[]; taskIds: string[] | null};

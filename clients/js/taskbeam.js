@@ -7,11 +7,10 @@
 //   4 Storage       what outlasts a page, in IndexedDB
 //   5 Client        what an application sees: it runs the core on the network, once for all tabs of a browser
 //
-// Times are milliseconds of `performance.now()`; the server's own are seconds.
+// Times are milliseconds of `performance.now()`; the server's own are seconds. `taskbeam.d.ts` says what each public name means.
 
 // ---------------------------------------------------------------- 1 Errors
 
-/** Whatever this module throws on purpose. */
 export class TaskbeamError extends Error {
   constructor(message, options) {
     super(message, options);
@@ -19,10 +18,8 @@ export class TaskbeamError extends Error {
   }
 }
 
-/** The session is over: only a person, or a stored password, can begin another. */
 export class LoggedOut extends TaskbeamError {}
 
-/** The server refuses to speak with this client: going on would change nothing. */
 export class ClientDefect extends TaskbeamError {
   constructor(message, {closeCode = null, ...options} = {}) {
     super(message, options);
@@ -30,16 +27,14 @@ export class ClientDefect extends TaskbeamError {
   }
 }
 
-/** The network, or whatever answers in the server's place. The client goes on trying. */
 export class Unreachable extends TaskbeamError {
   constructor(message, {perhapsDone = false, closeCode = null, ...options} = {}) {
     super(message, options);
-    this.perhapsDone = perhapsDone; // the request may have arrived
+    this.perhapsDone = perhapsDone;
     this.closeCode = closeCode;
   }
 }
 
-/** Too many requests of this address or account; `retryAfter` is in seconds. */
 export class RateLimited extends Unreachable {
   constructor(message, retryAfter) {
     super(message);
@@ -47,19 +42,11 @@ export class RateLimited extends Unreachable {
   }
 }
 
-/** The client was closed before the write was done. */
 export class ClientClosed extends TaskbeamError {}
-
-/** Too many writes are waiting. Nothing was queued. */
 export class QueueFull extends TaskbeamError {}
-
-/** What should last could not be stored. */
 export class StorageFailed extends TaskbeamError {}
-
-/** The server has not done a write, and will not. The classes below say why. */
 export class WriteFailed extends TaskbeamError {}
 
-/** The task has moved on; `task` is what it is now, `null` where the server's history was replaced and has none. */
 export class Conflict extends WriteFailed {
   constructor(task) {
     super('The task has moved on.');
@@ -67,7 +54,6 @@ export class Conflict extends WriteFailed {
   }
 }
 
-/** This user has no such task. */
 export class NotFound extends WriteFailed {
   constructor(taskId) {
     super(`There is no task ${taskId}.`);
@@ -75,7 +61,6 @@ export class NotFound extends WriteFailed {
   }
 }
 
-/** A field is bad; `errors` has a list of texts for each. */
 export class Invalid extends WriteFailed {
   constructor(errors) {
     super(Object.entries(errors).map(([field, texts]) => `${field}: ${[texts].flat().join(' ')}`).join('; '));
@@ -83,7 +68,6 @@ export class Invalid extends WriteFailed {
   }
 }
 
-/** Any other reason; `code` is the contract's word for it, `frame` the server's error frame. */
 export class Refused extends WriteFailed {
   constructor(frame) {
     super(`${frame.code}: ${frame.message}`);
@@ -92,10 +76,7 @@ export class Refused extends WriteFailed {
   }
 }
 
-/** It was made on top of a write that failed, which is the `cause`. Nothing was sent. */
 export class EarlierWriteFailed extends WriteFailed {}
-
-/** It was made while another user was logged in. */
 export class AccountChanged extends WriteFailed {}
 
 /** An error frame, the server's or one of `WriteQueue`, as an error. */
@@ -104,8 +85,9 @@ function failure(frame) {
     case 'conflict': return new Conflict(frame.task ?? null);
     case 'not_found': return new NotFound(frame.task_id);
     case 'validation': return new Invalid(frame.errors);
-    case 'earlier_write_failed': return new EarlierWriteFailed(
-      'A write before it, to the same task, failed.', {cause: failure(frame.cause)});
+    case 'earlier_write_failed': return frame.cause.code === 'withdrawn'
+      ? new EarlierWriteFailed('The create of its task was withdrawn.')
+      : new EarlierWriteFailed('A write before it, to the same task, failed.', {cause: failure(frame.cause)});
     case 'account_changed': return new AccountChanged('Another user is logged in now.');
     default: return new Refused(frame);
   }
@@ -117,6 +99,7 @@ const CHANGES = new Set(['create', 'update', 'delete']);
 const NOT_DONE_YET = new Set(['rate_limited', 'unavailable', 'internal']);
 const RETRY_AFTER_MOST = 60_000;
 const QUIET = 20_000; // until a ping is sent
+const REMEMBERED = 1000; // writes that were settled, if they are told of once more
 
 /** Close codes that ask for more than a new connection. */
 const CLOSED = {NOT_AUTHENTICATED: 4001, TOKEN_EXPIRED: 4401, TOKEN_REVOKED: 4403};
@@ -264,7 +247,7 @@ class Listing {
 // and of two that name the same revision only one succeeds.
 
 const content = (task) => task ? JSON.stringify([task.task, task.description, task.completed]) : null;
-const plain = ({id, mode, taskId, rev, fields, base}) => ({id, mode, taskId, rev, fields, base});
+const plain = ({id, mode, taskId, rev, fields, base, named}) => ({id, mode, taskId, rev, fields, base, named});
 
 /** What the task will be, when the write is done to it; `undefined` where there will be none. */
 function foresee({mode, base, fields}, task) {
@@ -399,6 +382,7 @@ export class Core {
   #limiter = new RateLimiter();
   #verdict = null; // {write, outcome}: what becomes of the first write, once the copy is up to date
   #happened = [];
+  #settledIds = new Set(); // the last ones
   #touched = new Set(); // tasks whose preview has changed
   #touchedAll = false;
   #mixed = false; // the preview's order may be another than the list's: of drafts, and of deletes that were taken back
@@ -566,14 +550,13 @@ export class Core {
 
   #apply(change) {
     const {before, reordered} = this.replica.apply(change);
-    const write = this.queue.first;
-    if (write?.sent && !write.evidence && write.taskId === change.taskId) {
+    for (const write of this.queue.ofTask(change.taskId).filter(({sent, evidence}) => sent && !evidence)) {
       write.evidence = judgeChange(write, change, before);
       if (write.uncertain && write.evidence && !write.evidence.error) change = {...change, own: true};
     }
     this.#happened.push({change, reordered});
     this.#touch(change.taskId, reordered);
-    this.#finishKnown();
+    this.#finishKnown(change.taskId);
   }
 
   #onPage(frame) {
@@ -617,9 +600,10 @@ export class Core {
   }
 
   /** A write whose answer was lost is done with, as soon as it is known what became of it: the evidence passes. */
-  #finishKnown() {
-    const write = this.queue.first;
-    if (write?.uncertain && write.evidence) this.#finish(write, write.evidence);
+  #finishKnown(taskId = this.queue.first?.taskId) {
+    for (const write of this.queue.ofTask(taskId)) {
+      if (write.uncertain && write.evidence && this.queue.get(write.id)) this.#finish(write, write.evidence);
+    }
   }
 
   // Answers to requests
@@ -686,12 +670,17 @@ export class Core {
     this.#settle(write, outcome);
     if (outcome.error) {
       const error = {code: 'earlier_write_failed', cause: outcome.error};
-      this.queue.ofTask(write.taskId).forEach((later) => this.#settle(later, {error}));
+      for (const later of this.queue.ofTask(write.taskId)) {
+        if (later.rev <= write.rev && !write.named) return; // it was made after the failure
+        if (!later.evidence) this.#settle(later, {error});
+      }
     }
   }
 
   #settle(write, outcome) {
     this.queue.remove(write);
+    this.#settledIds.add(write.id);
+    if (this.#settledIds.size > REMEMBERED) this.#settledIds.delete(this.#settledIds.values().next().value);
     this.#happened.push({settled: {...plain(write), ...outcome}});
     this.#touch(write.taskId, this.#mixed && this.queue.size === 0);
   }
@@ -709,7 +698,7 @@ export class Core {
 
   /** Queue a write; `stored` says that it may be sent. */
   add(write, stored) {
-    if (!this.queue.get(write.id)) {
+    if (!this.queue.get(write.id) && !this.#settledIds.has(write.id)) {
       this.queue.add({...write, stored, sent: false, uncertain: false, evidence: null});
       this.#mixed ||= write.mode !== 'update';
       this.#touch(write.taskId);
@@ -719,6 +708,36 @@ export class Core {
   mayBeSent(id) {
     const write = this.queue.get(id);
     if (write) write.stored = true;
+  }
+
+  /** Take back a write: what was made on top of it is done without it, where that can be. `stored`: as of `add`, for those.
+   * Returns false where it is too late, since it may have been sent. */
+  withdraw(id, stored) {
+    const write = this.queue.get(id);
+    if (!write || write.sent) return false;
+    const ofTask = this.queue.ofTask(write.taskId);
+    const later = ofTask.slice(ofTask.indexOf(write) + 1);
+    const error = {code: 'withdrawn'};
+    this.#settle(write, {error});
+    if (write.mode === 'create') {
+      later.forEach((each) => this.#settle(each, {error: {code: 'earlier_write_failed', cause: error}}));
+    } else if (write.mode === 'update') {
+      this.#rebase(later, write.base, stored);
+    }
+    return true;
+  }
+
+  /** An update before these was withdrawn, so their task will be at one revision less. A revision that was `named` stays. */
+  #rebase(writes, task, stored) {
+    for (const write of writes) {
+      if (!task || write.mode === 'create') return;
+      if (!write.named) {
+        const rev = write.rev - 1;
+        Object.assign(write, {rev, stored, base: task.rev === rev ? task : Object.freeze({...write.base, rev})});
+        this.#happened.push({rebased: plain(write)});
+      }
+      task = foresee(write, task);
+    }
   }
 
   /** The preview of a task has changed; with `all`, the order, or everything. */
@@ -748,48 +767,45 @@ export class Core {
     return {epoch, userId, seq, tasks: [...tasks.values()], writes: this.queue.all.map(plain)};
   }
 
-  /** Begin with what was kept, or with what another tab has. If nobody else sends its writes, `mayHaveSent` the first one. Within
-   * one history it never goes back; returns false where what is here already is newer. */
+  /** Begin with what was kept, or with what another tab has. Who keeps it `mayHaveSent` any of its writes, and not have kept what
+   * became of them. Within one history it never goes back; returns false where what is here already is newer. */
   load({writes, ...copy}, mayHaveSent) {
     const isNews = !(sameHistory(copy, this.replica) && copy.seq < this.replica.seq);
     if (isNews) this.replica.load({...copy, tasks: copy.tasks.map(toTask)});
     this.#writer = this.replica.userId;
     this.queue.clear();
-    for (const write of writes) {
-      this.queue.add({...write, stored: true, sent: false, uncertain: false, evidence: null});
+    for (const write of writes.filter(({id}) => !this.#settledIds.has(id))) {
+      this.queue.add({...write, stored: true, sent: mayHaveSent, uncertain: mayHaveSent, evidence: null});
     }
-    if (this.queue.first && mayHaveSent) {
-      Object.assign(this.queue.first, {sent: true, uncertain: true});
-      this.#judgeFirst();
-    }
+    this.#judgeFirst();
     this.#touch(null, true);
     return isNews;
   }
 
   /** Take what has `happened` in the tab that is connected. Returns false where something before it is missing. */
   follow(happened) {
-    for (const {copy, change, settled} of happened) {
-      if (copy) {
-        this.replica.load(copy);
-        this.#happened.push({copy});
-        this.#touch(null, true);
-      } else if (change?.seq === this.replica.seq + 1) {
+    let isWhole = true;
+    for (const {change, settled, rebased} of happened) {
+      if (change?.seq === this.replica.seq + 1) {
         const {reordered} = this.replica.apply(change);
         this.#happened.push({change, reordered});
         this.#touch(change.taskId, reordered);
       } else if (change?.seq > this.replica.seq) {
-        return false;
+        isWhole = false;
       } else if (settled) {
         const {task, error} = settled;
         this.#settle(this.queue.get(settled.id) ?? settled, {task, error});
+      } else if (rebased && this.queue.get(rebased.id)) {
+        Object.assign(this.queue.get(rebased.id), rebased);
+        this.#touch(rebased.taskId);
       }
     }
-    return true;
+    return isWhole;
   }
 
   /**
    * What has happened since the last time, and to which tasks; `taskIds` is `null` where it may be all. Each is a whole
-   * `copy` that came, a `change` of it, or a write that was `settled`, with its `task` or `error`.
+   * `copy` that came, a `change` of it, a write that was `settled`, with its `task` or `error`, or one that is `rebased`.
    */
   take() {
     const taken = {happened: this.#happened, taskIds: this.#touchedAll ? null : [...this.#touched]};
@@ -854,13 +870,8 @@ async function postForTokens(url, request, timeout, ...keys) {
 
 const baseUrl = (url) => new URL(url).href.replace(/\/+$/, '');
 
-/**
- * A login. Keeps the refresh token and not the password: when that one is over, so is the session. `token()` is a fresh access
- * token; concurrent calls share one request.
- *
- * A server may rotate refresh tokens: then each refresh replaces the one that it was asked with, and the old one is taken for 30
- * seconds more. So a refresh whose answer was lost is tried again here until it succeeds, or the time is over.
- */
+/** A server may rotate refresh tokens: then each refresh replaces the one that it was asked with, and the old one is taken for 30
+ * seconds more. So a refresh whose answer was lost is tried again here until it succeeds, or the time is over. */
 export class Session {
   #url;
   #refresh;
@@ -870,7 +881,6 @@ export class Session {
   #attempt = null;
   #rescue = null;
 
-  /** `storage`: where the refresh token is kept, as `localStorage` does, for `resume` and for other tabs. */
   constructor(url, refresh, {access = null, storage = null} = {}) {
     this.#url = baseUrl(url);
     this.#storage = storage;
@@ -878,20 +888,17 @@ export class Session {
     this.#keep(refresh);
   }
 
-  /** Throws LoggedOut, Invalid, RateLimited, Unreachable. */
   static async login(url, username, password, {storage} = {}) {
     const {refresh, access} = await postForTokens(
       `${baseUrl(url)}/login/`, {username, password}, 10_000, 'refresh', 'access');
     return new Session(url, refresh, {access, storage});
   }
 
-  /** The session that is kept in `storage`; `null` where there is none. */
   static resume(url, storage) {
     const refresh = storage.getItem(`taskbeam:${baseUrl(url)}`);
     return refresh && new Session(url, refresh, {storage});
   }
 
-  /** Throws LoggedOut, Unreachable. */
   async token() {
     const {access, until} = this.#unused ?? {};
     this.#unused = null;
@@ -901,7 +908,6 @@ export class Session {
     return fresh;
   }
 
-  /** End the session, and with it every connection that it opened. Throws as `token` does. */
   async logout() {
     this.#rescue?.abort();
     await this.#attempt?.catch(() => {});
@@ -992,11 +998,13 @@ class Backoff {
 /** Runs the core on one WebSocket, until `ended`: a promise of the error that ended it. */
 class Connection {
   #timer;
+  #held = null; // steps that wait for an end of the doubt
+  #isOver = false;
   #end;
 
-  /** `onStep` is called after each step of the core. */
-  constructor(socket, core, token, timeout, onStep) {
-    Object.assign(this, {socket, core, onStep});
+  /** `doubt()`: a promise to wait for before a step, or `null`; `onStep` is called after each step of the core. */
+  constructor(socket, core, token, timeout, doubt, onStep) {
+    Object.assign(this, {socket, core, doubt, onStep});
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#timer = setTimeout(() => this.end(new Unreachable('it does not open')), timeout);
     socket.onopen = () => this.#step(() => core.begin(token, performance.now()));
@@ -1012,6 +1020,25 @@ class Connection {
 
   #step(work) {
     clearTimeout(this.#timer);
+    const doubt = this.#held ? null : this.doubt();
+    if (doubt) {
+      this.#held = [];
+      doubt.catch(() => {}).then(() => {
+        const held = this.#held;
+        this.#held = null;
+        held.forEach((each) => this.#take(each));
+      });
+    }
+    if (this.#held) {
+      this.#held.push(work);
+    } else {
+      this.#take(work);
+    }
+  }
+
+  #take(work) {
+    if (this.#isOver) return;
+    clearTimeout(this.#timer);
     try {
       work();
       const {send, wait} = this.core.poll(performance.now());
@@ -1026,6 +1053,7 @@ class Connection {
   /** Close without waiting for the server, and `cut` it without a word where that can be. */
   end(error, cut = true) {
     clearTimeout(this.#timer);
+    this.#isOver = true;
     const {socket} = this;
     socket.onopen = socket.onmessage = socket.onclose = null;
     if (cut && socket.terminate) { // of the package ws: it waits for silent servers otherwise
@@ -1054,23 +1082,29 @@ const answer = (request) => new Promise((resolve, reject) => {
   request.onerror = () => reject(request.error);
 });
 
-/** Tasks by their place in the list, writes by their id, and one row that says whose tasks they are, and as of which `seq`. */
+const SLICE = 500; // tasks that are saved at once
+
+/**
+ * Tasks by their place in the list, writes by their id, and three rows: `copy` says whose the tasks are, as of which `seq`, and the
+ * `first` place; those from `unfinished` on are of a list that is not whole yet; `term` counts who has taken the storage over.
+ */
 export class IndexedDbStorage {
   #name;
   #database = null;
   #places = new Map(); // by uuid
-  #last = 0; // place
+  #first = 0; // place
+  #last = 0;
+  term = null;
 
   constructor(name) {
     this.#name = `taskbeam:${name}`;
   }
 
-  /** Delete what is kept under a name, as after a logout. Clients that use it must be closed. */
   static async erase(name) {
     await answer(indexedDB.deleteDatabase(`taskbeam:${name}`));
   }
 
-  #open() {
+  async #begin(mode) {
     this.#database ??= (async () => {
       const request = indexedDB.open(this.#name, 1);
       request.onupgradeneeded = () => STORES.forEach((store) => request.result.createObjectStore(store));
@@ -1078,41 +1112,100 @@ export class IndexedDbStorage {
       database.onversionchange = () => database.close(); // `erase` in another tab
       return database;
     })();
-    return this.#database;
+    const transaction = (await this.#database).transaction(STORES, mode);
+    return [transaction, ...STORES.map((name) => transaction.objectStore(name))];
   }
 
   async load() {
-    const transaction = (await this.#open()).transaction(STORES);
-    const [copies, rows, kept] = STORES.map((name) => transaction.objectStore(name));
-    const [copy, tasks, places, writes] = await Promise.all(
-      [copies.get('copy'), rows.getAll(), rows.getAllKeys(), kept.getAll()].map(answer));
+    const [, ...stores] = await this.#begin('readonly');
+    return this.#read(stores);
+  }
+
+  async takeOver() {
+    const [, ...stores] = await this.#begin('readwrite');
+    const [copies, rows] = stores;
+    const [term = 0, unfinished] = await Promise.all([copies.get('term'), copies.get('unfinished')].map(answer));
+    this.term = term + 1;
+    copies.put(this.term, 'term');
+    if (unfinished !== undefined) {
+      rows.delete(IDBKeyRange.lowerBound(unfinished));
+      copies.delete('unfinished');
+    }
+    return this.#read(stores);
+  }
+
+  async #read([copies, rows, kept]) {
+    const [{first = 0, ...copy} = {}, unfinished = Infinity] = await Promise.all(
+      [copies.get('copy'), copies.get('unfinished')].map(answer));
+    const range = IDBKeyRange.bound(first, unfinished, false, true);
+    const [tasks, places, writes] = await Promise.all(
+      [rows.getAll(range), rows.getAllKeys(range), kept.getAll()].map(answer));
     this.#places = new Map(tasks.map(({uuid}, index) => [uuid, places[index]]));
-    this.#last = places.at(-1) ?? 0;
+    this.#first = first;
+    this.#last = places.at(-1) ?? first;
     return {epoch: null, userId: null, seq: 0, ...copy, tasks, writes};
   }
 
   async save({copy, whole, tasks, removed, added, settled}) {
-    const transaction = (await this.#open()).transaction(STORES, 'readwrite');
-    const [copies, rows, writes] = STORES.map((name) => transaction.objectStore(name));
-    if (copy) copies.put(copy, 'copy');
-    if (whole) {
-      rows.clear();
-      this.#places.clear();
+    const isSaved = await this.#write(added, ([copies, rows, writes]) => {
+      settled.forEach((id) => writes.delete(id));
+      if (!copy || whole) return;
+      copies.put({...copy, first: this.#first}, 'copy');
+      for (const task of tasks) {
+        if (!this.#places.has(task.uuid)) this.#places.set(task.uuid, ++this.#last);
+        rows.put(task, this.#places.get(task.uuid));
+      }
+      for (const uuid of removed.filter((each) => this.#places.has(each))) {
+        rows.delete(this.#places.get(uuid));
+        this.#places.delete(uuid);
+      }
+    });
+    return isSaved && (!whole || this.saveList(copy, tasks, () => {}));
+  }
+
+  async saveList(copy, tasks, pause) {
+    const places = new Map();
+    const first = ++this.#last;
+    for (let from = 0, isLast = false; !isLast; from += SLICE) { // a transaction cannot last over a pause
+      isLast = from + SLICE >= tasks.length;
+      await pause();
+      const isSaved = await this.#write([], ([copies, rows]) => {
+        copies.put(first, 'unfinished');
+        for (const task of tasks.slice(from, from + SLICE)) {
+          places.set(task.uuid, ++this.#last);
+          rows.put(task, this.#last);
+        }
+        if (isLast) {
+          copies.put({...copy, first}, 'copy');
+          copies.delete('unfinished');
+          rows.delete(IDBKeyRange.upperBound(first, true));
+        }
+      });
+      if (!isSaved) return false;
     }
-    for (const task of tasks) {
-      if (!this.#places.has(task.uuid)) this.#places.set(task.uuid, ++this.#last);
-      rows.put(task, this.#places.get(task.uuid));
-    }
-    for (const uuid of removed.filter((each) => this.#places.has(each))) {
-      rows.delete(this.#places.get(uuid));
-      this.#places.delete(uuid);
-    }
-    added.forEach((write) => writes.put(write, write.id));
-    settled.forEach((id) => writes.delete(id));
-    await new Promise((resolve, reject) => {
+    this.#places = places;
+    this.#first = first;
+    return true;
+  }
+
+  /** Add writes; and the rest, unless another tab has taken over: `false`. */
+  async #write(added, putRest) {
+    const [transaction, ...stores] = await this.#begin('readwrite');
+    const done = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
       transaction.onabort = () => reject(transaction.error ?? new Error('the database was closed'));
     });
+    done.catch(() => {}); // it is waited for below
+    added.forEach((write) => stores[2].put(write, write.id));
+    const isOurs = this.term === null || this.term === await answer(stores[0].get('term'));
+    if (isOurs) putRest(stores);
+    await done;
+    return isOurs;
+  }
+
+  async has(id) {
+    const [, , , writes] = await this.#begin('readonly');
+    return await answer(writes.getKey(id)) !== undefined;
   }
 
   async close() {
@@ -1122,6 +1215,7 @@ export class IndexedDbStorage {
 
 // ---------------------------------------------------------------- 5 Client
 
+const SILENCE = 4; // seconds in which a tab that leads does not answer
 const MAX_LENGTHS = {task: 255, description: 10_000}; // the server's
 const BLANKS = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+'; // those it trims
 const AROUND = new RegExp(`^${BLANKS}|${BLANKS}$`, 'g');
@@ -1169,14 +1263,6 @@ function newUuid() {
   return canonicalUuid(Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(''));
 }
 
-/**
- * A user's tasks, here and on the server, from its making until `close`.
- *
- * Writes are queued at once and in order, online or not, and return a promise of their outcome; nobody has to wait for it. A
- * write names the revision that its caller has seen, so that nobody overwrites what they do not know.
- *
- * Events: `change` (of tasks), `state`, and `writefailed`; the declarations beside this file say what they have.
- */
 export class TaskbeamClient extends EventTarget {
   #core;
   #url;
@@ -1185,19 +1271,28 @@ export class TaskbeamClient extends EventTarget {
   #state = 'offline';
   #reason = null; // the error that the state is so for
   #ended = null; // the error that ended the client
-  #closing = new AbortController();
-  #waiting = new Map(); // by id of a write: what settles its promise
+  #phase = new AbortController(); // of leading, or of waiting to lead
+  #waiting = new Map(); // by id of a write: what settles its promise, and the signal to withdraw it
   #lastId = 0;
   #connection = null;
   #token = null; // of the last connection
   #refusedTokens = 0; // one after another, each of them new
+  #tryNow = null; // ends the wait for the next try
   #storage;
   #unsaved = nothingUnsaved();
   #saving = null;
+  #savingList = null;
   #loaded; // a promise, that what was kept is there
   #setLoaded;
   #leads = true; // the one client of those that share a name which has the connection
   #channel = null; // to the others
+  #term = 0; // of the last leader that was heard of: each one's is higher than those before
+  #holds = false; // the lock
+  #sure = 0; // when it was last known that the lock is not lost
+  #silence = 0; // questions that the leader has not answered, one after another
+  #watching = null;
+  #greeting = null;
+  #isStale = false; // the leader has another copy, which is on its way
   #arrivals = null; // writes of others that come while what was kept is being read
   #running;
 
@@ -1220,12 +1315,10 @@ export class TaskbeamClient extends EventTarget {
 
   // What there is
 
-  /** The server's tasks at `seq`, by uuid, in order of creation. Not to be changed. */
   get tasks() {
     return this.#core.replica.tasks;
   }
 
-  /** The tasks as they will be, when all writes that wait are done: what a user interface shows. Not to be changed. */
   get preview() {
     return this.#core.preview;
   }
@@ -1234,7 +1327,6 @@ export class TaskbeamClient extends EventTarget {
     return this.#core.replica.seq;
   }
 
-  /** `null` until there is a copy. */
   get epoch() {
     return this.#core.replica.epoch;
   }
@@ -1243,17 +1335,14 @@ export class TaskbeamClient extends EventTarget {
     return this.#core.replica.userId;
   }
 
-  /** `live` while connected and caught up, else `connecting`, `offline` until the next try, or `ended`. */
   get state() {
     return this.#state;
   }
 
-  /** The error that has led to the state; `null` where none has. */
   get reason() {
     return this.#reason;
   }
 
-  /** How many writes have no outcome yet. */
   get waiting() {
     return this.#core.queue.size;
   }
@@ -1262,7 +1351,6 @@ export class TaskbeamClient extends EventTarget {
     return {...this.#core.statistics};
   }
 
-  /** Wait until live. Throws what ended the client, if something did. */
   ready() {
     return new Promise((resolve, reject) => {
       const look = () => {
@@ -1276,27 +1364,24 @@ export class TaskbeamClient extends EventTarget {
     });
   }
 
-  // Writing. These throw TypeError, QueueFull and NotFound, and have queued nothing then.
+  // Writing
 
-  /** A promise of the task, or of Invalid or Refused. With a uuid that is taken, the stored task is the result. */
-  create({uuid = newUuid(), ...given}) {
+  create({uuid = newUuid(), ...given}, {signal} = {}) {
     const fields = {description: '', completed: false, ...trimmed({task: null, ...given})};
     const now = new Date().toISOString().replace('Z', '000Z');
     const times = {time_created: now, time_modified: now};
     uuid = canonicalUuid(uuid);
     const base = Object.freeze({uuid, user_id: this.userId ?? 0, ...times, ...fields, rev: 1});
-    return this.#enqueue({mode: 'create', taskId: uuid, base}, fields);
+    return this.#enqueue({mode: 'create', taskId: uuid, base}, fields, signal);
   }
 
-  /** A promise of the task, or of Conflict, NotFound, Invalid… Fields that are left out keep their value. */
-  update(uuid, fields, {rev} = {}) {
+  update(uuid, fields, {rev, signal} = {}) {
     fields = trimmed(fields);
-    return this.#enqueue({mode: 'update', fields, ...this.#known(uuid, rev)}, fields);
+    return this.#enqueue({mode: 'update', fields, ...this.#known(uuid, rev)}, fields, signal);
   }
 
-  /** A promise of `null`, or of Conflict, NotFound… */
-  delete(uuid, {rev} = {}) {
-    return this.#enqueue({mode: 'delete', ...this.#known(uuid, rev)}, {});
+  delete(uuid, {rev, signal} = {}) {
+    return this.#enqueue({mode: 'delete', ...this.#known(uuid, rev)}, {}, signal);
   }
 
   /** The task as it will be when this write has its turn; at the caller's revision, if that is another. */
@@ -1307,17 +1392,19 @@ export class TaskbeamClient extends EventTarget {
     if (rev !== undefined && !(Number.isSafeInteger(rev) && rev >= 0)) {
       throw new TypeError('rev: a revision is expected, a number from 1 on');
     }
-    return {taskId, rev: rev ?? base.rev, base: Object.freeze({...base, rev: rev ?? base.rev})};
+    if (rev === undefined || rev === base.rev) return {taskId, rev: base.rev, base};
+    return {taskId, rev, base: Object.freeze({...base, rev}), named: true};
   }
 
-  #enqueue(write, fields) {
+  #enqueue(write, fields, signal) {
     if (this.#ended) throw this.#ended;
+    signal?.throwIfAborted();
     if (this.waiting >= this.#options.queueLimit) throw new QueueFull(`${this.waiting} writes are waiting`);
     const errors = unsayable(fields);
     const outcome = new Promise((resolve, reject) => {
       this.#lastId = Math.max(this.#lastId + 1, Date.now() * 1000);
       write.id = `${String(this.#lastId).padStart(16, '0')}-${newUuid()}`; // their order is that of the writes
-      this.#waiting.set(write.id, {resolve, reject});
+      this.#waiting.set(write.id, {resolve, reject, signal});
       if (errors) { // a write that cannot be said fails alone, and before it is sent
         this.#tellOutcome({...write, error: {code: 'validation', errors}});
         return;
@@ -1327,21 +1414,40 @@ export class TaskbeamClient extends EventTarget {
       this.#publish();
       this.#connection?.pump();
     });
-    outcome.catch(() => {}); // whoever does not wait for it hears of `writefailed`
+    const withdraw = () => this.#withdraw(write.id);
+    signal?.addEventListener('abort', withdraw);
+    outcome.catch(() => {}).finally(() => signal?.removeEventListener('abort', withdraw)); // a failure is told by `writefailed` too
     return outcome;
+  }
+
+  /** The leader decides whether it is too late. One that it has not heard of yet is withdrawn as soon as it has. */
+  #withdraw(id) {
+    if (!this.#leads) {
+      this.#tell({withdraw: id});
+    } else if (this.#core.withdraw(id, !this.#storage)) {
+      this.#publish();
+    }
+  }
+
+  /** Another leader knows nothing of what the one before was asked to withdraw. */
+  #withdrawAborted() {
+    this.#waiting.forEach(({signal}, id) => signal?.aborted && this.#withdraw(id));
   }
 
   // Life
 
-  /** Close the connection. Writes that wait fail with ClientClosed; with a storage they are sent the next time. */
   async close() {
     this.#end(new ClientClosed('the client was closed'));
     await this.#running;
-    await this.#saving;
+    await this.#saved();
     await this.#storage?.close?.();
   }
 
-  /** Cut the connection, as networks do, to see how an application takes it. The client connects again. */
+  retry() {
+    if (!this.#leads) this.#tell({retry: true});
+    this.#tryNow?.();
+  }
+
   dropConnection() {
     this.#connection?.end(new Unreachable('dropped'));
   }
@@ -1352,7 +1458,8 @@ export class TaskbeamClient extends EventTarget {
     if (this.#leads && (error instanceof LoggedOut || error instanceof ClientDefect)) {
       this.#tell({ended: {kind: error.name, message: error.message}});
     }
-    this.#closing.abort();
+    this.#phase.abort();
+    clearInterval(this.#watching);
     this.#setLoaded();
     this.#channel?.close();
     this.#connection?.end(error, false);
@@ -1380,12 +1487,14 @@ export class TaskbeamClient extends EventTarget {
   }
 
   async #keepConnected(backoff) {
-    while (!this.#ended) {
+    while (!this.#ended && this.#leads) {
+      const earliest = performance.now() + 1000; // for a try out of turn
       const {lost, lasted} = await this.#connect();
-      if (this.#ended) return;
+      if (this.#ended || !this.#leads) return;
       backoff.lasted(lasted);
-      this.#setState('offline', lost);
-      await this.#pause(backoff.next());
+      const turn = this.#pause(backoff.next(), earliest);
+      this.#setState('offline', lost); // whoever hears of it may `retry`
+      await turn;
     }
   }
 
@@ -1399,9 +1508,10 @@ export class TaskbeamClient extends EventTarget {
       if (error instanceof LoggedOut) throw error;
       return {lost: error, lasted: 0};
     }
-    if (this.#ended) return {};
+    if (this.#ended || !this.#leads) return {};
     let liveSince = Infinity;
-    const connection = new Connection(this.#open(), this.#core, this.#token, this.#options.timeout, () => {
+    const doubt = () => this.#doubt();
+    const connection = new Connection(this.#open(), this.#core, this.#token, this.#options.timeout, doubt, () => {
       if (this.#core.expiring !== null) {
         this.#renew(connection, this.#core.expiring);
         this.#core.expiring = null;
@@ -1418,7 +1528,7 @@ export class TaskbeamClient extends EventTarget {
     this.#connection = null;
     this.#core.lose(performance.now());
     this.#publish();
-    if (!this.#ended) this.#throwIfFinal(lost, isNew);
+    if (!this.#ended && this.#leads) this.#throwIfFinal(lost, isNew);
     return {lost, lasted: performance.now() - liveSince};
   }
 
@@ -1445,7 +1555,7 @@ export class TaskbeamClient extends EventTarget {
   }
 
   async #newToken() {
-    const {signal} = this.#closing;
+    const {signal} = this.#phase;
     let giveUp, timer;
     const late = new Promise((_, reject) => {
       giveUp = () => reject(new Unreachable('no token in time'));
@@ -1478,18 +1588,29 @@ export class TaskbeamClient extends EventTarget {
     }
   }
 
-  /** Wait, but not longer than until the client ends or the browser is online again. */
-  #pause(time) {
+  /** Wait, but not longer than until the client ends; nor, after `earliest`, until a `retry`, or the browser is online again. */
+  #pause(time, earliest = Infinity) {
+    const {signal} = this.#phase;
     return new Promise((resolve) => {
-      const done = () => {
+      const begin = performance.now();
+      const end = () => {
         clearTimeout(timer);
-        this.#closing.signal.removeEventListener('abort', done);
-        globalThis.removeEventListener?.('online', done);
+        signal.removeEventListener('abort', end);
+        globalThis.removeEventListener?.('online', hurry);
+        if (this.#tryNow === hurry) this.#tryNow = null;
         resolve();
       };
-      const timer = setTimeout(done, time);
-      this.#closing.signal.addEventListener('abort', done);
-      globalThis.addEventListener?.('online', done);
+      let timer = setTimeout(end, time);
+      const hurry = () => {
+        clearTimeout(timer);
+        timer = setTimeout(end, Math.min(begin + time, earliest) - performance.now());
+      };
+      signal.addEventListener('abort', end);
+      if (earliest < Infinity) {
+        this.#tryNow = hurry;
+        globalThis.addEventListener?.('online', hurry);
+      }
+      if (signal.aborted) end();
     });
   }
 
@@ -1498,7 +1619,8 @@ export class TaskbeamClient extends EventTarget {
   #publish() {
     const {happened, taskIds} = this.#core.take();
     if (this.#leads && happened.length) {
-      this.#tell({happened});
+      const isCopy = happened.some(({copy}) => copy); // who is there asks for it: most often nobody is
+      this.#tell(isCopy ? {isStale: true, happened: happened.filter(({settled}) => settled)} : {happened});
       this.#save({happened});
     }
     for (const {settled} of happened) {
@@ -1513,7 +1635,9 @@ export class TaskbeamClient extends EventTarget {
   #tellOutcome({id, task, error, ...write}) {
     const waiter = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (error) {
+    if (error?.code === 'withdrawn') { // and once it is not stored any more
+      Promise.resolve(this.#saving).then(() => waiter?.reject(waiter.signal.reason));
+    } else if (error) {
       const reason = failure(error);
       waiter?.reject(reason);
       this.dispatchEvent(Object.assign(new Event('writefailed'), {error: reason, write, own: waiter !== undefined}));
@@ -1524,15 +1648,29 @@ export class TaskbeamClient extends EventTarget {
 
   // What is kept
 
-  /** Returns false where what is here already is newer. */
+  /** As the leader with `mayHaveSent`. Returns false where what is here already is newer. */
   async #load(mayHaveSent) {
     this.#arrivals = [];
-    const kept = await this.#storage.load().catch(notStored);
+    const storage = this.#storage;
+    const kept = await (mayHaveSent && storage.takeOver ? storage.takeOver() : storage.load()).catch(notStored);
     const isNews = this.#begin(kept ?? {epoch: null, userId: null, seq: 0, tasks: [], writes: []}, mayHaveSent);
-    this.#arrivals.forEach((write) => this.#core.add(write, true));
+    const arrivals = this.#arrivals;
     this.#arrivals = null;
+    arrivals.forEach((write) => this.#arrive(write));
     this.#setLoaded();
     return isNews;
+  }
+
+  /** A write of another tab. One that was suspended may tell of a write that was done meanwhile, and so is stored no more. */
+  async #arrive(write) {
+    try {
+      if (this.#holds && !await this.#storage.has(write.id).catch(notStored)) return;
+      this.#core.add(write, true);
+      this.#connection?.pump();
+      this.#publish();
+    } catch (error) {
+      this.#end(error);
+    }
   }
 
   /** Begin with what is kept, or with the copy of the tab that is connected. Writes that are not stored yet are here alone. */
@@ -1546,40 +1684,53 @@ export class TaskbeamClient extends EventTarget {
 
   /** What is new is collected while a save is under way. The next one stores what has become of it. */
   #save({added = [], happened = []}) {
-    if (!this.#storage || !(added.length || happened.length)) return;
+    if (!this.#storage) return;
     this.#unsaved.added.push(...added);
-    for (const {copy, change, reordered, settled} of happened) {
+    for (const {copy, change, reordered, settled, rebased} of happened) {
       this.#unsaved.whole ||= Boolean(copy || reordered);
       if (change) {
         this.#unsaved.taskIds.add(change.taskId);
       } else if (settled) {
         this.#unsaved.settled.push(settled.id);
+      } else if (rebased) {
+        this.#unsaved.added.push(rebased);
       }
     }
-    this.#saving ??= this.#saveAll();
+    if (this.#hasUnsaved) this.#saving ??= this.#saveAll();
+  }
+
+  /** What can be saved now: tasks wait while a list is being saved. */
+  get #hasUnsaved() {
+    const {added, settled, taskIds, whole} = this.#unsaved;
+    return added.length + settled.length > 0 || ((whole || taskIds.size > 0) && !this.#savingList);
   }
 
   async #saveAll() {
     try {
       await this.#loaded;
-      do {
+      while (this.#hasUnsaved) {
         const {added, settled, taskIds, whole} = this.#unsaved;
-        this.#unsaved = nothingUnsaved();
+        const isList = Boolean(this.#storage.saveList) && (whole || this.#savingList !== null);
+        this.#unsaved = isList ? {...nothingUnsaved(), taskIds, whole} : nothingUnsaved();
+        if (isList) this.#savingList ??= this.#saveList();
         const {epoch, userId, seq} = this;
-        await this.#storage.save({
-          copy: whole || taskIds.size ? {epoch, userId, seq} : null,
-          whole,
-          tasks: whole ? [...this.tasks.values()] : [...taskIds].flatMap((uuid) => this.tasks.get(uuid) ?? []),
-          removed: whole ? [] : [...taskIds].filter((uuid) => !this.tasks.has(uuid)),
+        const [changed, known] = isList ? [[], []] : [[...taskIds], [...(whole ? this.tasks.keys() : taskIds)]];
+        const isSaved = await this.#storage.save({
+          copy: !isList && (whole || changed.length) ? {epoch, userId, seq} : null,
+          whole: whole && !isList,
+          tasks: known.flatMap((uuid) => this.tasks.get(uuid) ?? []),
+          removed: whole ? [] : changed.filter((uuid) => !this.tasks.has(uuid)),
           added: added.map(plain),
           settled,
         }).catch(notStored);
+        if (isSaved === false) this.#stepDown();
         for (const write of added.map(plain)) {
           this.#core.mayBeSent(write.id);
-          this.#tell({write});
+          if (this.#core.queue.get(write.id)) this.#tell({write});
         }
+        this.#withdrawAborted();
         this.#connection?.pump();
-      } while (hasUnsaved(this.#unsaved));
+      }
     } catch (error) {
       this.#end(error);
     } finally {
@@ -1587,70 +1738,205 @@ export class TaskbeamClient extends EventTarget {
     }
   }
 
-  // The tabs of a browser. All clients of one name share a storage, and the one that holds a lock has the connection and keeps
-  // the tasks. It tells the others what happens; they store their writes and tell of them. When it goes, its lock goes to the next.
+  /** In slices, while the page has nothing better to do: the list is to be seen first. */
+  async #saveList() {
+    const pause = () => this.#phase.signal.aborted ? null : idle();
+    try {
+      await pause();
+      Object.assign(this.#unsaved, {whole: false, taskIds: new Set()});
+      const {epoch, userId, seq} = this;
+      const tasks = [...this.tasks.values()];
+      await this.#saving; // what has become of writes is stored before the tasks that show it
+      if (!await this.#storage.saveList({epoch, userId, seq}, tasks, pause).catch(notStored)) this.#stepDown();
+    } catch (error) {
+      this.#end(error);
+    }
+    this.#savingList = null;
+    this.#save({});
+  }
+
+  async #saved() {
+    while (this.#saving || this.#savingList) await (this.#saving ?? this.#savingList);
+  }
+
+  // The tabs of a browser. All clients of one name share a storage, and the one that holds a lock leads: it has the connection and
+  // keeps the tasks. It tells the others what happens; they store their writes and tell of them. When it goes, its lock goes to the
+  // next. When it does not answer, since the browser has suspended it, one that is seen takes the lock; the storage counts such
+  // terms, and refuses what a former leader would save. One that wakes asks for the lock's state before it goes on.
 
   async #share(name, backoff) {
     this.#leads = false;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({data}) => this.#hear(data);
+    let leading = null;
     const lead = async (lock) => {
-      if (!lock || this.#ended) return Boolean(this.#ended);
-      this.#unsaved.whole = !await this.#load(true); // the tab before has told more than it could store
-      this.#leads = true;
+      leading = lock && this.#lead(backoff);
+      await leading;
+      return lock !== null;
+    };
+    const request = async (options) => {
+      try {
+        return await navigator.locks.request(name, options, lead);
+      } catch (error) {
+        if (error.name !== 'AbortError') throw error; // given up, or stolen
+      } finally {
+        this.#stepDown();
+        this.#phase.abort();
+        await leading?.catch(() => {}); // a lock that was stolen does not wait for it
+      }
+    };
+    let awake = null;
+    globalThis.document?.addEventListener('freeze', () => { // from now on a transaction would not end, and hold up all tabs
+      awake = new Promise((resolve) => document.addEventListener('resume', resolve, {once: true}));
+      this.#stepDown();
+      this.#phase.abort();
+    });
+    if (!await request({ifAvailable: true})) await this.#load(false);
+    while (!this.#ended) {
+      await awake;
+      this.#begins();
       this.#publish();
-      this.#tell({copy: this.#core.copy});
+      this.#tell({hello: true});
+      this.#watching = setInterval(() => this.#watch(), 1000);
+      this.#silence = 0;
+      this.#forgetUnknown();
+      await request({signal: this.#phase.signal});
+      if (this.#silence > SILENCE) await request({steal: true});
+    }
+  }
+
+  #begins() {
+    clearInterval(this.#watching);
+    this.#phase = new AbortController();
+    if (this.#ended) this.#phase.abort();
+  }
+
+  /** Look after the leader. What nobody sees can wait. */
+  #watch() {
+    if (globalThis.document?.hidden) {
+      this.#silence = 0;
+    } else if (++this.#silence > SILENCE) {
+      this.#phase.abort();
+    } else {
+      this.#tell({ask: true});
+    }
+  }
+
+  async #lead(backoff) {
+    this.#begins();
+    const {signal} = this.#phase;
+    this.#holds = true;
+    try {
+      const isNews = await this.#load(true);
+      if (signal.aborted) return;
+      this.#unsaved.whole = !isNews; // the leader before has told more than it could store
+      this.#leads = true;
+      this.#sure = performance.now();
+      this.#term = this.#storage.term;
+      this.#tell({isStale: true});
+      this.#publish();
+      this.#withdrawAborted();
       this.#forgetUnknown();
       await this.#keepConnected(backoff);
-      await this.#saving;
-      return true;
-    };
-    if (await navigator.locks.request(name, {ifAvailable: true}, lead)) return;
-    await this.#load(false);
-    this.#publish();
-    this.#tell({hello: true});
-    await navigator.locks.request(name, {signal: this.#closing.signal}, lead).catch((error) => {
-      if (!this.#ended) throw error;
-    });
+      await this.#saved();
+    } finally {
+      this.#holds = false;
+    }
+  }
+
+  /** A page that was suspended may have lost the lock. That it has comes before the answer to any question about locks. */
+  #doubt() {
+    const now = performance.now();
+    const wasAway = now - this.#sure > SILENCE * 500;
+    this.#sure = now;
+    return this.#channel && wasAway ? navigator.locks.query() : null;
+  }
+
+  /** Lead no more, and send nothing from now on. */
+  #stepDown() {
+    if (!this.#leads || this.#ended) return;
+    if (!this.#channel) throw new StorageFailed('another client uses the storage');
+    this.#leads = false;
+    this.#phase.abort();
+    Object.assign(this.#unsaved, {settled: [], taskIds: new Set(), whole: false});
+    this.#connection?.end(new Unreachable('another tab has taken over'));
   }
 
   /** The outcome of a write that is not queued any more was told, or is lost with the tab that had it. */
   async #forgetUnknown() {
-    const unknown = [...this.#waiting.keys()].filter((id) => !this.#core.queue.get(id));
+    const {signal} = this.#phase;
     await this.#pause(5000);
-    for (const id of unknown) {
-      this.#waiting.get(id)?.reject(new ClientClosed('what has become of the write is not known'));
+    if (signal.aborted) return;
+    const unknown = [...this.#waiting].filter(([id]) => !this.#core.queue.get(id));
+    for (const [id, {reject}] of unknown) {
+      reject(new ClientClosed('what has become of the write is not known'));
       this.#waiting.delete(id);
     }
   }
 
   #tell(message) {
-    if (!this.#ended || message.ended) this.#channel?.postMessage(message);
+    if (this.#ended && !message.ended) return;
+    this.#channel?.postMessage(this.#leads ? {...message, term: this.#term} : message);
   }
 
-  #hear({hello, copy, happened, write, state, reason, ended}) {
-    if (hello && this.#leads) {
-      this.#tell({copy: this.#core.copy});
-      this.#tell({state: this.#state, reason: this.#reason?.message});
-    } else if (write) {
-      this.#arrivals?.push(write);
-      this.#core.add(write, true);
-      this.#connection?.pump();
-    } else if (happened && !this.#core.follow(this.#leads ? happened.filter(({settled}) => settled) : happened)) {
-      this.#tell({hello: true});
-    } else if (copy && !this.#leads) {
-      this.#begin(copy, false);
-    } else if (ended) {
-      this.#end(new {LoggedOut, ClientDefect}[ended.kind](ended.message));
-    } else if (state && !this.#leads) {
-      this.#setState(state, reason === undefined ? null : new Unreachable(reason));
+  #hear({term, happened = [], ...message}) {
+    if (term === undefined) {
+      this.#hearTab(message);
+    } else if (term < this.#term) { // of a leader that is none any more; but what has become of a write is true
+      happened = happened.filter(({settled}) => settled && this.#waiting.has(settled.id));
+      this.#core.follow(happened);
+    } else {
+      this.#term = term;
+      this.#silence = 0;
+      if (this.#leads) this.#stepDown();
+      this.#hearLeader(message, happened);
     }
     this.#publish();
+  }
+
+  #hearTab({hello, ask, here, write, withdraw, retry}) {
+    if (here) {
+      this.#silence = 0;
+    } else if (ask && this.#holds) {
+      this.#tell({here: true});
+    } else if (hello && this.#leads) {
+      this.#greeting ??= setTimeout(() => { // once for all who ask now
+        this.#greeting = null;
+        this.#tell({copy: this.#core.copy});
+        this.#tell({state: this.#state, reason: this.#reason?.message});
+      });
+    } else if (write) {
+      this.#arrivals ? this.#arrivals.push(write) : this.#arrive(write);
+    } else if (withdraw && this.#leads) { // after the write, whose arrival has asked the storage too
+      this.#storage.has(withdraw).then(() => this.#withdraw(withdraw), (error) => this.#end(error));
+    } else if (retry && this.#leads) {
+      this.retry();
+    }
+  }
+
+  #hearLeader({copy, isStale, write, state, reason, ended}, happened) {
+    if (copy) {
+      this.#isStale = false;
+      this.#begin(copy, false);
+      this.#withdrawAborted();
+    } else if (write) {
+      this.#hearTab({write});
+    } else if (ended) {
+      this.#end(new {LoggedOut, ClientDefect}[ended.kind](ended.message));
+    } else if (state) {
+      this.#setState(state, reason === undefined ? null : new Unreachable(reason));
+    }
+    this.#isStale ||= Boolean(isStale);
+    const known = this.#isStale ? happened.filter(({settled}) => settled) : happened;
+    if (!this.#core.follow(known) || isStale) this.#tell({hello: true});
   }
 }
 
 const nothingUnsaved = () => ({added: [], settled: [], taskIds: new Set(), whole: false});
-const hasUnsaved = ({added, settled, taskIds, whole}) => added.length + settled.length + taskIds.size > 0 || whole;
+
+const idle = () => new Promise((resolve) => {
+  globalThis.requestIdleCallback ? requestIdleCallback(resolve, {timeout: 1000}) : setTimeout(resolve, 20);
+});
 
 function notStored(error) {
   throw new StorageFailed(`the storage has failed: ${error.message}`, {cause: error});

@@ -52,6 +52,21 @@ class Tab:
         self._browser.switch_to.window(self._handle)
         self._browser.refresh()
 
+    def show(self) -> None:
+        """Bring it to the front: the others are hidden."""
+        self._command("Page.bringToFront")
+
+    def freeze(self) -> None:
+        """Suspend it, as phones do with tabs in the background. It runs nothing, and must not be asked for anything."""
+        self._command("Page.setWebLifecycleState", state="frozen")
+
+    def wake(self) -> None:
+        self._command("Page.setWebLifecycleState", state="active")
+
+    def _command(self, name: str, **parameters: object) -> None:
+        self._browser.switch_to.window(self._handle)
+        self._browser.execute_cdp_cmd(name, parameters)
+
     def close(self) -> None:
         self._browser.switch_to.window(self._handle)
         self._browser.close()

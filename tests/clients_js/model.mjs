@@ -1,6 +1,7 @@
 // The client's core against a model of the server, without a network and without time: `play(Core, seed, story)` is one random story
 // of writes, lost connections, lost answers and refusals, and ends with everything at rest. It returns what is wrong. In a story there
-// are, or are not: `others`, who write too; `reloads`, after which the client has what was kept; a server that `forgets` its log.
+// are, or are not: `others`, who write too; `reloads`, after which the client has what was kept, by which another tab, too, takes over
+// from one that was suspended; a storage that `lags` behind what is told; a server that `forgets` its log; writes that are `withdrawn`.
 
 function randomOf(seed) { // mulberry32
     return () => {
@@ -95,7 +96,7 @@ class Server {
 const frameOf = ({seq, mode, task_id, task}) =>
     ({type: 'task.update', mode, task: task ?? {message: 'Task deleted!'}, task_id, seq});
 
-export function play(Core, seed, {others, reloads, forgets}) {
+export function play(Core, seed, {others, reloads, lags, forgets, withdraws}) {
     const random = randomOf(seed);
     const chance = (part) => random() < part;
     const pick = (list) => list[Math.floor(random() * list.length)];
@@ -107,16 +108,25 @@ export function play(Core, seed, {others, reloads, forgets}) {
     let core = new Core({random});
     let now = 0, connected = false, pushes = false, up = [], down = [], late = [], number = 0, begun = 0;
 
+    let kept = null, added = []; // the copy that was last stored, and the writes since then, which are stored at once
+    const keep = () => {
+        kept = JSON.parse(JSON.stringify(core.copy));
+        added = [];
+    };
+
     const settle = ({id, mode, taskId, error}) => {
-        if (outcomes.has(id)) wrong.push(`${id} is settled twice`);
+        const before = outcomes.get(id);
         outcomes.set(id, error?.code ?? 'done');
+        const same = error ? before !== 'done' : before === 'done' || mode === 'delete'; // by whom, nobody knows
+        if (before && !(lags && same)) wrong.push(`${id} is ${outcomes.get(id)}, after it was ${before}`);
+        if (error?.code === 'withdrawn') return;
         const {text} = written.get(id);
         if (!error && mode !== 'delete' && !(server.seqs.get(text) <= core.replica.seq)) wrong.push(`${id} is done before it is seen`);
         if (!error && mode === 'delete' && core.replica.tasks.has(taskId)) wrong.push(`${id} is done before it is seen`);
         const known = core.replica.tasks.get(taskId);
         if (error?.code === 'conflict' && known && known.rev < error.task.rev) wrong.push(`${id} is a conflict with what is not seen`);
         if (error?.code === 'not_found' && known) wrong.push(`${id}: its task is there`);
-        if (!others && (error?.code === 'conflict' || error?.code === 'not_found')) wrong.push(`${id}: with whom is there a ${error.code}?`);
+        if (!others && !lags && (error?.code === 'conflict' || error?.code === 'not_found')) wrong.push(`${id}: with whom is there a ${error.code}?`);
     };
     const take = () => {
         for (const {copy, change, settled} of core.take().happened) {
@@ -179,7 +189,15 @@ export function play(Core, seed, {others, reloads, forgets}) {
             made = {...made, mode: 'update', fields: {task: kind === 'bad' ? '' : text}};
         }
         written.set(id, {...made, text});
+        added.push(made);
         step(() => core.add(made, true));
+    };
+    const withdraw = () => {
+        const write = pick(core.queue.all);
+        if (!write) return;
+        const {sent} = write;
+        step(() => { if (core.withdraw(write.id, true) === sent) wrong.push(`${write.id}: sent and withdrawn, or neither`); });
+        keep();
     };
     const another = (...kinds) => {
         const task = pick([...server.tasks.values()]);
@@ -197,9 +215,10 @@ export function play(Core, seed, {others, reloads, forgets}) {
     };
     const reload = () => {
         if (connected) cut();
-        const kept = JSON.parse(JSON.stringify(core.copy));
+        if (!lags || !kept?.epoch) keep();
         core = new Core({random});
-        core.load(kept, true);
+        core.load(JSON.parse(JSON.stringify({...kept, writes: [...kept.writes, ...added]})), true);
+        told = core.replica.seq;
         take();
     };
     const forget = () => { server.log.splice(0, server.log.length >> 1); };
@@ -216,7 +235,9 @@ export function play(Core, seed, {others, reloads, forgets}) {
     for (let count = 150 * random(); count > 0; count--) another('create', 'create', 'update', 'delete');
     begun = server.seq;
     for (let count = 0; count < 300; count++) {
+        if (lags && chance(0.05)) keep();
         if (chance(0.1)) write();
+        else if (withdraws && chance(0.06)) withdraw();
         else if (others && chance(0.1)) another('create', 'update', 'delete');
         else if (others && chance(core.live ? 0.01 : 0.08)) oldest();
         else if (reloads && chance(0.03)) reload();

@@ -77,8 +77,13 @@ Object.assign(window, {taskbeam, run});
 </script>"""
 
 
+_awake: Final = threading.Event()  # unset: a page is blocked
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path == "/block":
+            _awake.wait(30)
         path, kind = _FILES.get(self.path, (None, "text/html"))
         body = _PAGE if path is None else path.read_bytes()
         self.send_response(200)
@@ -108,6 +113,37 @@ class Page:
 
     def close(self) -> None:
         self._tab.close()
+
+    def show(self) -> None:
+        self._tab.show()
+
+    def freeze(self) -> None:
+        """Until ``wake``. The page is told before, and must not be asked for anything meanwhile."""
+        self._tab.freeze()
+
+    def block(self, other: Page, script: str) -> None:
+        """The same without a word, as phones suspend a browser's process: nothing runs, all that comes is there afterwards. The script
+        is run before, and calls ``block()``, now or later."""
+        _awake.clear()
+        self.run_blocking(
+            """
+            const block = () => {
+                const request = new XMLHttpRequest();
+                request.open('GET', '/block', false);
+                request.send();
+            };
+            const run = new Function('block', arguments[0]);
+            new BroadcastChannel('block').onmessage = () => run(block);
+            """,
+            script,
+        )
+        other.run_blocking(
+            "new BroadcastChannel('block').postMessage('now')"
+        )  # a driver waits for a page that is blocked
+
+    def wake(self) -> None:
+        _awake.set()
+        self._tab.wake()
 
     def run_blocking(self, script: str, *arguments: object) -> Any:
         answer = self._tab.run("return run(arguments[0], arguments[1])", script, arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -182,6 +183,59 @@ async def test_another_tab_takes_over_when_the_one_that_is_connected_goes(tabs: 
 
     await tabs.close(two)
     await three.run("await client.ready(); await client.create({task: 'Alone'})")
+    await tabs.all_equal_the_server()
+
+
+_TWO_WRITES = """
+globalThis.writes = [
+    client.update([...client.preview.keys()][0], {task: 'On its way'}),
+    client.create({task: 'Waits', uuid: '16f894b8-cb89-4672-9561-0b80cc75ae1b'}),
+];
+"""
+
+
+@pytest.mark.parametrize("how", ["frozen", "blocked"])
+async def test_a_tab_that_is_seen_takes_over_from_one_that_is_suspended(tabs: Tabs, how: str) -> None:
+    """That one has a write on its way, and another one that it has not sent. When it wakes, it sends nothing, and hears what became
+    of them: if it sent the second one, that would bring back what was deleted."""
+    leader, follower = await tabs.open(), await tabs.open()
+    for page in (leader, follower):
+        await page.run("await client.ready()")
+    await leader.run("await client.create({task: 'A task'})")
+    if how == "frozen":
+        tabs.relay.drop_downstream = True
+        await leader.run(_TWO_WRITES)
+        await tabs.relay.dropped.wait()
+        leader.freeze()
+        tabs.relay.drop_downstream = False
+        follower.show()
+    else:
+        follower.show()
+        await asyncio.to_thread(leader.block, follower, _TWO_WRITES + """
+            const {send} = WebSocket.prototype;
+            WebSocket.prototype.send = function (data) {
+                send.call(this, data);
+                if (data.includes('On its way')) block(); // the answer is the first that it will hear
+            };
+        """)  # fmt: skip
+        await follower.run("await until(() => client.waiting === 2)")
+    await follower.run("client.create({task: 'Of another tab'})")
+    await follower.run("await until(() => client.statistics.connections === 1 && client.waiting === 0)")
+    assert await follower.run(_LIST) == ["On its way", "Waits", "Of another tab"]
+    await follower.run("await client.delete('16f894b8-cb89-4672-9561-0b80cc75ae1b')")
+
+    leader.wake()
+    tasks = "return (await Promise.all(writes)).map(({task}) => task)"
+    assert await leader.run(tasks) == ["On its way", "Waits"]
+    assert await leader.run("return (await client.create({task: 'Awake'})).rev") == 1
+    await tabs.all_equal_the_server()
+    assert await leader.run(_LIST) == ["On its way", "Of another tab", "Awake"], "nothing was done twice"
+    assert tabs.relay.connections == 2, "it connects no more"
+    for page in (leader, follower):
+        assert await page.run("return client.seen.failed") == []
+
+    await tabs.close(follower)
+    await leader.run("await until(() => client.statistics.connections === 2)")
     await tabs.all_equal_the_server()
 
 

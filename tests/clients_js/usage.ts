@@ -33,7 +33,10 @@ export async function use(): Promise<string> {
     client.addEventListener('state', () => client.state === 'live');
     client.addEventListener('writefailed', ({error, write, own}) => [error.message, write.taskId, own && write.mode]);
     const task: Task = await client.create({task: 'Milk', uuid: 'x'});
-    const nothing: null = await client.delete((await client.update(task.uuid, {completed: true}, {rev: 1})).uuid);
+    const undo = new AbortController();
+    client.create({task: 'Bread'}, undo).catch(() => client.retry());
+    undo.abort();
+    const nothing: null = await client.delete((await client.update(task.uuid, {completed: true}, {rev: 1, ...undo})).uuid);
     // @ts-expect-error: the copy is not to be changed
     client.tasks.clear();
     // @ts-expect-error: a task has a text
