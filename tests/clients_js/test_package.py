@@ -23,7 +23,8 @@ _NODE_MODULES: Final = NPM / "node_modules"
 _EXAMPLES: Final = (
     (_PACKAGE / "README.md", 0),
     (ROOT / "docs/howto/use_the_javascript_client.md", 0),
-    (ROOT / "docs/howto/use_the_javascript_client.md", 2),
+    (ROOT / "docs/howto/use_the_javascript_client.md", 1),
+    (ROOT / "docs/howto/use_the_javascript_client.md", 3),
 )
 # A Node without a WebSocket of its own, and one that has no localStorage.
 _PRELUDE: Final = """
