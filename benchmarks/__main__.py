@@ -36,7 +36,7 @@ async def _measure(cases: list[Case], effort: Effort, latest: Results, machine: 
         findings = await case.measure(effort)
         findings.taken = datetime.now(UTC).date().isoformat()
         findings.machine = machine
-        findings.other_load = other_load.share(case.hashes)
+        findings.other_load = other_load.share()
         latest.take(case.name, findings)
         print(report.summary(case.name, findings), flush=True)
         if effort.whole:  # at once, so that it is kept if a later case fails

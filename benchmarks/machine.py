@@ -7,7 +7,7 @@ import platform
 import resource
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -94,18 +94,32 @@ def memory_bytes(pids: Iterable[int]) -> int:
 
 
 class OtherLoad:
-    """Measures the share of the machine that other processes took: stolen and niced CPU time, from creation on.
+    """Measures the share of the machine that others took, from creation on: other processes, and other virtual machines.
 
-    Our own processes are not niced, except the threads that hash passwords: with those, only stolen time counts.
+    Our own are this process and those of its children that have ended.
     """
 
     def __init__(self) -> None:
-        self._before = psutil.cpu_times()
+        self._before, self._own_before = _machine_seconds(), _own_seconds()
 
-    def share(self, ignore_niced: bool = False) -> float:
-        spent = [now - then for now, then in zip(psutil.cpu_times(), self._before, strict=True)]
-        taken = dict(zip(self._before._fields, spent, strict=True))
-        # guest time is part of user time already
-        whole = sum(taken[name] for name in taken if not name.startswith("guest"))
-        others = taken.get("steal", 0.0) + (0.0 if ignore_niced else taken.get("nice", 0.0))
-        return others / whole if whole else 0.0
+    def share(self) -> float:
+        now = _machine_seconds()
+        spent = {name: now[name] - before for name, before in self._before.items()}
+        return others_share(spent, _own_seconds() - self._own_before)
+
+
+def others_share(spent: Mapping[str, float], own: float) -> float:
+    """``spent``: seconds of all cores by kind, as the kernel names them; ``own``: what our processes used of them."""
+    whole = sum(spent.values())
+    processes = spent["user"] + spent["system"] + spent.get("nice", 0.0)
+    return (max(0.0, processes - own) + spent.get("steal", 0.0)) / whole if whole else 0.0
+
+
+def _machine_seconds() -> dict[str, float]:
+    """Without guest time, which is part of user time."""
+    times = psutil.cpu_times()._asdict()
+    return {name: float(value) for name, value in times.items() if not name.startswith("guest")}
+
+
+def _own_seconds() -> float:
+    return sum(os.times()[:4])  # and those of children

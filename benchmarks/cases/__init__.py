@@ -19,14 +19,10 @@ class Effort(NamedTuple):
 
 
 class Case(NamedTuple):
-    """``how`` is shown on the page. ``when``: measured in every run, in whole runs, or only on request.
-
-    ``hashes``: it mostly hashes passwords.
-    """
+    """``how`` is shown on the page. ``when``: measured in every run, in whole runs, or only on request."""
 
     name: str
     title: str
     how: str
     measure: Callable[[Effort], Awaitable[Findings]]
     when: Literal["always", "whole", "asked"] = "always"
-    hashes: bool = False
