@@ -34,7 +34,7 @@ check: lint ## lint, and the tests of the documentation
 lint: $(VENV)/.dev ## lint, formatting, types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskbeam_client taskbeam benchmarks examples tests)
+	$(BIN)/python -m mypy --strict $(wildcard shared ws_server rest_gateway taskbeam clients/python/taskbeam_client benchmarks examples tests)
 
 bench: $(VENV)/.bench ## measure beside raw baselines, and write docs/reference/performance.md; PEERS=1 for FastAPI and PocketBase too
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)

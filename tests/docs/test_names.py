@@ -22,7 +22,7 @@ PAGES: Final = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs/explanation").rglob("*.md")),
 ]
-PACKAGES: Final = ("shared", "ws_server", "rest_gateway", "taskbeam_client")
+PACKAGES: Final = ("shared", "ws_server", "rest_gateway", "clients/python/taskbeam_client")
 CONTRACTS: Final = {"shared/feed/__init__", "shared/store/__init__"}
 MADE: Final = {"benchmarks/.venv-peers/"}
 

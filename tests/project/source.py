@@ -6,6 +6,10 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Final
+
+_FOLDERS: Final = {"taskbeam_client": "clients/python"}
+"""Where the packages are that do not stand at the top."""
 
 
 class Module:
@@ -82,8 +86,9 @@ def modules(root: Path, packages: tuple[str, ...]) -> list[Module]:
     """All modules of those packages that are there."""
     found = []
     for package in packages:
-        for path in sorted((root / package).rglob("*.py")):
-            name = ".".join(path.relative_to(root).with_suffix("").parts)
+        folder = root / _FOLDERS.get(package, "")
+        for path in sorted((folder / package).rglob("*.py")):
+            name = ".".join(path.relative_to(folder).with_suffix("").parts)
             is_package = path.name == "__init__.py"
             found.append(Module(name.removesuffix(".__init__"), path.read_text(), is_package=is_package))
     return found
