@@ -1,1 +1,1 @@
-"""A headless Chromium with the usage document's example, and another origin."""
+"""Headless browsers with the page at ``/app/``, the usage document's example, and another origin."""

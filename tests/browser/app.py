@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from selenium.common import TimeoutException
-from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver import Chrome, Keys
 
+from tests.browser.firefox_tabs import FirefoxTab
 from tests.browser.tabs import Tab
 from tests.npm.node import FOLDER
 from tests.support.clients import PASSWORD, Account
+from tests.support.firefox import Firefox
 from tests.support.processes import System
 
 _AXE: Final = FOLDER / "node_modules" / "axe-core" / "axe.min.js"
@@ -39,11 +42,29 @@ def _axe(path: Path) -> str:
     return path.read_text()
 
 
-class App(Tab):
-    """A tab with the page."""
+class AppPage(ABC):
+    """The page, in a tab of whichever browser."""
 
-    def __init__(self, browser: Chrome, system: System, path: str = "/app/") -> None:
-        super().__init__(browser, system.rest_url + path)
+    schemes: tuple[str, ...] = ("light", "dark")
+
+    @abstractmethod
+    def run(self, script: str, *arguments: object) -> Any: ...
+
+    @abstractmethod
+    def wait_for(self, script: str, *arguments: object) -> Any: ...
+
+    @abstractmethod
+    def type_keys(self, *keys: str) -> None: ...
+
+    @abstractmethod
+    def reload(self) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    @abstractmethod
+    def show_scheme(self, scheme: str) -> None:
+        """``light`` or ``dark``; and without motion, which axe would take for another colour."""
 
     def text(self, selector: str) -> str:
         """What is seen there; ``''`` where it is hidden or absent."""
@@ -83,10 +104,7 @@ class App(Tab):
     def type(self, *keys: str, into: str = "") -> None:
         """Press keys, where the focus is or in a field, whose content goes."""
         self.run("arguments[0] && document.querySelector(arguments[0]).select()", into)
-        ActionChains(self._browser).send_keys(*keys).perform()
-
-    def press(self, modifier: str, key: str) -> None:
-        ActionChains(self._browser).key_down(modifier).send_keys(key).key_up(modifier).perform()
+        self.type_keys(*keys)
 
     def add(self, text: str) -> None:
         self.type(text, Keys.ENTER, into="#new-task")
@@ -102,7 +120,7 @@ class App(Tab):
     def forget(self) -> None:
         """Come for the first time, whoever was here before."""
         self.run("localStorage.clear()")
-        self._browser.refresh()
+        self.reload()
         self.sees("#entrance-title", "Make an account")
 
     def enter(self, account: Account) -> None:
@@ -115,20 +133,12 @@ class App(Tab):
         """Axe finds nothing, in light and in dark."""
         self.run(_axe(_AXE))
         try:
-            for scheme, rules in _RULES.items():
+            for scheme in self.schemes:
                 self.show_scheme(scheme)
-                found = self.run(_CHECK, rules)
+                found = self.run(_CHECK, _RULES[scheme])
                 assert not found, f"{scheme}: {found}"
         finally:
             self.show_scheme("light")
-
-    def show_scheme(self, scheme: str) -> None:
-        """``light`` or ``dark``; and without motion, which axe would take for another colour."""
-        features = [
-            {"name": "prefers-color-scheme", "value": scheme},
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]
-        self._browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
     def focused(self) -> str:
         """What the focus is on: the id or class of the element, and its text or label."""
@@ -137,6 +147,36 @@ class App(Tab):
             "return `${at.id || at.className || at.type || at.tagName} ${at.ariaLabel ?? at.innerText}`"
         )
         return said
+
+
+class App(Tab, AppPage):
+    """A tab of Chromium with the page."""
+
+    def __init__(self, browser: Chrome, system: System, path: str = "/app/") -> None:
+        Tab.__init__(self, browser, system.rest_url + path)
+
+    def show_scheme(self, scheme: str) -> None:
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        self._browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+class FirefoxApp(FirefoxTab, AppPage):
+    """A tab of Firefox with the page; its scheme is that of the profile, light."""
+
+    schemes = ("light",)
+
+    def __init__(self, browser: Firefox, system: System, path: str = "/app/") -> None:
+        FirefoxTab.__init__(self, browser, system.rest_url + path)
+
+    def show_scheme(self, scheme: str) -> None:
+        """The profile has it already."""
+
+
+def open_app(browser: Chrome | Firefox, system: System) -> App | FirefoxApp:
+    return FirefoxApp(browser, system) if isinstance(browser, Firefox) else App(browser, system)
 
 
 def console(browser: Chrome) -> list[str]:

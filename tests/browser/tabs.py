@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.support.ui import WebDriverWait
 
 _TIMEOUT = 10.0
@@ -47,6 +47,15 @@ class Tab:
         """The script's value, once it is a true one."""
         wait = WebDriverWait(self._browser, _TIMEOUT, poll_frequency=0.02)
         return wait.until(lambda _: self.run(script, *arguments))
+
+    def type_keys(self, *keys: str) -> None:
+        """Press keys one after the other, where the focus is."""
+        self._browser.switch_to.window(self._handle)
+        ActionChains(self._browser).send_keys(*keys).perform()
+
+    def press(self, modifier: str, key: str) -> None:
+        self._browser.switch_to.window(self._handle)
+        ActionChains(self._browser).key_down(modifier).send_keys(key).key_up(modifier).perform()
 
     def reload(self) -> None:
         self._browser.switch_to.window(self._handle)
