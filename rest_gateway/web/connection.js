@@ -3,9 +3,11 @@
 import {notify} from './notices.js';
 
 const WORDS = {live: 'Live', connecting: 'Connecting', offline: 'Offline', ended: 'Stopped'};
-const badge = document.getElementById('connection');
-const word = document.getElementById('word');
-const banner = document.getElementById('banner');
+const find = (id) => document.getElementById(id);
+const badge = find('connection');
+const word = find('word');
+const banner = find('banner');
+const [trouble, retry] = banner.children;
 
 export class ConnectionView {
   #client;
@@ -19,6 +21,7 @@ export class ConnectionView {
     this.#client = client;
     client.addEventListener('change', (event) => this.#onChange(event));
     client.addEventListener('state', () => this.show());
+    retry.onclick = () => client.retry();
     this.show();
   }
 
@@ -40,10 +43,14 @@ export class ConnectionView {
     }
     this.#away = state === 'offline' || (this.#away && state === 'connecting');
     const text = this.#trouble();
+    if (!text && banner.contains(document.activeElement)) {
+      find('new-task').focus();
+    }
     banner.hidden = !text;
+    retry.hidden = state === 'ended';
     document.body.classList.toggle('away', this.#away);
-    if (banner.textContent !== text) { // screen readers hear what is set
-      banner.textContent = text;
+    if (trouble.textContent !== text) { // screen readers hear what is set
+      trouble.textContent = text;
     }
     if (state === 'live') {
       this.#tellMissed();

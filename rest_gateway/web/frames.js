@@ -2,10 +2,11 @@
 
 const MOST = 200; // frames that are kept
 const LONGEST = 4000; // characters of one that are shown
-const template = document.getElementById('frame').content.firstElementChild;
-const drawer = document.getElementById('frames');
-const list = document.getElementById('frames-list');
-const toggle = document.getElementById('frames-toggle');
+const find = (id) => document.getElementById(id);
+const template = find('frame').content.firstElementChild;
+const drawer = find('frames');
+const list = find('frames-list');
+const toggle = find('frames-toggle');
 let kept = [];
 
 /** A WebSocket whose frames are seen. */
@@ -113,8 +114,8 @@ function close() {
 }
 
 toggle.addEventListener('click', () => open(drawer.hidden));
-document.getElementById('frames-close').addEventListener('click', close);
-document.getElementById('frames-clear').addEventListener('click', () => {
+find('frames-close').addEventListener('click', close);
+find('frames-clear').addEventListener('click', () => {
   kept = [];
   list.replaceChildren();
 });

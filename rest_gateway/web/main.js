@@ -120,6 +120,9 @@ function showEntered(isIn) {
 }
 
 function onState() {
+  if (client.state === 'live') { // the server may have been away for an upgrade
+    navigator.serviceWorker?.ready.then((registration) => registration.update()).catch(() => {});
+  }
   if (client.state === 'ended' && client.reason instanceof LoggedOut && !loggingOut) {
     leave(true);
   }
@@ -200,5 +203,6 @@ if (resumed) {
   entrance.show(localStorage.getItem(NAME) ?? '');
 }
 
-// Another version of the page is kept for the next visit as soon as there is one; this one goes on.
+// Another version of the page is kept as soon as there is one; this one goes on until it is loaded again.
 navigator.serviceWorker?.register('worker.js', {updateViaCache: 'none'});
+navigator.serviceWorker?.addEventListener('controllerchange', () => find('update').append(find('version').content));

@@ -227,9 +227,11 @@ def test_offline_resume_and_conflicts(app: App, system: System) -> None:
     app.sees("#banner", "5 changes wait")
     system.ws.start()
     system.gateway.start()
+    app.run("document.querySelector('#banner button').focus()")
     app.wait_for(
-        "window.dispatchEvent(new Event('online')); return document.getElementById('word').textContent === 'Live'"
+        "document.querySelector('#banner button').click(); return document.getElementById('word').textContent === 'Live'"
     )
+    assert app.focused() == "new-task New task", "the button is gone, and the focus is not lost"
     app.sees("#notices", "4 changes while you were away")
     app.sees("#failures", "3 changes need you")
     app.check()
@@ -245,6 +247,30 @@ def test_offline_resume_and_conflicts(app: App, system: System) -> None:
     wait_until(lambda: tasks().keys() == expected, 10, "all writes")
     app.wait_for("return !document.querySelector('#list .waits')")
     assert tasks()["Sell the desk"]["completed"], "both changes, since they are of two fields"
+
+
+def test_a_new_version_of_the_page_says_so(app: App, system: System) -> None:
+    """The servers come back after an upgrade; here the page's version is another since it names another WebSocket server."""
+    app.enter(new_account(system))
+    app.wait_for("return navigator.serviceWorker.ready.then(({active}) => active.state === 'activated')")
+    app.reload()
+    app.sees("#connection", "Live")
+    assert app.text("#update") == ""
+    environ = system.gateway.environ
+    system.gateway.kill()
+    system.gateway.environ = {**environ, "TASKBEAM_WS_PORT": "1"}
+    system.gateway.start()
+    system.ws.kill()
+    app.sees("#connection", "Offline")
+    system.ws.start()
+    app.run("window.dispatchEvent(new Event('online'))")
+    app.sees("#update", "A new version of this page is ready. Reload")
+    app.check()
+    app.click("#update a")
+    app.wait_for("return document.querySelector('meta[name=websocket]')?.content.includes(':1/')")
+    system.gateway.kill()
+    system.gateway.environ = environ
+    system.gateway.start()
 
 
 def test_a_log_in_that_has_ended(app: App, system: System) -> None:
