@@ -15,7 +15,7 @@ _THROTTLED: Final = THROTTLED._replace(
     description="The user has too many long polls and event streams.",
     cases={
         "more than `MAX_CONNECTIONS_PER_USER` long polls and streams": {
-            "detail": "Request was throttled. Expected available in 1 seconds."
+            "detail": "Request was throttled. Expected available in 5 seconds."
         }
     },
 )
