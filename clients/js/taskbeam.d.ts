@@ -1,6 +1,6 @@
 // What taskbeam.js exports. Times are milliseconds, unless they are the server's texts.
 
-/** As the server has it. Times are ISO 8601 in UTC, of one length: their text order is their order. */
+/** A task as the server has it. Times are ISO 8601 in UTC, always of one length: the order of the texts is that of the times. */
 export interface Task {
     readonly uuid: string;
     readonly user_id: number;
@@ -13,6 +13,7 @@ export interface Task {
     readonly rev: number;
 }
 
+/** What a user writes. */
 export interface TaskFields {
     /** 1 to 255 characters. */
     task?: string;
@@ -26,9 +27,9 @@ export interface Change {
     readonly seq: number;
     readonly mode: 'create' | 'update' | 'delete';
     readonly taskId: string;
-    /** The task after it; `null` when it was deleted. */
+    /** The task after the change; `null` when it was deleted. */
     readonly task: Task | null;
-    /** This client has made it, and not another device. */
+    /** This client made it, or one that shares its name, and no other device. */
     readonly own: boolean;
 }
 
@@ -46,6 +47,7 @@ export class Unreachable extends TaskbeamError {
     constructor(message: string, options?: {perhapsDone?: boolean; closeCode?: number | null; cause?: unknown});
     /** The request may have arrived. */
     readonly perhapsDone: boolean;
+    /** What the server closed with, if it did. */
     readonly closeCode: number | null;
 }
 /** Too many requests of this address or account. */
@@ -68,6 +70,7 @@ export class Conflict extends WriteFailed {
 }
 /** This user has no such task. */
 export class NotFound extends WriteFailed {
+    /** Its uuid. */
     readonly taskId: string;
 }
 /** A field is bad. */
@@ -77,7 +80,7 @@ export class Invalid extends WriteFailed {
 }
 /** Any other reason. */
 export class Refused extends WriteFailed {
-    /** The contract's word for the reason, as `limit_reached`. */
+    /** The server's word for it, as `limit_reached`. */
     readonly code: string;
     /** The server's error frame. */
     readonly frame: Readonly<Record<string, unknown>>;
@@ -87,65 +90,82 @@ export class EarlierWriteFailed extends WriteFailed {}
 /** It was made while another user was logged in. */
 export class AccountChanged extends WriteFailed {}
 
+/** What gives the client its access tokens: a `Session`, or an object of yours. */
 export interface TokenProvider {
     /** An access token that was not used before. `LoggedOut` ends the client; after any other error it asks again later. */
     token(): Promise<string>;
 }
 
-/** As `localStorage` is. */
+/** Keeps a refresh token: `localStorage`, or an object like it. */
 export interface TokenStorage {
+    /** What is kept under the key; `null`: nothing. */
     getItem(key: string): string | null;
+    /** Keep a value under the key. */
     setItem(key: string, value: string): void;
+    /** Keep nothing under the key. */
     removeItem(key: string): void;
 }
 
 /**
- * A login. It keeps the refresh token and not the password: when that token is over, so is the session. A refresh whose answer was
- * lost is tried again for 20 seconds.
+ * A login, and the usual token provider. It keeps the refresh token and not the password: when that token has expired, the session is
+ * over. A refresh whose answer was lost is tried again for 20 seconds, since the server may rotate refresh tokens.
  */
 export class Session implements TokenProvider {
-    /** `url`: the REST gateway's. `storage` keeps the refresh token, for `resume` and for other tabs. */
+    /** `url` is the REST gateway's. `storage` keeps the refresh token, for `resume` and for other tabs. */
     constructor(url: string, refresh: string, options?: {access?: string | null; storage?: TokenStorage | null});
-    /** Throws LoggedOut (the credentials are wrong), Invalid, RateLimited, Unreachable. */
+    /** Log in. Throws `LoggedOut` (the credentials are wrong), `Invalid`, `RateLimited`, `Unreachable`. */
     static login(
         url: string, username: string, password: string, options?: {storage?: TokenStorage | null},
     ): Promise<Session>;
     /** The session that is kept there; `null` where there is none. */
     static resume(url: string, storage: TokenStorage): Session | null;
-    /** A fresh access token. Concurrent calls share one request. Throws LoggedOut, RateLimited, Unreachable. */
+    /** A fresh access token. Concurrent calls share one request. Throws `LoggedOut`, `RateLimited`, `Unreachable`. */
     token(): Promise<string>;
-    /** End the session, and with it every connection that it opened. Throws LoggedOut, RateLimited, Unreachable. */
+    /** End the session, and with it every connection that it opened. Throws `LoggedOut`, `RateLimited`, `Unreachable`. */
     logout(): Promise<void>;
 }
 
 /** `live` while connected and caught up, else `connecting`, `offline` until the next try, or `ended`. */
 export type State = 'offline' | 'connecting' | 'live' | 'ended';
 
+/** What has happened so far. */
 export interface Statistics {
+    /** How often the client was connected. */
     connections: number;
+    /** How often it asked for the changes that it had missed. */
     syncs: number;
+    /** How often it read the whole list. */
     snapshots: number;
-    /** Changes that the contract rules out. */
+    /** Changes that came too early, which the server rules out. */
     gaps: number;
+    /** Changes that came twice, which it rules out, too. */
     duplicates: number;
 }
 
-/** Of these tasks the preview has changed, or of any, where `taskIds` is `null`. `changes` are the server's. */
+/** The preview has changed. */
 export interface ChangeEvent extends Event {
+    /** Of these tasks; `null`: of any. */
     readonly taskIds: readonly string[] | null;
+    /** The server's changes since the last event, each once and in order. */
     readonly changes: readonly Change[];
 }
 
-/** A write has failed, and its effect is taken back. `own`: it was made by this object, and has a promise that says the same. */
+/** A write has failed, and its effect is taken back. */
 export interface WriteFailedEvent extends Event {
+    /** Why. */
     readonly error: WriteFailed;
     readonly write: Omit<Write, 'id'>;
+    /** This object made the write, and its promise says the same. */
     readonly own: boolean;
 }
 
+/** The events of a client, for `client.addEventListener(name, listener)`. */
 export interface ClientEvents {
+    /** The preview has changed. */
     change: ChangeEvent;
+    /** `state` has changed. */
     state: Event;
+    /** A write has failed, and is taken back. */
     writefailed: WriteFailedEvent;
 }
 
@@ -164,6 +184,7 @@ export interface Write {
     readonly named?: boolean;
 }
 
+/** What is kept between two runs. */
 export interface Kept {
     /** `null`: there was no copy yet. */
     epoch: string | null;
@@ -175,6 +196,7 @@ export interface Kept {
     writes: Write[];
 }
 
+/** What there is to keep now. */
 export interface Save {
     /** `null`: the copy is what it was. */
     copy: {epoch: string | null; userId: number | null; seq: number} | null;
@@ -192,7 +214,7 @@ export interface Save {
 export interface TaskStorage {
     /** `null`: nothing is kept. */
     load(): Promise<Kept | null>;
-    /** All of it or nothing. What it rejects with ends the client (StorageFailed), and so does `false`. */
+    /** All of it or nothing. What it rejects with ends the client (`StorageFailed`), and so does `false`. */
     save(save: Save): Promise<void | boolean>;
     /** Called when the client is closed. */
     close?(): Promise<void>;
@@ -203,8 +225,9 @@ export class IndexedDbStorage implements TaskStorage {
     constructor(name: string);
     /** Delete what is kept under a name, as after a logout. Clients that use it must be closed. */
     static erase(name: string): Promise<void>;
+    /** What is kept. */
     load(): Promise<Kept>;
-    /** The same; from now on what those before would save, but for new writes, is not saved. */
+    /** As `load`. From now on nothing that earlier ones save is kept, but for new writes. */
     takeOver(): Promise<Kept>;
     /** How many have taken over, up to this one; `null`: this one has not. */
     readonly term: number | null;
@@ -217,23 +240,27 @@ export class IndexedDbStorage implements TaskStorage {
     saveList(copy: NonNullable<Save['copy']>, tasks: Task[], pause: () => unknown): Promise<boolean>;
     /** Whether a write waits there. */
     has(id: string): Promise<boolean>;
+    /** Close the database. */
     close(): Promise<void>;
 }
 
+/** How a task is written. */
 export interface WriteOptions {
     /**
      * Aborting it withdraws the write, if it cannot have been sent yet: the promise rejects with the signal's reason, nothing is done,
-     * and later writes to the task are done without it (after a withdrawn create they fail with EarlierWriteFailed). If it is too late
+     * and later writes to the task are done without it (after a withdrawn create they fail with `EarlierWriteFailed`). If it is too late
      * for that, aborting changes nothing, and the promise tells what becomes of the write.
      */
     signal?: AbortSignal;
 }
 
+/** How a task that there is already is written. */
 export interface RevisionOptions extends WriteOptions {
     /** The revision to be changed. Default: the one that `preview` has. */
     rev?: number;
 }
 
+/** How a client works. */
 export interface ClientOptions {
     /** For a connection to open, for a token to come, and for each answer. Default: 30,000. */
     timeout?: number;
@@ -254,16 +281,16 @@ export interface ClientOptions {
 }
 
 /**
- * A user's tasks, here and on the server, from its making until `close`.
+ * A user's tasks, here and on the server, until `close`. It connects at once.
  *
  * Writes are queued at once and in order, online or not, and return a promise of their outcome; nobody has to wait for it. A
  * write names the revision that its caller has seen, so that nobody overwrites what they do not know.
  */
 export class TaskbeamClient extends EventTarget {
-    /** `url`: `ws://…/ws/tasks/` or `wss://…`. */
+    /** `url` is `ws://…/ws/tasks/` or `wss://…`. */
     constructor(url: string, tokens: TokenProvider, options?: ClientOptions);
 
-    /** The server's tasks at `seq`, by uuid, in order of creation. It changes by itself. */
+    /** The server's tasks at `seq`, by uuid, in order of creation. It changes by itself; do not change it. */
     readonly tasks: ReadonlyMap<string, Task>;
     /** The tasks as they will be, when all writes that wait are done: what a user interface shows. */
     readonly preview: ReadonlyMap<string, Task>;
@@ -273,6 +300,7 @@ export class TaskbeamClient extends EventTarget {
     readonly epoch: string | null;
     /** Whose tasks they are; `null` until there is a copy. */
     readonly userId: number | null;
+    /** Whether it is connected. */
     readonly state: State;
     /** The error that has led to the state; `null` where none has. */
     readonly reason: unknown;
@@ -284,20 +312,20 @@ export class TaskbeamClient extends EventTarget {
     /** Wait until live. Throws what ended the client. */
     ready(): Promise<void>;
     /**
-     * With a uuid that is taken, the stored task is the result. Throws TypeError and QueueFull; the promise rejects with Invalid or
-     * Refused.
+     * Create a task. With a uuid that this user has already, the stored task is the result. Throws `TypeError` and `QueueFull`; the
+     * promise rejects with `Invalid` or `Refused`.
      */
     create(task: TaskFields & {task: string; uuid?: string}, options?: WriteOptions): Promise<Task>;
     /**
-     * Fields that are left out keep their value. Throws TypeError, QueueFull, NotFound; the promise rejects with Conflict, NotFound,
-     * Invalid or Refused.
+     * Change a task. Fields that are left out keep their value. Throws `TypeError`, `QueueFull`, `NotFound`; the promise rejects with
+     * `Conflict`, `NotFound`, `Invalid` or `Refused`.
      */
     update(uuid: string, fields: TaskFields, options?: RevisionOptions): Promise<Task>;
-    /** Throws TypeError, QueueFull, NotFound; the promise rejects with Conflict or NotFound. */
+    /** Delete a task. Throws `TypeError`, `QueueFull`, `NotFound`; the promise rejects with `Conflict` or `NotFound`. */
     delete(uuid: string, options?: RevisionOptions): Promise<null>;
     /** While offline, try now, and not when the wait is over; but no sooner than a second after the last try began. */
     retry(): void;
-    /** Close the connection. Writes that wait fail with ClientClosed; with a name or a storage they are sent the next time. */
+    /** Close the connection. Writes that wait fail with `ClientClosed`; with a name or a storage they are sent the next time. */
     close(): Promise<void>;
     /** Cut the connection, as networks do. The client connects again. */
     dropConnection(): void;
@@ -310,25 +338,42 @@ export class TaskbeamClient extends EventTarget {
     ): void;
 }
 
-/** Protocol and state, without a network: for a transport of your own. The source says how it is run. */
+/**
+ * What the client knows, and what it says next, without a network: for a transport of your own. For each connection: `begin`; then
+ * `poll` and `receive` in turn until the connection is lost; then `lose`. `take` tells what has happened meanwhile. `now` is in
+ * milliseconds, of a clock that never goes back.
+ */
 export class Core {
     constructor(options?: {timeout?: number; random?: () => number});
+    /** The tasks and writes to keep. */
+    readonly copy: Kept;
+    /** The tasks as they will be, when all writes that wait are done. */
+    readonly preview: ReadonlyMap<string, Task>;
+    /** Connected and caught up. */
+    readonly live: boolean;
+    readonly statistics: Statistics;
+    /** The token ends in so many milliseconds; `null`: the server has not said so. */
+    expiring: number | null;
+    /** A connection is open; this access token is to be sent. */
     begin(token: string, now: number): void;
+    /** Send another access token on the same connection. */
     renew(token: string): void;
+    /** The connection is lost. */
     lose(now: number): void;
     /** What to send now, or how long to wait if nothing else happens. Throws what ends the connection. */
     poll(now: number): {send?: Record<string, unknown>; wait?: number};
-    /** Throws what ends the connection. */
+    /** A frame has come. Throws what ends the connection. */
     receive(frame: object, now: number): void;
+    /** Queue a write. Without `stored` it is not sent before `mayBeSent`. */
     add(write: Write, stored: boolean): void;
+    /** A write is stored, and may be sent. */
     mayBeSent(id: string): void;
+    /** Take a write back. `false`: there is none, or it may have been sent. */
     withdraw(id: string, stored: boolean): boolean;
+    /** Begin with what was kept. With `mayHaveSent`, its writes may have been sent before. */
     load(kept: Kept, mayHaveSent: boolean): boolean;
+    /** Take over what another core has taken. `false`: something before it is missing. */
     follow(happened: object[]): boolean;
+    /** What has happened since the last call, and the tasks whose preview has changed; `null`: of any. */
     take(): {happened: object[]; taskIds: string[] | null};
-    readonly copy: Kept;
-    readonly preview: ReadonlyMap<string, Task>;
-    readonly live: boolean;
-    readonly statistics: Statistics;
-    expiring: number | null;
 }

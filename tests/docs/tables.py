@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,7 +22,7 @@ from shared.metrics.catalogue import FAMILIES
 from shared.models import CreateTask
 from shared.settings import PREFIX, VARIABLES
 from taskbeam.errors import ExitStatus
-from tests.docs import command_help
+from tests.docs import command_help, javascript_reference, python_reference
 from tests.docs.decisions import FOLDER, records
 from tests.support.processes import ROOT
 from ws_server.asyncapi import document_text, summary
@@ -227,11 +229,21 @@ TABLES: Final = (
     Table("decisions", FOLDER / "README.md", decisions),
     Table("peers", ROOT / "docs/explanation/comparison.md", peers),
     Table("exit statuses", ROOT / "docs/reference/command_line.md", exit_statuses),
+    Table("python client", ROOT / "docs/reference/python_client.md", python_reference.lines),
     Table("commands", ROOT / "docs/reference/command_line.md", command_help.lines),
 )
 
 
+def javascript_client(node: str) -> Table:
+    """Made by Node, with the packages of ``tests/npm``."""
+    page = ROOT / "docs/reference/javascript_client.md"
+    return Table("javascript client", page, lambda: javascript_reference.lines(node))
+
+
 if __name__ == "__main__":
-    for table in TABLES:
+    node = shutil.which("node")
+    if node is None:
+        print("without Node: the reference of the JavaScript client stays as it is", file=sys.stderr)
+    for table in TABLES if node is None else (*TABLES, javascript_client(node)):
         table.page.write_text(table.put_into(table.page.read_text()))
     ASYNCAPI.write_text(document_text())

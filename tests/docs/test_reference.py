@@ -6,7 +6,8 @@ import pytest
 
 from rest_gateway.documents import ASYNCAPI
 from shared.settings import VARIABLES
-from tests.docs.tables import TABLES, Table
+from tests.docs.tables import TABLES, Table, javascript_client
+from tests.npm.node import require_node
 from ws_server.asyncapi import document_text
 
 
@@ -14,6 +15,10 @@ from ws_server.asyncapi import document_text
 def test_the_table_is_up_to_date(table: Table) -> None:
     page = table.page.read_text()
     assert page == table.put_into(page), "run: .venv/bin/python -m tests.docs.tables"
+
+
+def test_the_reference_of_the_javascript_client_is_up_to_date() -> None:
+    test_the_table_is_up_to_date(javascript_client(require_node()))
 
 
 def test_the_websocket_document_is_up_to_date() -> None:

@@ -6,9 +6,13 @@ import random
 
 
 class Backoff:
-    """The n-th delay is anything between 0 and ``first * 2**n`` seconds, at most ``most``.
+    """Random waits that grow: the n-th is anything between 0 and ``first * 2**n`` seconds, at most ``most``.
 
     The spread matters as much as the growth: after a restart of the server all its clients begin at once.
+
+    Args:
+        first: seconds, the longest first wait.
+        most: seconds, the longest of all waits.
     """
 
     def __init__(self, first: float = 1.0, most: float = 30.0) -> None:

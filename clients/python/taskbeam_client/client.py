@@ -27,15 +27,13 @@ log = logging.getLogger("taskbeam_client")
 class TaskbeamClient:
     """A user's tasks, here and on the server, for the length of an ``async with``.
 
-    Writes are queued at once and in order, online or not, and return a future of their outcome; the
-    module ``taskbeam_client.writes`` says what happens to one whose answer was lost. A write names the
-    revision that its caller has seen, so that nobody overwrites what they do not know. Cancelling the
-    future of a write that was not sent yet withdraws it. The queue is in memory: it ends with the program.
-    For one event loop and its thread.
+    Writes are queued at once and in order, online or not, and return a future of their outcome. If the answer to one
+    is lost, the client finds out from the change log whether it was done. A write names the revision that its caller
+    has seen, so that nobody overwrites what they do not know. Cancelling the future of a write that was not sent yet
+    withdraws it. The queue is in memory: it ends with the program. A client is for one event loop and its thread.
 
-    When the client cannot go on (``LoggedOut``, ``ClientDefect``, an error of the token provider), the
-    body of the ``async with`` is cancelled and that error leaves it; whatever waits on the client
-    elsewhere gets the same error.
+    When the client cannot go on (``LoggedOut``, ``ClientDefect``, an error of the token provider), the body of the
+    ``async with`` is cancelled and raises that error. Whatever else waits on the client gets the same error.
 
     Args:
         url: ``ws://…/ws/tasks/`` or ``wss://…``.
@@ -44,6 +42,7 @@ class TaskbeamClient:
         observer_limit: events that may wait in one stream of changes.
         timeout: seconds for a connection to open, for a token to come, and for each answer to come or to go on coming.
         message_limit: bytes of the largest message, which is a page of the list of all tasks.
+        backoff: how long to wait before the next try to connect.
         connect_options: for ``websockets.connect``: ``ssl``, ``proxy``, ``additional_headers``…
     """
 
@@ -71,22 +70,24 @@ class TaskbeamClient:
 
     @property
     def tasks(self) -> Mapping[str, Task]:
-        """The server's tasks at ``seq``, by uuid, in order of creation: a view that moves on by itself, so a loop with an
-        ``await`` in it goes over ``list(client.tasks)``."""
+        """The server's tasks at ``seq``, by uuid, in order of creation. The view changes by itself, so a loop with an
+        ``await`` in it goes over ``list(client.tasks)``.
+        """
         return self._state.replica.tasks
 
     @property
     def preview(self) -> Mapping[str, Task]:
-        """The tasks of this moment as they will be, when all writes that wait are done; cheap to ask for."""
+        """The tasks as they will be when all writes that wait are done: what a user interface shows. Cheap to ask for."""
         return self._state.preview
 
     @property
     def seq(self) -> int:
+        """The position of the copy in the user's changes; 0 until there is a copy."""
         return self._state.replica.seq
 
     @property
     def epoch(self) -> str | None:
-        """``None`` until there is a copy."""
+        """The server's history that ``seq`` belongs to; ``None`` until there is a copy."""
         return self._state.replica.epoch
 
     @property
@@ -97,7 +98,7 @@ class TaskbeamClient:
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection, and the copy was caught up on it."""
+        """Whether there is a connection, and the copy has caught up on it."""
         return self._loop.is_connected
 
     @property
@@ -107,15 +108,20 @@ class TaskbeamClient:
 
     @property
     def statistics(self) -> Statistics:
+        """What has happened so far."""
         return self._state.statistics
 
     async def ready(self) -> None:
-        """Wait until connected. Raises what ended the client, if something did."""
+        """Wait until the client is connected and the copy is there.
+
+        Raises:
+            TaskbeamClientError: what ended the client, if something did; also any other error of the token provider.
+        """
         await self._loop.ready.wait()
         self._require_open()
 
     def changes(self) -> ChangeStream:
-        """What happens from now on, for one reader: see ``ChangeStream``."""
+        """A stream for one reader: a snapshot first, then each change."""
         self._require_open()
         return self._state.watch(self._observer_limit)
 
@@ -124,10 +130,22 @@ class TaskbeamClient:
     def create(
         self, task: str, description: str = "", *, completed: bool = False, uuid: str | None = None
     ) -> asyncio.Future[Task]:
-        """Raises QueueFull, TypeError and ValueError. The future may raise Invalid, Refused.
+        """Queue the creation of a task.
 
         Args:
-            uuid: the new task's, where it is not to be a random one. With one that is taken, the stored task is the result.
+            task: its title, 1 to 255 characters.
+            description: up to 10,000 characters.
+            uuid: the new task's; a random one by default. With one that this user has already, the stored task is the result.
+
+        Returns:
+            A future of the new task.
+
+        Raises:
+            QueueFull: too many writes wait.
+            TypeError: a value of a wrong type.
+            ValueError: ``uuid`` is malformed.
+            Invalid: from the future: a field is bad.
+            Refused: from the future: the user has as many tasks as allowed, say.
         """
         fields = trimmed({"task": task, "description": description, "completed": completed})
         uuid = str(uuids.uuid4()) if uuid is None else canonical_uuid(uuid)
@@ -147,9 +165,21 @@ class TaskbeamClient:
         completed: bool | None = None,
         rev: int | None = None,
     ) -> asyncio.Future[Task]:
-        """What is left out keeps its value. ``rev``, if not the one that is known here, must be the current one.
+        """Queue a change of a task. What is left out keeps its value.
 
-        Raises QueueFull, NotFound, TypeError and ValueError. The future may raise Conflict, NotFound, Invalid.
+        Args:
+            rev: the revision to change; by default the one that is known here.
+
+        Returns:
+            A future of the changed task.
+
+        Raises:
+            NotFound: there is no such task here; from the future: nor at the server.
+            QueueFull: too many writes wait.
+            TypeError: a value of a wrong type.
+            ValueError: ``uuid`` is malformed.
+            Conflict: from the future: somebody else was faster; it has the current task.
+            Invalid: from the future: a field is bad.
         """
         given = {"task": task, "description": description, "completed": completed}
         fields = trimmed({name: value for name, value in given.items() if value is not None})
@@ -160,7 +190,18 @@ class TaskbeamClient:
         return self._enqueue(Update(known, fields, future, named=named))
 
     def delete(self, uuid: str, *, rev: int | None = None) -> asyncio.Future[None]:
-        """Raises QueueFull, NotFound, TypeError and ValueError. The future may raise Conflict, NotFound."""
+        """Queue the deletion of a task.
+
+        Args:
+            rev: the revision to delete; by default the one that is known here.
+
+        Raises:
+            NotFound: there is no such task here; from the future: nor at the server.
+            QueueFull: too many writes wait.
+            TypeError: a value of a wrong type.
+            ValueError: ``uuid`` is malformed.
+            Conflict: from the future: somebody else was faster; it has the current task.
+        """
         known, named = self._known(uuid, rev)
         return self._enqueue(Delete(known.uuid, known.rev, self._future(), base=known, named=named))
 

@@ -35,11 +35,15 @@ class TaskbeamClientError(Exception):
 
 
 class LoggedOut(TaskbeamClientError):
-    """The token was revoked, or no new one is to be had."""
+    """The session is over: the token was revoked, or there is no new one."""
 
 
 class ClientDefect(TaskbeamClientError):
-    """``close_code`` is the one that the server closed with, if it did; ``__cause__`` what was not understood."""
+    """The server refuses to speak with this client, or its answer is not understood (``__cause__``).
+
+    Attributes:
+        close_code: what the server closed with, if it did.
+    """
 
     def __init__(self, reason: str, close_code: int | None = None) -> None:
         super().__init__(reason, close_code)
@@ -51,7 +55,11 @@ class ClientDefect(TaskbeamClientError):
 
 
 class Unreachable(TaskbeamClientError, OSError):
-    """The network, or whatever answers in the gateway's place. ``perhaps_done``: the request may have arrived."""
+    """No gateway answers there now, or something else does.
+
+    Attributes:
+        perhaps_done: the request may have arrived.
+    """
 
     def __init__(self, reason: str, *, perhaps_done: bool = False) -> None:
         super().__init__(reason)
@@ -59,23 +67,27 @@ class Unreachable(TaskbeamClientError, OSError):
 
 
 class ClientClosed(TaskbeamClientError):
-    """Whether the server has done the write is not known if it was on its way, else it has not."""
+    """The client was left before the write was done. If the write was on its way, nobody knows whether it was done."""
 
 
 class QueueFull(TaskbeamClientError):
-    """Nothing was queued."""
+    """Too many writes wait. Nothing was queued."""
 
 
 class ObserverTooSlow(TaskbeamClientError):
-    """The stream has ended; a new one begins with a snapshot."""
+    """A stream of changes was not read fast enough, and has ended. A new one begins with a snapshot."""
 
 
 class WriteFailed(TaskbeamClientError):
-    """The base of all reasons."""
+    """The server has not done a write, and will not. The classes below say why."""
 
 
 class Conflict(WriteFailed):
-    """``task`` is the current task; ``None`` where the server's history was replaced and it has none."""
+    """The task has moved on.
+
+    Attributes:
+        task: what it is now; ``None`` where the server's history was replaced and has none.
+    """
 
     def __init__(self, task: Task | None) -> None:
         super().__init__(task)
@@ -86,7 +98,11 @@ class Conflict(WriteFailed):
 
 
 class NotFound(WriteFailed):
-    """This user has no task with ``task_id``."""
+    """This user has no such task.
+
+    Attributes:
+        task_id: its uuid.
+    """
 
     def __init__(self, task_id: str) -> None:
         super().__init__(task_id)
@@ -97,7 +113,11 @@ class NotFound(WriteFailed):
 
 
 class Invalid(WriteFailed):
-    """``errors`` has a list of texts for each bad field."""
+    """A field is bad.
+
+    Attributes:
+        errors: a list of texts for each bad field.
+    """
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__(errors)
@@ -108,7 +128,12 @@ class Invalid(WriteFailed):
 
 
 class Refused(WriteFailed):
-    """``frame`` is the server's error frame, ``code`` the contract's word for the reason."""
+    """Any other reason.
+
+    Attributes:
+        code: the server's word for it, ``limit_reached`` say.
+        frame: the server's error frame.
+    """
 
     def __init__(self, frame: Mapping[str, Any]) -> None:
         super().__init__(frame)
@@ -120,12 +145,12 @@ class Refused(WriteFailed):
 
 
 class EarlierWriteFailed(WriteFailed):
-    """``__cause__`` is the error of the earlier one. Nothing was sent."""
+    """It was made on top of a write that failed, whose error is the ``__cause__``. Nothing was sent."""
 
 
 class AccountChanged(WriteFailed):
-    """The token provider began to give tokens of another user. Whether the server has done the write is not known if
-    it was on its way, else it has not."""
+    """The token provider began to give tokens of another user. If the write was on its way, nobody knows whether it was
+    done."""
 
 
 def copy_to_raise(error: Exception) -> Exception:

@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Times are ISO 8601 in UTC, of one length: their text order is their order."""
+    """A task as the server has it.
+
+    Attributes:
+        time_created: ISO 8601 in UTC, always of one length: the order of the texts is that of the times.
+        time_modified: the same.
+        rev: 1 at its creation, one more at every change.
+    """
 
     uuid: str
     user_id: int
@@ -53,10 +59,10 @@ class Change:
 
     Attributes:
         mode: ``create``, ``update`` or ``delete``.
-        task: the task after it, ``None`` when it was deleted.
-        own: this client has made it, and not another device, or another run of this program. (Where another device made
-            the same change to the same revision while the answer to this client's was lost, the two cannot be told
-            apart.) Says something of who reads it; two changes that differ in this alone are equal.
+        task: the task after the change; ``None`` when it was deleted.
+        own: this client made it, and no other device or other run of this program. (If another device made the same change
+            to the same revision while the answer to this client was lost, the two cannot be told apart.) Two changes that
+            differ in this alone are equal.
     """
 
     seq: int
@@ -83,4 +89,4 @@ class Snapshot:
 
 
 Event = Change | Snapshot
-"""What a stream of changes yields: a snapshot says what *is*, the changes after it what became of it."""
+"""What a stream of changes yields: a snapshot says what there is, the changes after it what became of it."""

@@ -27,21 +27,17 @@ _FIELDS: Final = frozenset({"username", "password", "refresh", "non_field_errors
 
 
 class Session:
-    """A login. Keeps the refresh token and not the password: when that one is over, so is the session.
-
-    ``await session()`` is a fresh access token. Concurrent calls share one request, and one that was begun is finished
-    though its caller was cancelled. For one event loop.
+    """A login, and the usual token provider. It keeps the refresh token and not the password: when that token has
+    expired, the session is over. A session is for one event loop.
 
     Args:
         url: the REST gateway's address, ``http://…`` or ``https://…``.
         refresh: a refresh token.
         access: an access token that was not used before, if there is one: it is the first that is returned.
-        ssl: how to check an ``https`` gateway's certificate, where it is not as the system does.
+        ssl: a context for a gateway whose certificate the system does not know.
 
     Raises:
         ValueError: ``url`` is no such address.
-        LoggedOut: from a call: the gateway says that the session is over.
-        Unreachable: from a call; an ``OSError``: no gateway answers there now, or something else does. Try later.
     """
 
     def __init__(
@@ -59,11 +55,11 @@ class Session:
     async def login(
         cls, url: str, username: str, password: str, *, ssl: tls.SSLContext | None = None
     ) -> Session:
-        """A new session of this user.
+        """Log in: a new session of this user.
 
         Raises:
             LoggedOut: the credentials are wrong.
-            Unreachable: no gateway answers there now, or something else does.
+            Unreachable: no gateway answers there now, or something else does. Try later.
             TaskbeamClientError: the gateway says that the request is bad.
         """
         url = base_url(url)
@@ -75,6 +71,12 @@ class Session:
         return cls(url, body["refresh"], body["access"], ssl=ssl)
 
     async def __call__(self) -> str:
+        """A fresh access token. Concurrent calls share one request, which is finished though its caller was cancelled.
+
+        Raises:
+            LoggedOut: the gateway says that the session is over.
+            Unreachable: no gateway answers there now, or something else does. Try later.
+        """
         if self._unused is not None:
             (access, fresh_until), self._unused = self._unused, None
             if time.monotonic() < fresh_until:
@@ -84,7 +86,12 @@ class Session:
         return access
 
     async def logout(self) -> None:
-        """End the session, and with it every connection that it opened. Raises as a call does."""
+        """End the session, and with it every connection that it opened.
+
+        Raises:
+            LoggedOut: the session was over already.
+            Unreachable: no gateway answers there now, or something else does. Try later.
+        """
         if self._rescue is not None:
             self._rescue.cancel()
         if self._attempt is not None:  # the refresh token that it brings is the one to end

@@ -24,7 +24,15 @@ _CHANGES = frozenset({"create", "update", "delete"})
 
 @dataclass
 class Statistics:
-    """What has happened so far. ``gaps`` and ``duplicates`` are pushes that the contract rules out."""
+    """What has happened so far.
+
+    Attributes:
+        connections: how often the client was connected.
+        syncs: how often it asked for the changes that it had missed.
+        snapshots: how often it read the whole list.
+        gaps: changes that came too early, which the server rules out.
+        duplicates: changes that came twice, which it rules out, too.
+    """
 
     connections: int = 0
     syncs: int = 0

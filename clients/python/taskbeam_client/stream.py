@@ -11,11 +11,15 @@ from taskbeam_client.models import Event
 
 
 class ChangeStream(AsyncIterator[Event]):
-    """A snapshot first, as soon as there is one; then each change once, in order, without a gap.
+    """What ``async for event in client.changes()`` iterates over: a snapshot first, as soon as there is one, then each
+    change once, in order, without a gap.
 
-    Where changes were missed for good (the server's history is gone, or was replaced), another
-    snapshot takes their place. Ends when the client is closed; raises what ended the client, if
-    something did, and ObserverTooSlow when more than ``limit`` events wait.
+    Where changes were missed for good (the server's history is gone, or was replaced), another snapshot takes their
+    place. The stream ends when the client is closed.
+
+    Raises:
+        ObserverTooSlow: more events wait than the client's ``observer_limit``.
+        TaskbeamClientError: what ended the client, if something did.
     """
 
     def __init__(self, limit: int) -> None:
