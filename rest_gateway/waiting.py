@@ -104,8 +104,8 @@ class Waiters:
         self._is_stopping = False
         feed.subscribe(self)
 
-    def wants_changes(self) -> bool:
-        return bool(self._by_user)
+    def users(self) -> Collection[int]:
+        return self._by_user.keys()
 
     def on_changes(self, changes: list[Change]) -> None:
         for user_id in {change.user_id for change in changes}:
@@ -153,7 +153,7 @@ class Waiters:
         if self._is_stopping or connection.peer_has_ended or request.transport is None:
             waiter.end()
         try:
-            await self._feed.resume()
+            await self._feed.resume(token.user_id)
             yield waiter
         finally:
             connection.on_disconnect = None

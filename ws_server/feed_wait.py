@@ -18,11 +18,11 @@ class FeedWait:
 
     __slots__ = ("_deadline", "_deadlines", "_future", "seq")
 
-    def __init__(self, feed: ChangeFeed, deadlines: Deadlines, seq: int) -> None:
+    def __init__(self, feed: ChangeFeed, deadlines: Deadlines, user_id: int, seq: int) -> None:
         self.seq = seq
         self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._deadlines = deadlines
-        feed.look()
+        feed.look(user_id)
         self._deadline = deadlines.after(_TIMEOUT_SECONDS, self._time_out)
 
     def __await__(self) -> Generator[Any, None, None]:

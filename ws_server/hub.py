@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any, Protocol
 
 from shared.auth.token_watch import TokenHolder
@@ -80,8 +80,8 @@ class Hub:
     def connections_of(self, user_id: int) -> int:
         return len(self._by_user.get(user_id, ()))
 
-    def wants_changes(self) -> bool:
-        return bool(self._by_user)
+    def users(self) -> Collection[int]:
+        return self._by_user.keys()
 
     def on_changes(self, changes: list[Change]) -> None:
         for change in changes:

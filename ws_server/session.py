@@ -112,7 +112,7 @@ class Session:
     async def _identify(self, token: Token) -> int:
         """The user's seq. Raises TokenRejected, Unavailable, RequestDropped."""
         self._must_recheck = False
-        await self._context.feed.resume()
+        await self._context.feed.resume(token.user_id)
         identity = await self._context.authenticator.identify(token)
         if self.stream.is_closing:  # the client has disconnected meanwhile
             raise RequestDropped
@@ -120,7 +120,7 @@ class Session:
 
     def _welcome(self, token: Token, push: bool, seq: int) -> None:
         self._token, self.user_id = token, token.user_id
-        self.stream.start(push=push)
+        self.stream.start(token.user_id, push=push)
         left = max(0.0, _seconds_left(token) - _EXPIRY_NOTICE_SECONDS)
         self._set_deadline(self._context.deadlines.after(left, self._on_expiring))
         epoch = self._context.tasks.epoch

@@ -61,12 +61,12 @@ class StreamContext(NamedTuple):
     """What all streams of a process share.
 
     ``next_write_id`` returns a number that no other write has, of whichever process. ``start_wait`` is given
-    the seq, and makes the change feed look at the log now.
+    the user and the seq, and makes the change feed look at the log now.
     """
 
     max_buffer_bytes: int
     next_write_id: Callable[[], int]
-    start_wait: Callable[[int], Wait]
+    start_wait: Callable[[int, int], Wait]
 
 
 def new_write_ids() -> Callable[[], int]:
@@ -86,6 +86,7 @@ class Stream:
         "_outlet",
         "_push",
         "_request_id",
+        "_user_id",
         "_wait",
         "_write_id",
         "is_closing",
@@ -96,6 +97,7 @@ class Stream:
         self._outlet = outlet
         self._context = context
         self._push: bool | None = None  # others' changes are sent; ``None`` before the start
+        self._user_id = 0  # before the start
         self._cursor = 0
         self._buffer: deque[Push] | None = None  # while an answer is made from a snapshot
         self._buffer_bytes = 0
@@ -182,8 +184,9 @@ class Stream:
             self._buffer.popleft()
         self._cursor = max(self._cursor, seq)
 
-    def start(self, *, push: bool) -> None:
-        """Send changes from here on; only the client's own unless ``push``."""
+    def start(self, user_id: int, *, push: bool) -> None:
+        """Send the user's changes from here on; only the client's own unless ``push``."""
+        self._user_id = user_id
         self._push = push
 
     def _send_buffered(self, seq: int) -> None:
@@ -198,7 +201,7 @@ class Stream:
             return
         if (self._buffer[-1].change.seq if self._buffer else self._cursor) >= seq:
             return
-        self._wait = self._context.start_wait(seq)
+        self._wait = self._context.start_wait(self._user_id, seq)
         try:
             await self._wait
         finally:

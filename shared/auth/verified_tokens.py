@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 from typing import Final
 
 from shared.clock import Clock, uptime
@@ -73,8 +73,8 @@ class VerifiedTokens:
         for encoded in [encoded for encoded, entry in self._entries.items() if entry.token.user_id in users]:
             del self._entries[encoded]
 
-    def wants_changes(self) -> bool:
-        return False
+    def users(self) -> Collection[int]:
+        return ()
 
     def on_changes(self, changes: list[Change]) -> None:
         """Tasks say nothing about tokens."""

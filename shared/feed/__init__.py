@@ -6,16 +6,17 @@ learns of changes is up to the engine: ``tail`` reads the log of an SQLite file.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
 from shared.models import Change, Revocation
 
 
 class FeedListener(Protocol):
-    """Gets all revocations, and all changes while some listener wants them. Must not block or raise."""
+    """Gets all revocations, and at least the changes of its users. Must not block or raise."""
 
-    def wants_changes(self) -> bool:
-        """Whether it wants changes now. Before it starts to, it calls ``ChangeFeed.resume``."""
+    def users(self) -> Collection[int]:
+        """Whose changes it wants now. For each new user it calls ``ChangeFeed.resume``."""
         ...
 
     def on_changes(self, changes: list[Change]) -> None: ...
@@ -30,19 +31,19 @@ class Lag(NamedTuple):
 
 
 class ChangeFeed(Protocol):
-    """Paused while no listener wants changes, so that the changes of other processes are not read for nothing."""
+    """Reads the changes of other processes only while some listener has users."""
 
     def subscribe(self, listener: FeedListener) -> None: ...
 
-    def look(self) -> None:
-        """Read changes now, without waiting for the next wake-up."""
+    def look(self, user_id: int | None = None) -> None:
+        """Read changes now, without waiting for the next wake-up; at least that user's."""
         ...
 
-    async def resume(self) -> None:
-        """Wait until the feed delivers changes; returns at once unless the feed is paused.
+    async def resume(self, user_id: int) -> None:
+        """Wait until the feed delivers the user's changes; returns at once where it does.
 
-        A listener first starts to want changes, then waits for this, and only then reads the state that the changes
-        continue. It gets all changes after that state, and may get some that the state includes.
+        A listener first has the user among its ``users``, then waits for this, and only then reads the state that the
+        changes continue. It gets all changes after that state, and may get some that the state includes.
 
         Raises:
             Unavailable: the database cannot be read now.
@@ -50,5 +51,5 @@ class ChangeFeed(Protocol):
         ...
 
     async def lag(self) -> Lag:
-        """As of now; none while the feed is paused. Raises Unavailable."""
+        """As of now; none while no listener has users. Raises Unavailable."""
         ...

@@ -47,10 +47,10 @@ class LogTail:
     def subscribe(self, listener: FeedListener) -> None:
         self._listeners.append(listener)
 
-    def look(self) -> None:
+    def look(self, user_id: int | None = None) -> None:
         self._wanted.set()
 
-    async def resume(self) -> None:
+    async def resume(self, user_id: int) -> None:
         if self._paused:
             resumed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._resuming.append(resumed)
@@ -69,7 +69,7 @@ class LogTail:
         self._wake = wake
 
     def _are_changes_wanted(self) -> bool:
-        return any(listener.wants_changes() for listener in self._listeners)
+        return any(listener.users() for listener in self._listeners)
 
     def _on_commit(self, commit: LoggedCommit) -> None:
         changes = commit.changes

@@ -67,14 +67,14 @@ async def test_a_disconnected_client_is_not_waited_for(served: Gateway, what: st
     for line in lines:
         line.ask(served, _poll(served) if what == "poll" else "/events/")
     await until(lambda: _waiting(served) == 20, 10, "all wait")
-    assert waiters.wants_changes()
+    assert waiters.users()
     for line in lines[1:]:
         await line.leave(how)
     await until(lambda: _waiting(served) == 1, 10, "one waits")
     await served.backend.tasks.create(served.user_id, {"task": "x"})
     assert b'"seq":1' in await lines[0].reader.readuntil(b'"seq":1')
     await lines[0].leave("close")
-    await until(lambda: not waiters.wants_changes(), 10, "nobody waits")
+    await until(lambda: not waiters.users(), 10, "nobody waits")
     for line in lines:
         line.writer.close()
     for line in lines:

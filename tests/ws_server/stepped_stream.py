@@ -227,7 +227,8 @@ class SteppedStream:
         self.reads_snapshot = False
         self.buffered_bytes = 0  # of changes that came while a snapshot was read
 
-    def _start_wait(self, seq: int) -> Step:
+    def _start_wait(self, user_id: int, seq: int) -> Step:
+        assert user_id == USER
         step = Step()
         step.seq = seq
         self.waits.append(step)
@@ -287,7 +288,7 @@ class SteppedStream:
             self.stream.skip(seq)
         else:
             await self.stream.catch_up(seq)
-        self.stream.start(push=request.push)
+        self.stream.start(USER, push=request.push)
         self.stream.answer(answers.auth_frame(USER, 0, EPOCH, seq))
 
     def step(self) -> None:

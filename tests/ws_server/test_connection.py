@@ -55,7 +55,7 @@ class Backend:
     def ending(self) -> tuple[int, bool]:
         return 1006, False
 
-    async def resume(self) -> None: ...
+    async def resume(self, user_id: int) -> None: ...
 
     def verify_access(self, token: str) -> Token:
         return Token("access", USER, "j", 0, 4_000_000_000, None)
@@ -72,7 +72,7 @@ class Backend:
         seq = await self._answered()
         return Written(StoredTask("id", b"{}"), Change(user_id, seq, "create", "id", b"{}", write_id))
 
-    def look(self) -> None: ...
+    def look(self, user_id: int) -> None: ...
 
     async def find(self, user_id: int, query: TaskQuery) -> TaskPage:
         return TaskPage(b"[]", 0, await self._answered())

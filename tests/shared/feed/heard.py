@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from shared.feed import ChangeFeed
 from shared.models import Change, Revocation
 
 
 class Heard:
-    """Subscribes to the feed that it is made with. Who sets ``wanted`` waits for the feed to resume."""
+    """Subscribes to the feed that it is made with. Who adds to ``wanted`` waits for the feed to resume."""
 
-    wanted = True
+    wanted: Collection[int] = (0,)
 
     def __init__(self, feed: ChangeFeed) -> None:
         self.changes: list[Change] = []
@@ -21,7 +21,7 @@ class Heard:
         self._news = asyncio.Event()
         feed.subscribe(self)
 
-    def wants_changes(self) -> bool:
+    def users(self) -> Collection[int]:
         return self.wanted
 
     def on_changes(self, changes: list[Change]) -> None:

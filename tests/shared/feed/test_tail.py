@@ -32,7 +32,7 @@ class Process:
         self.heard = Heard(feed)
 
     async def be_paused(self) -> None:
-        self.heard.wanted = False
+        self.heard.wanted = ()
         self.feed.look()
         async with asyncio.timeout(10):
             while not self.feed._paused:  # noqa: ASYNC110 - nothing tells of it
@@ -118,8 +118,8 @@ async def test_who_wants_no_changes_hears_none_until_they_do(tmp_path: Path) -> 
         owner = await new_owner(one.store)
         await two.be_paused()
         await _write(one.store, owner, 3)
-        two.heard.wanted = True
-        await two.feed.resume()
+        two.heard.wanted = (0,)
+        await two.feed.resume(0)
         [change] = await _write(one.store, owner)
         await two.heard.until(lambda: bool(two.heard.changes))
         assert two.heard.changes == [change]
@@ -146,8 +146,8 @@ async def test_own_commits_are_heard_from_when_they_are_wanted(tmp_path: Path) -
         await _write(one.store, owner)
         await _write(two.store, owner)
         assert two.heard.changes == []
-        two.heard.wanted = True
-        await two.feed.resume()
+        two.heard.wanted = (0,)
+        await two.feed.resume(0)
         changes = await _write(two.store, owner) + await _write(two.store, owner)
         await two.heard.until(lambda: len(two.heard.changes) >= 2)
         assert two.heard.changes == changes

@@ -141,7 +141,7 @@ async def test_page_that_ends_within_a_commit_of_our_own_is_read_on(tmp_path: Pa
 
 
 async def _be_paused(feed: LogTail, store: SlowStore, heard: Heard) -> None:
-    heard.wanted = False
+    heard.wanted = ()
     feed.look()
     _, answer = await store.read_begins()
     answer.set_result(_found())
@@ -156,8 +156,8 @@ async def test_feed_that_is_woken_skips_what_was_committed_before_and_nothing_af
     async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
         await _be_paused(feed, store, heard)
-        heard.wanted = True
-        waking = asyncio.create_task(feed.resume())
+        heard.wanted = (0,)
+        waking = asyncio.create_task(feed.resume(0))
         end = await store.end_is_sought()
         store.commit(_changes(4), False)  # later than what the store will say
         assert not waking.done()
@@ -168,7 +168,7 @@ async def test_feed_that_is_woken_skips_what_was_committed_before_and_nothing_af
         answer.set_result(_found(3, 4))
         await asyncio.wait_for(waking, 10)
         assert _heard(heard) == [3, 4]
-        await asyncio.wait_for(feed.resume(), 10)
+        await asyncio.wait_for(feed.resume(0), 10)
 
 
 @pytest.mark.usefixtures("no_poll")
@@ -181,8 +181,8 @@ async def test_feed_that_reads_in_its_sleep_can_be_woken(tmp_path: Path) -> None
         feed.look()
         (await store.end_is_sought()).set_result(Position(2, 0))
         _, answer = await store.read_begins()
-        heard.wanted = True
-        waking = asyncio.create_task(feed.resume())
+        heard.wanted = (0,)
+        waking = asyncio.create_task(feed.resume(0))
         await asyncio.sleep(0)
         answer.set_result(_found(3))
         await asyncio.wait_for(waking, 10)
@@ -212,7 +212,7 @@ async def test_who_leaves_while_the_feed_wakes_keeps_nobody_waiting(tmp_path: Pa
     async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
         await _be_paused(feed, store, heard)
-        waking = [asyncio.create_task(feed.resume()) for _ in range(3)]
+        waking = [asyncio.create_task(feed.resume(0)) for _ in range(3)]
         end = await store.end_is_sought()
         waking[1].cancel()
         await asyncio.wait([waking[1]])
@@ -227,12 +227,12 @@ async def test_feed_that_cannot_wake_says_so_and_can_be_woken_again(tmp_path: Pa
     async with open_tail(store, tmp_path / "wake", "test") as feed:
         heard = Heard(feed)
         await _be_paused(feed, store, heard)
-        heard.wanted = True
-        waking = asyncio.create_task(feed.resume())
+        heard.wanted = (0,)
+        waking = asyncio.create_task(feed.resume(0))
         (await store.end_is_sought()).set_exception(Unavailable("away"))
         with pytest.raises(Unavailable):
             await waking
-        waking = asyncio.create_task(feed.resume())
+        waking = asyncio.create_task(feed.resume(0))
         (await store.end_is_sought()).set_result(Position(2, 0))
         (await store.read_begins())[1].set_result(_found())
         await asyncio.wait_for(waking, 10)
@@ -243,7 +243,7 @@ async def test_feed_that_ends_wakes_nobody_any_more(tmp_path: Path) -> None:
     store = SlowStore()
     async with open_tail(store, tmp_path / "wake", "test") as feed:
         await _be_paused(feed, store, Heard(feed))
-        waking = asyncio.create_task(feed.resume())
+        waking = asyncio.create_task(feed.resume(0))
         await store.end_is_sought()
     with pytest.raises(Unavailable):
         await waking
