@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from tests.docs.markdown import code
 from tests.support.processes import ROOT
 
 _DECLARATIONS: Final = ROOT / "clients/js/taskbeam.d.ts"
@@ -92,7 +93,7 @@ def _section(found: Declaration) -> Iterator[str]:
         yield from ("| property | type | meaning |", "|---|---|---|")
         for field in fields:
             optional = "?" if field["isOptional"] else ""
-            yield f"| `{field['name']}{optional}` | `{_escaped(field['type'])}` | {_in_a_cell(field['comment'])} |"
+            yield f"| `{field['name']}{optional}` | {code(field['type'])} | {_in_a_cell(field['comment'])} |"
         yield ""
     methods = [member for member in found["members"] if member["isCall"] and member not in constructors]
     for method in methods:
@@ -125,8 +126,4 @@ def _prose(comment: str) -> Iterator[str]:
 
 
 def _in_a_cell(text: str) -> str:
-    return _escaped(" ".join(text.split())).removesuffix(".")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+    return " ".join(text.split()).removesuffix(".")

@@ -8,6 +8,7 @@ from typing import Final
 
 import griffe
 
+from tests.docs.markdown import code
 from tests.support.processes import ROOT
 
 _GROUPS: Final = {
@@ -78,7 +79,7 @@ def _class(found: griffe.Class | griffe.Object) -> Iterator[str]:
         yield from ("| attribute | type | meaning |", "|---|---|---|")
         for name, field in fields.items():
             meaning = attributes[name].description if name in attributes else _text(field)
-            yield f"| `{name}` | `{_escaped(str(field.annotation))}` | {_in_a_cell(meaning)} |"
+            yield f"| `{name}` | {code(str(field.annotation))} | {_in_a_cell(meaning)} |"
         yield ""
     if found.name in _CALLED:
         for name, member in found.members.items():
@@ -182,8 +183,4 @@ def _markdown(text: str) -> str:
 
 
 def _in_a_cell(text: str) -> str:
-    return _escaped(" ".join(_markdown(text).split())).removesuffix(".")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")
+    return " ".join(_markdown(text).split()).removesuffix(".")
