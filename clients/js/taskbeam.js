@@ -124,6 +124,13 @@ function toChange({seq, mode, task_id, task, id}) {
   return {seq, mode, taskId: task_id, task: mode === 'delete' ? null : toTask(task), own: id !== undefined};
 }
 
+function checkRefusal({code, errors, task}) {
+  if (typeof code !== 'string' || (code === 'validation' && (!errors || typeof errors !== 'object'))) {
+    throw new TypeError('it is no error');
+  }
+  if (code === 'conflict') toTask(task);
+}
+
 /** The local copy: equal to the server's state at `seq`, always. `tasks` by uuid, in order of creation. */
 class Replica {
   epoch = null; // no copy yet
@@ -528,6 +535,7 @@ export class Core {
   }
 
   #onSync(frame) {
+    if (typeof frame.recovered !== 'boolean') throw new TypeError('it is no answer to sync');
     if (!frame.recovered) {
       this.#history = {...this.#history, epoch: frame.epoch};
       this.#startListing();
@@ -637,6 +645,7 @@ export class Core {
 
   #onWriteAnswer(write, wasSent, answer, now) {
     const {type, code} = answer;
+    if (type === 'error') checkRefusal(answer);
     if (code === 'rate_limited' && !wasSent) Object.assign(write, {sent: false, evidence: null}); // as if it had not been sent
     if (NOT_DONE_YET.has(code)) this.#wait(answer, now);
     if (code === 'rate_limited' || this.queue.first !== write) return;
@@ -1067,9 +1076,11 @@ class Connection {
 
 function parsed(data) {
   try {
-    return Object(JSON.parse(data));
+    const frame = JSON.parse(data);
+    if (!frame || typeof frame !== 'object' || Array.isArray(frame)) throw new TypeError('it is no object');
+    return frame;
   } catch (error) {
-    throw new ClientDefect(`a frame is no JSON: ${String(data).slice(0, 200)}`, {cause: error});
+    throw new ClientDefect(`a frame is no object of JSON: ${String(data).slice(0, 200)}`, {cause: error});
   }
 }
 
@@ -1291,7 +1302,8 @@ export class TaskbeamClient extends EventTarget {
   #sure = 0; // when it was last known that the lock is not lost
   #silence = 0; // questions that the leader has not answered, one after another
   #watching = null;
-  #greeting = null;
+  #greeted = 0; // when all were last told everything
+  #awake = null; // a promise, after the page was frozen
   #isStale = false; // the leader has another copy, which is on its way
   #arrivals = null; // writes of others that come while what was kept is being read
   #running;
@@ -1460,6 +1472,7 @@ export class TaskbeamClient extends EventTarget {
     }
     this.#phase.abort();
     clearInterval(this.#watching);
+    globalThis.document?.removeEventListener('freeze', this.#freeze);
     this.#setLoaded();
     this.#channel?.close();
     this.#connection?.end(error, false);
@@ -1709,17 +1722,20 @@ export class TaskbeamClient extends EventTarget {
     try {
       await this.#loaded;
       while (this.#hasUnsaved) {
-        const {added, settled, taskIds, whole} = this.#unsaved;
-        const isList = Boolean(this.#storage.saveList) && (whole || this.#savingList !== null);
-        this.#unsaved = isList ? {...nothingUnsaved(), taskIds, whole} : nothingUnsaved();
-        if (isList) this.#savingList ??= this.#saveList();
+        let {added, settled, taskIds, whole} = this.#unsaved;
+        this.#unsaved = nothingUnsaved();
+        if (this.#savingList || (whole && this.#storage.saveList)) { // the tasks wait
+          Object.assign(this.#unsaved, {taskIds, whole});
+          [taskIds, whole] = [[], false];
+          this.#savingList ??= this.#saveList();
+        }
         const {epoch, userId, seq} = this;
-        const [changed, known] = isList ? [[], []] : [[...taskIds], [...(whole ? this.tasks.keys() : taskIds)]];
+        const uuids = [...(whole ? this.tasks.keys() : taskIds)];
         const isSaved = await this.#storage.save({
-          copy: !isList && (whole || changed.length) ? {epoch, userId, seq} : null,
-          whole: whole && !isList,
-          tasks: known.flatMap((uuid) => this.tasks.get(uuid) ?? []),
-          removed: whole ? [] : changed.filter((uuid) => !this.tasks.has(uuid)),
+          copy: whole || uuids.length ? {epoch, userId, seq} : null,
+          whole,
+          tasks: uuids.flatMap((uuid) => this.tasks.get(uuid) ?? []),
+          removed: uuids.filter((uuid) => !this.tasks.has(uuid)),
           added: added.map(plain),
           settled,
         }).catch(notStored);
@@ -1785,25 +1801,27 @@ export class TaskbeamClient extends EventTarget {
         await leading?.catch(() => {}); // a lock that was stolen does not wait for it
       }
     };
-    let awake = null;
-    globalThis.document?.addEventListener('freeze', () => { // from now on a transaction would not end, and hold up all tabs
-      awake = new Promise((resolve) => document.addEventListener('resume', resolve, {once: true}));
-      this.#stepDown();
-      this.#phase.abort();
-    });
+    globalThis.document?.addEventListener('freeze', this.#freeze);
     if (!await request({ifAvailable: true})) await this.#load(false);
     while (!this.#ended) {
-      await awake;
+      await this.#awake;
       this.#begins();
       this.#publish();
-      this.#tell({hello: true});
+      this.#tell({hello: Date.now()});
       this.#watching = setInterval(() => this.#watch(), 1000);
       this.#silence = 0;
-      this.#forgetUnknown();
+      if (leading) this.#forgetUnknown();
       await request({signal: this.#phase.signal});
       if (this.#silence > SILENCE) await request({steal: true});
     }
   }
+
+  /** From now on a transaction would not end, and hold up all tabs. */
+  #freeze = () => {
+    this.#awake = new Promise((resolve) => document.addEventListener('resume', resolve, {once: true}));
+    this.#stepDown();
+    this.#phase.abort();
+  };
 
   #begins() {
     clearInterval(this.#watching);
@@ -1899,12 +1917,10 @@ export class TaskbeamClient extends EventTarget {
       this.#silence = 0;
     } else if (ask && this.#holds) {
       this.#tell({here: true});
-    } else if (hello && this.#leads) {
-      this.#greeting ??= setTimeout(() => { // once for all who ask now
-        this.#greeting = null;
-        this.#tell({copy: this.#core.copy});
-        this.#tell({state: this.#state, reason: this.#reason?.message});
-      });
+    } else if (hello >= this.#greeted && this.#leads) {
+      this.#greeted = Date.now();
+      this.#tell({copy: this.#core.copy});
+      this.#tell({state: this.#state, reason: this.#reason?.message});
     } else if (write) {
       this.#arrivals ? this.#arrivals.push(write) : this.#arrive(write);
     } else if (withdraw && this.#leads) { // after the write, whose arrival has asked the storage too
@@ -1928,7 +1944,7 @@ export class TaskbeamClient extends EventTarget {
     }
     this.#isStale ||= Boolean(isStale);
     const known = this.#isStale ? happened.filter(({settled}) => settled) : happened;
-    if (!this.#core.follow(known) || isStale) this.#tell({hello: true});
+    if (!this.#core.follow(known) || isStale) this.#tell({hello: Date.now()});
   }
 }
 

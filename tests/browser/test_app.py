@@ -11,6 +11,7 @@ from selenium.webdriver import Chrome, Keys
 from tests.browser.app import App, console
 from tests.npm.node import require_node
 from tests.support.clients import PASSWORD, Account, Rest, new_account
+from tests.support.ports import free_port
 from tests.support.processes import System, running
 from tests.support.waiting import wait_until
 
@@ -256,9 +257,9 @@ def test_a_new_version_of_the_page_says_so(app: App, system: System) -> None:
     app.reload()
     app.sees("#connection", "Live")
     assert app.text("#update") == ""
-    environ = system.gateway.environ
+    environ, nowhere = system.gateway.environ, free_port()
     system.gateway.kill()
-    system.gateway.environ = {**environ, "TASKBEAM_WS_PORT": "1"}
+    system.gateway.environ = {**environ, "TASKBEAM_WS_PORT": str(nowhere)}
     system.gateway.start()
     system.ws.kill()
     app.sees("#connection", "Offline")
@@ -267,7 +268,10 @@ def test_a_new_version_of_the_page_says_so(app: App, system: System) -> None:
     app.sees("#update", "A new version of this page is ready. Reload")
     app.check()
     app.click("#update a")
-    app.wait_for("return document.querySelector('meta[name=websocket]')?.content.includes(':1/')")
+    app.wait_for(
+        "return document.querySelector('meta[name=websocket]')?.content.includes(arguments[0])",
+        f":{nowhere}/",
+    )
     system.gateway.kill()
     system.gateway.environ = environ
     system.gateway.start()

@@ -121,7 +121,7 @@ async def test_an_application_in_typescript_compiles_and_finds_all_there_is(
 
 def test_it_is_small() -> None:
     """It is read as an example, and loaded without a build step."""
-    assert len(CLIENT.read_bytes()) < 72_000
+    assert len(CLIENT.read_bytes()) < 73_000
 
 
 async def test_blanks_are_the_servers(js: Node) -> None:

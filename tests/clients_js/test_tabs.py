@@ -269,6 +269,70 @@ async def test_without_web_locks_each_tab_has_its_own_connection(tabs: Tabs) -> 
     assert tabs.relay.connections == 2
 
 
+_KEEP = """
+let [name, list, slices] = arguments;
+const storage = globalThis.storage = new taskbeam.IndexedDbStorage(name);
+const {seq} = await storage.takeOver();
+const tasks = Array.from({length: 1200}, (_, number) => ({uuid: `${number} of ${list}`, task: list}));
+const pause = () => slices-- > 0 ? null : new Promise(() => {});
+const saved = storage.saveList({epoch: 'one', userId: 1, seq: seq + 1}, tasks, pause);
+if (slices > 2) return saved;
+await until(() => slices < 0);
+"""
+_KEPT = """
+const storage = new taskbeam.IndexedDbStorage(arguments[0]);
+const {seq, tasks} = await storage[arguments[1]]();
+await storage.close();
+return [seq, tasks.length, [...new Set(tasks.map(({task}) => task))]];
+"""
+
+
+async def test_a_list_that_is_half_saved_is_never_taken_for_a_whole_one(tabs: Tabs) -> None:
+    """The page is gone after none, one or two of three slices; what is kept then is the list before it, and another one can follow."""
+    page = tabs.open_page()
+    tabs.pages.append(page)
+    name = tabs.account.username
+    for slices in range(3):
+        await page.run(_KEEP, name, f"half {slices}", slices)
+        page.reload()
+        kept = [slices, 1200 if slices else 0, [f"whole {slices - 1}"] if slices else []]
+        assert await page.run(_KEPT, name, "load") == kept
+        assert await page.run(_KEPT, name, "takeOver") == kept
+        assert await page.run(_KEEP, name, f"whole {slices}", 9) is True
+        await page.run("await storage.close()")
+        assert await page.run(_KEPT, name, "load") == [slices + 1, 1200, [f"whole {slices}"]]
+
+
+async def test_who_was_replaced_saves_new_writes_and_nothing_else(tabs: Tabs) -> None:
+    page = tabs.open_page()
+    tabs.pages.append(page)
+    seen = await page.run(
+        """
+        const [one, two] = [0, 1].map(() => new taskbeam.IndexedDbStorage(arguments[0]));
+        const change = (task, write) => ({copy: {epoch: 'one', userId: 1, seq: 1}, whole: false, removed: [],
+            tasks: [{uuid: task, task}], added: [{id: write}], settled: ['first']});
+        await one.takeOver();
+        const saved = [await one.save({...change('of one', 'first'), settled: []})];
+        await two.takeOver();
+        saved.push(await one.save(change('of one, later', 'second')));
+        saved.push(await one.saveList({epoch: 'one', userId: 1, seq: 9}, [], () => {}));
+        saved.push(await one.has('first'), await two.has('second'));
+        saved.push(await two.save(change('of two', 'third')), await two.has('first'));
+        const {seq, tasks, writes} = await two.load();
+        await Promise.all([one.close(), two.close()]);
+        return {saved, terms: [one.term, two.term], seq, tasks: tasks.map(({task}) => task), writes: writes.map(({id}) => id)};
+        """,
+        tabs.account.username,
+    )
+    assert seen == {
+        "saved": [True, False, False, True, True, True, False],
+        "terms": [1, 2],
+        "seq": 1,
+        "tasks": ["of one", "of two"],
+        "writes": ["second", "third"],
+    }
+
+
 async def test_many_tasks_are_shown_soon_after_a_reload(tabs: Tabs) -> None:
     """Not at once, but before anything comes from the server; and in the list's order."""
     ops = [{"mode": "create", "data": {"task": f"Task {number}"}} for number in range(100)]

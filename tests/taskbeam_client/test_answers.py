@@ -71,6 +71,7 @@ class Server:
                 "mode": "all",
                 "task": [entry["task"] for entry in self.log],
                 "seq": seq,
+                "count": seq,
             }
         times = {"user_id": 1, "time_created": TIME, "time_modified": TIME, "rev": 1}
         task = {**request["data"], **times}
