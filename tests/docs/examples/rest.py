@@ -132,11 +132,8 @@ def _shown(show: shown.Shown, answer: str) -> str:
     status, *lines = head.splitlines()
     headers = dict(line.split(": ", 1) for line in lines)
     is_json = headers.get("Content-Type", "").startswith("application/json")
-    kept = [
-        f"{name}: {value}"
-        for name, value in headers.items()
-        if name.lower() in _HEADERS and not (is_json and name == "Content-Type")
-    ]
+    kept = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _HEADERS]
+    kept.sort(key=lambda header: header.partition(":")[0].lower())
     text = [shown.body(body, is_json=is_json)] if body else []
     return "\n".join([status, *kept, *(["", *text] if text else [])])
 
@@ -161,7 +158,7 @@ def examples(page: str) -> list[Example]:
                 case = part.text
             case "answer":
                 head, _, body = part.text.partition("\n\n")
-                is_json = body.startswith(("{", "[")) and "Content-Type" not in head and "…\n" not in body
+                is_json = "application/json" in head and "…\n" not in body
                 found.append(
                     Example(heading, case, int(head.split()[1]), json.loads(body) if is_json else None)
                 )

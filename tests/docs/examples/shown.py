@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import jwt
 
-_WIDTH: Final = 96
+_WIDTH: Final = 84
 _LONGEST: Final = 2400
 _BEGINNING: Final = 3
 
