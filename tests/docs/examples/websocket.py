@@ -24,7 +24,7 @@ PAGE: Final = ROOT / "docs/reference/websocket_examples.md"
 _BLOCK: Final = re.compile(
     r"^(?:<!-- (?P<how>[^>]*) -->\n)?```text\n(?P<lines>→.*?|#.*?)^```\n", re.MULTILINE | re.DOTALL
 )
-_NEW: Final = "a new socket"
+_NEW: Final = "on a new socket"
 _OF_THE_CODE: Final = "not run: as the code makes it"
 _SECONDS: Final = 20.0
 
@@ -91,7 +91,7 @@ class _Run:
         async with AsyncExitStack() as own:
             if self._session is None:
                 self._session = await self._open(stack)
-            connection = await self._open(own) if how == _NEW else self._session
+            connection = await self._open(own) if wanted[0].text == _NEW else self._session
             lines = ""
             for step in wanted:
                 match step.kind:
@@ -157,7 +157,12 @@ class _Run:
             case "the server is stopped with SIGTERM":
                 assert self._system.ws.popen is not None
                 self._system.ws.popen.terminate()
-            case "nothing is sent for AUTH_TIMEOUT_SECONDS" | "three seconds later" | "a second later":
+            case (
+                "on a new socket"
+                | "nothing is sent for AUTH_TIMEOUT_SECONDS"
+                | "three seconds later"
+                | "a second later"
+            ):
                 pass  # the next frame is waited for
             case _:
                 raise NotImplementedError(what)
