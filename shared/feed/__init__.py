@@ -1,7 +1,7 @@
 """The protocol of a change feed, which hands the changes of all processes to the listeners in this one.
 
 A listener gets each user's changes by seq, without a gap, each once. The order between users is not defined. How a feed
-learns of changes is up to the engine: ``tail`` reads the log of an SQLite file.
+learns of changes is up to the engine: ``tail`` reads the log of an SQLite file, ``fan_out`` follows each user by seq.
 """
 
 from __future__ import annotations

@@ -75,6 +75,21 @@ FEED_LAG_CHANGES: Final = Gauge(
 FEED_LAG_SECONDS: Final = Gauge(
     "taskbeam_feed_lag_seconds", "For how long a process has been behind the change log; 0 where it is not."
 )
+FEED_HINTS: Final = Counter(
+    "taskbeam_feed_hints_total",
+    "Hints of other processes for users with listeners here, by what came of them: `deliver`, `drop` (known before) or "
+    "`read` (the log was read, since a change before it was missing).",
+    "step",
+)
+HINTS_DROPPED: Final = Counter(
+    "taskbeam_hints_dropped_total",
+    "Hints for other processes that were not sent, because the message broker was away or slow. They find the changes "
+    "within a second.",
+)
+CARRIER_CONNECTED: Final = Gauge(
+    "taskbeam_carrier_connected",
+    "1 while hints of a process come back to it through the message broker; 0 while they do not, or there is none.",
+)
 FAILED_LOGINS: Final = Counter(
     "taskbeam_failed_logins_total", "Wrong passwords, at logins and as `current_password`."
 )
@@ -116,6 +131,9 @@ FAMILIES: Final = {
         CHANGE_LOG_CHANGES,
         FEED_LAG_CHANGES,
         FEED_LAG_SECONDS,
+        FEED_HINTS,
+        HINTS_DROPPED,
+        CARRIER_CONNECTED,
         FAILED_LOGINS,
         THROTTLED,
         REFUSED_ORIGINS,

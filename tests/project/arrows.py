@@ -19,7 +19,10 @@ ENGINES: Final = {
 """The package of each, and the drivers that it alone imports."""
 READERS: Final = {"shared.store.django": frozenset({"sqlite3", "psycopg"})}
 """Packages that read databases of others, and their drivers."""
-_FEEDS: Final = ("shared.feed.tail", "shared.feed.wake", "shared.feed.fan_out")
+_FEEDS: Final = (
+    *("shared.feed.tail", "shared.feed.wake", "shared.feed.fan_out"),
+    "shared.feed.redis_carrier",
+)
 """What implements the protocol `shared.feed`."""
 _SQL: Final = re.compile(
     r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+(TABLE|INDEX)|BEGIN IMMEDIATE|PRAGMA\s+\w+)\b",
@@ -37,6 +40,7 @@ _PURE_MODULES: Final = {
     "shared.decisions": (
         *("shared.models", "shared.errors", "shared.clock.timestamp", "shared.clock.ClockReading"),
     ),
+    "shared.feed.notices": (),
     "shared.strict_json": ("json", "array"),
     "shared.wire": ("shared.models",),
     "ws_server.close_codes": ("websockets.frames.CloseCode",),

