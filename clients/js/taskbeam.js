@@ -1605,7 +1605,7 @@ export class TaskbeamClient extends EventTarget {
   #pause(time, earliest = Infinity) {
     const {signal} = this.#phase;
     return new Promise((resolve) => {
-      const begin = performance.now();
+      let until = performance.now() + time;
       const end = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', end);
@@ -1615,8 +1615,10 @@ export class TaskbeamClient extends EventTarget {
       };
       let timer = setTimeout(end, time);
       const hurry = () => {
+        if (until <= earliest) return;
+        until = earliest;
         clearTimeout(timer);
-        timer = setTimeout(end, Math.min(begin + time, earliest) - performance.now());
+        timer = setTimeout(end, earliest - performance.now());
       };
       signal.addEventListener('abort', end);
       if (earliest < Infinity) {

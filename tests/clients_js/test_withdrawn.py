@@ -173,6 +173,21 @@ async def test_one_that_was_sent_tells_what_has_become_of_it(
         await client.close()
 
 
+async def test_asking_again_and_again_postpones_nothing(offline: Offline) -> None:
+    """In a tab in the background, where no timer ends sooner than after a second."""
+    offline.relay.fixed_answer = None
+    await offline.client.run("""
+        const {setTimeout} = globalThis;
+        globalThis.setTimeout = (call, time) => setTimeout(call, Math.max(time, 1000));
+        const asking = setInterval(() => client.retry(), 20);
+        await until(() => client.state === 'live').finally(() => {
+            clearInterval(asking);
+            globalThis.setTimeout = setTimeout;
+        });
+    """)
+    await offline.settled()
+
+
 async def test_tries_out_of_turn_are_no_storm(offline: Offline) -> None:
     """A program that tries again as soon as it is offline connects once a second, and one that waits does so at once."""
     begun = offline.relay.connections
