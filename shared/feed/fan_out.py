@@ -94,8 +94,6 @@ class FanOut:
                     if self._hear(change.user_id, change.seq, now) is Step.DELIVER
                 ]
             )
-            if self._asked:
-                self._be_unsure(change.user_id for change in commit.changes if change.user_id in self._asked)
             if self._carrier is not None:
                 self._carrier.publish(commit.changes)
         if commit.others:  # perhaps a revocation
@@ -129,6 +127,8 @@ class FanOut:
         """``None``: nobody here listens for that user."""
         followed = self._followed.get(user_id)
         if followed is None:
+            if user_id in self._asked:  # the seq that is being read may be the one before
+                self._be_unsure((user_id,))
             return None
         step = followed.hear(seq, now, has_change=has_change)
         if step is Step.READ:
@@ -284,19 +284,20 @@ class FanOut:
             self._revocations_wanted.clear()
             own, self._tells_revocations = self._tells_revocations, False
             try:
-                found = await self._source.revocations(self._position)
+                revocations, position = await self._source.revocations(self._position)
             except Unavailable as error:
                 self._note_away(error)
                 self._tells_revocations = self._tells_revocations or own
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._revocations_wanted.set()
                 continue
-            self._position = max(self._position, found.position)
-            if found.revocations:
+            self._position = max(self._position, position)
+            if revocations:
                 if own and self._carrier is not None:
                     self._carrier.publish_revocations()
                 for listener in self._listeners:
-                    listener.on_revocations(found.revocations)
+                    listener.on_revocations(revocations)
+                self._revocations_wanted.set()  # there may be another page
 
     # The database
 
@@ -333,7 +334,7 @@ def _settle(futures: Iterable[asyncio.Future[None]], error: Unavailable | None) 
 @asynccontextmanager
 async def open_fan_out(source: Source, carrier: Carrier | None = None) -> AsyncIterator[FanOut]:
     """A feed of the changes from now on. Where a part of it fails, the body is cancelled. Raises Unavailable."""
-    feed = FanOut(source, carrier, (await source.revocations(None)).position)
+    feed = FanOut(source, carrier, (await source.revocations(None))[1])
     async with asyncio.TaskGroup() as tasks:
         parts = [tasks.create_task(part) for part in feed.parts()]
         try:

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from shared.models import Change, ChangePage, Revocation
-
-
-class Revocations(NamedTuple):
-    """Revocations in the order of their commits, and the position of the newest."""
-
-    revocations: list[Revocation]
-    position: int
 
 
 class SourceCommit(Protocol):
@@ -34,8 +27,10 @@ class Source(Protocol):
     async def seqs(self, user_ids: Collection[int]) -> dict[int, int]: ...  # as shared.store.Store.seqs
     async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage: ...  # UserGone
 
-    async def revocations(self, after: int | None) -> Revocations:
-        """Those committed after a position; none with ``None``, which asks for the position alone.
+    async def revocations(self, after: int | None) -> tuple[list[Revocation], int]:
+        """A page of those committed after a position, oldest first, and the position of the last.
+
+        With ``None``: none, and the newest position.
 
         One that commits late must not stand before one that was read: the numbers come from a row that is locked.
         """

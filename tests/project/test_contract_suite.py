@@ -10,7 +10,7 @@ from tests.shared.store.engines import ENGINES as TESTED
 from tests.support.processes import ROOT
 
 ROOM = "tests.shared.store"
-ROOMS_OF_ENGINES = tuple(f"{ROOM}.{engine}" for engine in TESTED)
+ROOMS_OF_ENGINES = tuple(f"{ROOM}.{engine.rpartition('.')[2]}" for engine in ENGINES)
 SUITE = [
     module
     for module in modules(ROOT, ("tests",))

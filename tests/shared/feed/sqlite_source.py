@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from shared.errors import Unavailable
 from shared.feed.carrier import HintListener
 from shared.feed.log import Position
-from shared.feed.source import Revocations, SourceCommit
-from shared.models import Change, ChangePage
+from shared.feed.source import SourceCommit
+from shared.models import Change, ChangePage, Revocation
 from shared.store.sqlite.store import SqliteStore
 
 _PAST_ALL_CHANGES = 2**62
@@ -42,12 +42,12 @@ class SqliteSource:
         self.reads += 1
         return await self.store.changes(user_id, epoch, since, limit)
 
-    async def revocations(self, after: int | None) -> Revocations:
+    async def revocations(self, after: int | None) -> tuple[list[Revocation], int]:
         self._ask()
         if after is None:
-            return Revocations([], (await self.store.position()).revocations)
+            return [], (await self.store.position()).revocations
         tail = await self.store.tail(Position(_PAST_ALL_CHANGES, after))
-        return Revocations(tail.revocations, tail.position.revocations)
+        return tail.revocations, tail.position.revocations
 
 
 class Exchange:
