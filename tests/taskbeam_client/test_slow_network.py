@@ -1,4 +1,4 @@
-"""A list that takes far longer than the time-out, over a network that is slow, and cut, while others write."""
+"""A list that takes far longer than the time-out, and frames of which a part comes, over a network that is slow, and cut."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.clients import Account
 from tests.support.processes import System
 from tests.support.waiting import until
 from tests.taskbeam_client.fake_server import http
-from tests.taskbeam_client.support import as_json, equals_server, rest, server_tasks
+from tests.taskbeam_client.support import WAIT, Recorder, as_json, equals_server, rest, server_tasks
 from tests.taskbeam_client.tcp_relay import TcpRelay, tcp_relay
 
 TASKS = 400
@@ -118,3 +118,36 @@ async def test_pings_are_no_answer(relay: TcpRelay, system: System, account: Acc
         await until(lambda: not client.connected, 10, "the connection is given up")
         relay.disconnect_all()
         assert (await future).rev == 1
+
+
+async def test_frames_that_are_cut_in_the_middle(
+    relay: TcpRelay, system: System, account: Account, long_list: list[str]
+) -> None:
+    """Within the handshake, the list, the head and the text of a change of others, and the answer to a write."""
+    text = random.Random(1).randbytes(4000).hex()  # it stays long where frames are compressed
+    relay.cut_after = 60
+    async with client_over(relay, system, account) as client, asyncio.TaskGroup() as group:
+        recorder = Recorder(client.changes())
+        reading = group.create_task(recorder.run())
+        await until(lambda: relay.cut_after is None, WAIT, "the handshake is cut")
+        relay.cut_after = 20_000
+        await client.ready()
+        assert relay.cut_after is None
+        for cut in (1, 3, 5, 2000):
+            relay.cut_after = cut
+            await rest(account, "POST", "/", {"task": "Theirs", "description": text})
+            await until(lambda: relay.cut_after is None, WAIT, "a change is cut")
+            await until(lambda: client.seq == recorder.last > TASKS, WAIT, "it has come again")
+            await client.ready()
+            relay.cut_after = cut
+            assert (await client.create("Mine", text)).rev == 1
+            assert relay.cut_after is None
+            await client.ready()
+        assert client.seq == TASKS + 8
+        await until(lambda: recorder.last == client.seq, WAIT, "all changes are seen")
+        recorder.assert_each_once_in_order(TASKS + 1, TASKS + 8)
+        assert client.statistics.snapshots == 1
+        assert (client.statistics.gaps, client.statistics.duplicates) == (0, 0)
+        assert relay.connections == 11
+        await equals_server(client, account)
+        reading.cancel()
