@@ -39,10 +39,11 @@ lint: $(VENV)/.dev ## lint, formatting, types
 bench: $(VENV)/.bench ## measure beside raw baselines, and write docs/reference/performance.md; PEERS=1 for FastAPI and PocketBase too
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers)
 
-docs: $(VENV)/.docs ## build the documents as a site, build/site/index.html; fails at a broken link
+docs: $(VENV)/.docs ## build the documents as a site, build/site/index.html; fails at a broken link, and where it loads from other hosts
 	rm -rf build/site
 	$(BIN)/python -m tests.docs.site_pages
 	$(BIN)/python -m zensical build --clean --strict
+	@! grep -rE '<(script|img|iframe|link)[^>]* (src|href)="?(https?:)?//' --include='*.html' build/site
 
 clean: ## remove the environment and all caches; var/, the data, stays
 	rm -rf $(VENV) .venv-* benchmarks/.venv-peers build dist .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -33,6 +33,16 @@ def test_every_link_leads_to_a_file_of_the_site(tmp_path: Path) -> None:
     assert count > 100
 
 
+def test_what_the_site_needs_to_be_searched_in_a_folder_is_its_own(tmp_path: Path) -> None:
+    """Without a shim of ours, Zensical's `offline` takes one from unpkg.com."""
+    settings = (ROOT / "mkdocs.yml").read_text()
+    assert re.search(r"^plugins:\n  - search\n  - offline\b", settings, re.MULTILINE)
+    write(tmp_path)
+    [shim] = re.findall(r"^  polyfills:\n    - (\S+)", settings, re.MULTILINE)
+    assert "iframe-worker" in shim, "the name by which Zensical knows it"
+    assert "window.IFrameWorker" in (tmp_path / shim).read_text()
+
+
 def test_only_paths_of_links_change() -> None:
     text = "[a](b.md) [c](d.md#e) [f](#g) [h](https://i/j.md) `[k](l.md)`\n```md\n[m](n.md)\n```\n"
     assert with_links(text, str.upper) == text.replace("b.md", "B.MD").replace("d.md", "D.MD")

@@ -17,7 +17,7 @@ class TcpRelay:
     dropped: set once something was dropped.
     fixed_answer: the answer to each new connection; the server is not asked.
     replacement: sent to the client every 0.1 s instead of what the server sends.
-    cut_after: after so many more bytes from the server all connections end; None is never.
+    cut_after: after so many more bytes from the server all connections end; 0 is never.
     bytes_per_second: limit on what the server sends; 0 is no limit.
     connections: connections accepted so far.
     bytes_downstream: bytes relayed from the server.
@@ -31,7 +31,7 @@ class TcpRelay:
         self.drop_upstream = False
         self.drop_downstream = False
         self.fixed_answer: bytes | None = None
-        self.cut_after: int | None = None
+        self.cut_after = 0
         self.bytes_per_second = 0
         self.replacement: bytes | None = None
         self.connections = 0
@@ -74,12 +74,12 @@ class TcpRelay:
                     await asyncio.sleep(0.1)
                 if self.drop_upstream if from_client else self.drop_downstream:
                     self.dropped.set()
-                elif self.cut_after is not None and len(data) >= self.cut_after and not from_client:
+                elif 0 < self.cut_after <= len(data) and not from_client:
                     writer.write(data[: self.cut_after])
-                    self.cut_after = None
+                    self.cut_after = 0
                     self._end_all(asyncio.StreamWriter.close)  # what was written is sent before
                 else:
-                    if self.cut_after is not None and not from_client:
+                    if self.cut_after and not from_client:
                         self.cut_after -= len(data)
                     writer.write(data)
                     await writer.drain()
