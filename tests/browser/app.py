@@ -164,18 +164,20 @@ class App(Tab, AppPage):
 
 
 class FirefoxApp(FirefoxTab, AppPage):
-    """A tab of Firefox with the page; its scheme is that of the profile, light."""
-
-    schemes = ("light",)
+    """A tab of Firefox with the page; its scheme is that of the profile."""
 
     def __init__(self, browser: Firefox, system: System, path: str = "/app/") -> None:
         FirefoxTab.__init__(self, browser, system.rest_url + path)
+        self.schemes = (browser.scheme,)
 
     def show_scheme(self, scheme: str) -> None:
         """The profile has it already."""
 
 
-def open_app(browser: Chrome | Firefox, system: System) -> App | FirefoxApp:
+AnyApp = App | FirefoxApp
+
+
+def open_app(browser: Chrome | Firefox, system: System) -> AnyApp:
     return FirefoxApp(browser, system) if isinstance(browser, Firefox) else App(browser, system)
 
 
