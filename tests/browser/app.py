@@ -155,6 +155,12 @@ class App(Tab, AppPage):
     def __init__(self, browser: Chrome, system: System, path: str = "/app/") -> None:
         Tab.__init__(self, browser, system.rest_url + path)
 
+    def accessibility_tree(self) -> list[Any]:
+        """The nodes that Chromium hands to screen readers."""
+        self._browser.switch_to.window(self._handle)
+        nodes: list[Any] = self._browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        return nodes
+
     def show_scheme(self, scheme: str) -> None:
         features = [
             {"name": "prefers-color-scheme", "value": scheme},

@@ -76,7 +76,7 @@ def take_all(browser: Chrome | Firefox, system: System, camera: Camera) -> None:
     app.click("#list .cross")
     app.sees("#notices", "Deleted")
     camera.take(app, "undo")
-    app.choose("Undo (Ctrl+Z)")
+    app.choose("Undo")
     app.click("#frames-toggle")
     camera.take(app, "frames")
     app.click("#frames-close")
