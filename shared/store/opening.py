@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
+from shared.errors import Unavailable
 from shared.feed import ChangeFeed
+from shared.feed.fan_out import open_fan_out
 from shared.feed.tail import open_tail
 from shared.store import Store
-from shared.store.copies import Progress, Restored
+from shared.store.copies import CopyFailed, Progress, Restored
 from shared.store.records import Finding
 from shared.store.sqlite.backup import back_up
 from shared.store.sqlite.check import check_sqlite
@@ -81,7 +84,7 @@ def restore_database(url: str, backup: Path, *, progress: Progress) -> Restored:
 
 def file_beside(url: str, suffix: str) -> Path:
     """The path of a file of ours beside a database, by its suffix, without opening it; with an empty one, the database's."""
-    return DatabasePath(file_of(url)).beside(suffix)
+    return _engine(url).beside(url, suffix)
 
 
 @asynccontextmanager
@@ -89,6 +92,39 @@ async def _open_sqlite(url: str) -> AsyncIterator[Database]:
     async with open_sqlite(file_of(url)) as store:
         beside = store.path.beside
         yield Database(store, lambda process: open_tail(store, beside("-wake"), process), beside)
+
+
+@asynccontextmanager
+async def _open_postgres(url: str) -> AsyncIterator[Database]:
+    opening, notify = _postgres("opening"), _postgres("notify")
+    async with opening.open_postgres(url) as store:
+        _beside_postgres("").parent.mkdir(mode=0o700, exist_ok=True)
+        yield Database(
+            store, lambda _: open_fan_out(store, notify.NotifyCarrier(store.dsn)), _beside_postgres
+        )
+
+
+def _postgres(module: str) -> Any:
+    """A module of that engine, whose driver is an extra. Raises Unavailable."""
+    try:
+        return import_module(f"shared.store.postgres.{module}")
+    except ModuleNotFoundError as error:
+        raise Unavailable(
+            f"PostgreSQL needs the package {error.name}: pip install 'taskbeam[postgres]'"
+        ) from error
+
+
+def _beside_postgres(suffix: str) -> Path:
+    """Files of ours on this host stand where those of the default database do."""
+    return Path(f"var/taskbeam{suffix}")
+
+
+def _refuse_backup(url: str, to: Path, replace: bool, progress: Progress) -> None:
+    raise CopyFailed("PostgreSQL is backed up by its own pg_dump")
+
+
+def _refuse_restore(url: str, backup: Path, progress: Progress) -> Restored:
+    raise CopyFailed("PostgreSQL is restored by its own pg_restore")
 
 
 class _Engine(NamedTuple):
@@ -99,6 +135,7 @@ class _Engine(NamedTuple):
     check: Callable[[str], list[Finding]]
     back_up: Callable[[str, Path, bool, Progress], None]
     restore: Callable[[str, Path, Progress], Restored]
+    beside: Callable[[str, str], Path]
 
 
 _ENGINES: Final[dict[str, _Engine]] = {
@@ -108,6 +145,15 @@ _ENGINES: Final[dict[str, _Engine]] = {
         lambda url: check_sqlite(file_of(url)),
         lambda url, to, replace, progress: back_up(file_of(url), to, replace=replace, progress=progress),
         lambda url, backup, progress: restore(file_of(url), backup, progress=progress),
+        lambda url, suffix: DatabasePath(file_of(url)).beside(suffix),
+    ),
+    "postgresql": _Engine(
+        _open_postgres,
+        lambda _: True,  # an operator makes it
+        lambda url: cast("list[Finding]", _postgres("check").check_postgres(url)),
+        _refuse_backup,
+        _refuse_restore,
+        lambda _, suffix: _beside_postgres(suffix),
     ),
 }
 

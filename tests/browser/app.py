@@ -155,12 +155,6 @@ class App(Tab, AppPage):
     def __init__(self, browser: Chrome, system: System, path: str = "/app/") -> None:
         Tab.__init__(self, browser, system.rest_url + path)
 
-    def accessibility_tree(self) -> list[Any]:
-        """The nodes that Chromium hands to screen readers."""
-        self._browser.switch_to.window(self._handle)
-        nodes: list[Any] = self._browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
-        return nodes
-
     def show_scheme(self, scheme: str) -> None:
         features = [
             {"name": "prefers-color-scheme", "value": scheme},
@@ -170,20 +164,18 @@ class App(Tab, AppPage):
 
 
 class FirefoxApp(FirefoxTab, AppPage):
-    """A tab of Firefox with the page; its scheme is that of the profile."""
+    """A tab of Firefox with the page; its scheme is that of the profile, light."""
+
+    schemes = ("light",)
 
     def __init__(self, browser: Firefox, system: System, path: str = "/app/") -> None:
         FirefoxTab.__init__(self, browser, system.rest_url + path)
-        self.schemes = (browser.scheme,)
 
     def show_scheme(self, scheme: str) -> None:
         """The profile has it already."""
 
 
-AnyApp = App | FirefoxApp
-
-
-def open_app(browser: Chrome | Firefox, system: System) -> AnyApp:
+def open_app(browser: Chrome | Firefox, system: System) -> App | FirefoxApp:
     return FirefoxApp(browser, system) if isinstance(browser, Firefox) else App(browser, system)
 
 

@@ -1,0 +1,120 @@
+"""Connections to PostgreSQL: a bounded pool, a deadline for everything, one more try where a connection was dead.
+
+No connection has a state of its own (no SET, no LISTEN, no lock of a session), so PgBouncer may stand between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import asyncpg
+
+from shared.errors import Unavailable
+from shared.store.postgres.database_url import DatabaseUrl
+from shared.store.postgres.errors import AWAY, translated
+
+T = TypeVar("T")
+Connection = Any
+"""An ``asyncpg`` connection of the pool; its proxy has no useful type."""
+
+CONNECTIONS_MAX: Final = 8
+DEADLINE_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 5.0
+_IDLE_SECONDS: Final = 300.0
+
+
+class DeadlineExceeded(Unavailable):
+    """The server did not answer in time; the connection was cut."""
+
+    def __init__(self) -> None:
+        super().__init__("PostgreSQL does not answer")
+
+
+class Pool:
+    """Connections are made when they are needed: with a floor, asyncpg would make them while the server is away."""
+
+    def __init__(self, pool: asyncpg.Pool[Any]) -> None:
+        self._pool = pool
+
+    async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do what may be done twice. A connection that the server has closed meanwhile is no reason to fail.
+
+        Raises:
+            Unavailable: the database cannot be read now.
+        """
+        for try_again in (True, False):
+            try:
+                return await self.use(work)
+            except DeadlineExceeded:
+                raise
+            except AWAY as error:
+                if not try_again:
+                    raise _as_unavailable(error) from error
+            except Exception as error:
+                raise _as_unavailable(error) from error
+        raise AssertionError
+
+    async def use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do something with a connection, once. Raises DeadlineExceeded and whatever ``work`` and the driver raise."""
+        try:
+            connection = await self._pool.acquire(timeout=_CONNECT_SECONDS)
+        except TimeoutError:
+            raise DeadlineExceeded from None
+        try:
+            return await within_deadline(connection, work(connection))
+        finally:
+            with suppress(*AWAY):
+                await self._pool.release(connection, timeout=_CONNECT_SECONDS)
+
+
+async def within_deadline(connection: Connection, work: Awaitable[T]) -> T:
+    """Wait for the work no longer than it may take.
+
+    asyncpg's own time-out asks the server to cancel, and waits for that: on a server that is frozen it takes six times
+    as long. So the connection is cut.
+
+    Raises:
+        DeadlineExceeded: the connection is of no more use.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=DEADLINE_SECONDS)
+    except asyncio.CancelledError:
+        connection.terminate()
+        task.cancel()
+        raise
+    if done:
+        return task.result()
+    connection.terminate()
+    task.cancel()
+    task.add_done_callback(_retrieve_error)
+    raise DeadlineExceeded
+
+
+def _retrieve_error(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+def _as_unavailable(error: BaseException) -> BaseException:
+    return error if isinstance(error, Unavailable) else translated(error)
+
+
+def make_pool(url: DatabaseUrl) -> asyncpg.Pool[Any]:
+    """To be used as an asynchronous context manager. Nothing is connected yet."""
+    return asyncpg.create_pool(
+        url.dsn,
+        min_size=0,
+        max_size=CONNECTIONS_MAX,
+        max_inactive_connection_lifetime=_IDLE_SECONDS,
+        timeout=_CONNECT_SECONDS,
+        statement_cache_size=url.statement_cache_size,
+        reset=_leave_as_it_is,
+    )
+
+
+async def _leave_as_it_is(connection: Connection) -> None:
+    """asyncpg would send four statements after each use."""

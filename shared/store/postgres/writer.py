@@ -1,0 +1,155 @@
+"""A group of writes as one transaction, whose end is always known before anybody is answered.
+
+A commit whose answer is lost may have happened. The transaction's id is asked for within it; afterwards the server says of
+that id whether it was committed (postgresql.org/docs/current/functions-info.html, ``pg_xact_status``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+from typing import Any, Final, Literal, cast
+
+import msgspec
+
+from shared.errors import TaskbeamError, Unavailable
+from shared.models import Change
+from shared.store import CommitListener
+from shared.store.batching import Outcome
+from shared.store.postgres.errors import AWAY, RETRIED, translated
+from shared.store.postgres.pool import Connection, Pool
+from shared.store.postgres.tasks import TaskWrite, write_tasks
+
+AccountWork = Callable[[Connection], Awaitable[Any]]
+"""Run whole: no other work of the group comes between its statements. It may be run again."""
+Work = TaskWrite | AccountWork
+
+_TRIES_MAX: Final = 5
+_SETTLE_SECONDS: Final = 5.0
+_SETTLE_PAUSE_SECONDS: Final = 0.2
+
+
+class Transaction(msgspec.Struct):
+    """What a transaction has done: an outcome for each piece of work, and what there is to tell of it."""
+
+    outcomes: list[Outcome] = msgspec.field(default_factory=list)
+    changes: list[Change] = msgspec.field(default_factory=list)
+    others: bool = False
+
+
+class _Attempt(msgspec.Struct):
+    """One try to carry out a group. Once ``commit_sent`` is set, only the server knows how it has ended."""
+
+    transaction: Transaction = msgspec.field(default_factory=Transaction)
+    xid: str = ""
+    commit_sent: bool = False
+
+
+class Writer:
+    """Runs groups for a ``Batcher``; the listeners hear of a commit before its callers."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._listeners: list[CommitListener] = []
+        self.failure: Unavailable | None = None
+        """Why nothing can be written, as far as the last try tells."""
+
+    def listen(self, listener: CommitListener) -> None:
+        self._listeners.append(listener)
+
+    async def run(self, group: Sequence[Work]) -> list[Outcome]:
+        """One outcome for each piece of work, after the commit."""
+        try:
+            done = await self._transact(group)
+        except Unavailable as error:
+            self.failure = error
+            return [error] * len(group)
+        except Exception as error:  # noqa: BLE001 - a defect of one must not fail its neighbours
+            if len(group) == 1:
+                return [error]
+            return [outcome for work in group for outcome in await self.run([work])]
+        self.failure = None
+        if done.changes or done.others:
+            for listener in self._listeners:
+                listener(done)
+        return done.outcomes
+
+    async def _transact(self, group: Sequence[Work]) -> Transaction:
+        """Raises Unavailable."""
+        failure: Exception | None = None
+        for _ in range(_TRIES_MAX):
+            attempt = _Attempt()
+            try:
+                await self._pool.use(functools.partial(_carry_out, group=group, attempt=attempt))
+                return attempt.transaction
+            except Exception as error:  # noqa: BLE001 - whatever it is, the commit's end must be known
+                if attempt.commit_sent and await self._was_committed(attempt.xid):
+                    return attempt.transaction
+                failure = error
+                if isinstance(error, OSError) or not isinstance(error, (*RETRIED, *AWAY)):
+                    break  # no connection could be opened, or the next try would end as this one
+        assert failure is not None
+        reason = translated(failure)
+        if isinstance(failure, RETRIED):
+            reason = Unavailable(f"PostgreSQL: {failure}")
+        raise reason from failure
+
+    async def _was_committed(self, xid: str) -> bool:
+        """What has become of a transaction. Raises Unavailable where the server does not say it in time.
+
+        Then nothing is guessed: the client is told that it has to find out.
+        """
+        deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
+        while True:
+            try:
+                status = await self._pool.use(lambda connection: _read_status(connection, xid))
+                if status != "in progress":
+                    return status == "committed"
+            except (*AWAY, Unavailable):
+                pass
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable("PostgreSQL: it is not known whether the write was done")
+            await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
+
+
+async def _read_status(
+    connection: Connection, xid: str
+) -> Literal["in progress", "committed", "aborted"] | None:
+    status: Literal["in progress", "committed", "aborted"] | None = await connection.fetchval(
+        "SELECT pg_xact_status($1::text::xid8)", xid
+    )
+    return status
+
+
+async def _carry_out(connection: Connection, group: Sequence[Work], attempt: _Attempt) -> None:
+    """Carry out a group; a piece that is refused (a TaskbeamError) has written nothing, and fails alone."""
+    transaction = attempt.transaction
+    await connection.execute("BEGIN")
+    try:
+        attempt.xid = await connection.fetchval("SELECT pg_current_xact_id()::text")
+        for is_account_work, run in groupby(group, callable):
+            if is_account_work:
+                await _do_account_work(connection, transaction, cast("list[AccountWork]", list(run)))
+            else:
+                outcomes, changes = await write_tasks(connection, cast("list[TaskWrite]", list(run)))
+                transaction.outcomes += outcomes
+                transaction.changes += changes
+    except Exception:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+        raise
+    attempt.commit_sent = True
+    await connection.execute("COMMIT")
+
+
+async def _do_account_work(
+    connection: Connection, transaction: Transaction, works: Sequence[AccountWork]
+) -> None:
+    for work in works:
+        try:
+            transaction.outcomes.append(await work(connection))
+            transaction.others = True
+        except TaskbeamError as refusal:
+            transaction.outcomes.append(refusal)
