@@ -95,9 +95,29 @@ def _path(program: str) -> str | None:
 @contextmanager
 def proxied(name: str, system: System, folder: Path) -> Iterator[Proxy]:
     """The proxy of that name in front of the system, ready."""
+    with _running_proxy(name, folder, lambda port: _PROXIES[name](system, port, folder)) as proxy:
+        yield proxy
+
+
+@contextmanager
+def cluster_proxied(gateways: list[int], workers: list[int], folder: Path) -> Iterator[Proxy]:
+    """nginx with ``deploy/cluster/nginx.conf`` in front of two gateways and three WebSocket servers, given by their ports."""
+    ports = dict(zip((8001, 8011, 8000, 8010, 8020), (*gateways, *workers), strict=True))
+    changes = {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in ports.items()}
+
+    def program(port: int) -> _Program:
+        site = _replaced("cluster/nginx.conf", folder, {**changes, **_nginx_paths(port, folder)})
+        return _nginx_with(site, folder)
+
+    with _running_proxy("nginx", folder, program) as proxy:
+        yield proxy
+
+
+@contextmanager
+def _running_proxy(name: str, folder: Path, make: Callable[[int], _Program]) -> Iterator[Proxy]:
     require(name, "openssl")
     proxy = Proxy(free_port(), _make_certificate(folder))
-    program = _PROXIES[name](system, proxy.port, folder)
+    program = make(proxy.port)
     with (folder / "proxy.log").open("wb") as log:
         process = subprocess.Popen(
             [_path(program.command[0]) or "", *program.command[1:]],
@@ -145,30 +165,36 @@ def _make_certificate(folder: Path) -> ssl.SSLContext:
 
 def _adapt(name: str, folder: Path, system: System, changes: Mapping[str, str]) -> Path:
     """A copy of the file in ``deploy/`` in which only ports and paths are replaced."""
-    text = (ROOT / "deploy" / name).read_text()
     ports = {
         "127.0.0.1:8000": f"127.0.0.1:{system.ws.port}",
         "127.0.0.1:8001": f"127.0.0.1:{system.gateway.port}",
     }
-    for old, new in {**ports, **changes}.items():
+    return _replaced(name, folder, {**ports, **changes})
+
+
+def _replaced(name: str, folder: Path, changes: Mapping[str, str]) -> Path:
+    text = (ROOT / "deploy" / name).read_text()
+    for old, new in changes.items():
         assert text.count(old) == 1, f"{name}: {old}"
         text = text.replace(old, new)
-    copy = folder / name
+    copy = folder / Path(name).name
     copy.write_text(text)
     return copy
 
 
 def _nginx(system: System, port: int, folder: Path) -> _Program:
-    site = _adapt(
-        "nginx.conf",
-        folder,
-        system,
-        {
-            "listen 443 ": f"listen 127.0.0.1:{port} ",
-            "/etc/ssl/taskbeam/fullchain.pem": f"{folder}/cert.pem",
-            "/etc/ssl/taskbeam/privkey.pem": f"{folder}/key.pem",
-        },
-    )
+    return _nginx_with(_adapt("nginx.conf", folder, system, _nginx_paths(port, folder)), folder)
+
+
+def _nginx_paths(port: int, folder: Path) -> dict[str, str]:
+    return {
+        "listen 443 ": f"listen 127.0.0.1:{port} ",
+        "/etc/ssl/taskbeam/fullchain.pem": f"{folder}/cert.pem",
+        "/etc/ssl/taskbeam/privkey.pem": f"{folder}/key.pem",
+    }
+
+
+def _nginx_with(site: Path, folder: Path) -> _Program:
     scratch = "".join(
         f"{name}_temp_path {folder}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
