@@ -9,9 +9,12 @@ from typing import Final
 
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
+from tests.browser.firefox_tabs import FirefoxTab
 from tests.support.chromium import chromium, require_chromium
 from tests.support.clients import PASSWORD, Account, new_account
+from tests.support.firefox import firefox, require_firefox
 from tests.support.processes import ROOT, System
 from tests.support.served_folder import served
 from tests.support.waiting import wait_until
@@ -94,3 +97,27 @@ def test_the_list_is_live_and_keeps_what_is_written(system: System, tmp_path: Pa
         assert [task["completed"] for task in account.rest("GET", "/").body] == [True]
         other.use().refresh()
         other.has(("Walk the dog", True))
+
+
+def test_the_list_is_live_in_firefox_too(system: System, tmp_path: Path) -> None:
+    require_firefox()
+    account = new_account(system)
+    _make(tmp_path, system, account)
+    with served(tmp_path) as origin, firefox() as browser:
+        one, other = (FirefoxTab(browser, f"{origin}/{page}.html") for page in ("index", "offline"))
+        for tab in (one, other):
+            tab.wait_for("return document.querySelector('#state').textContent === 'live'")
+
+        def have(*tasks: tuple[str, bool]) -> None:
+            expected = [list(task) for task in tasks]
+            wait_until(lambda: [tab.run(_READ) for tab in (one, other)] == [expected] * 2, 30, f"{tasks}")
+
+        other.run("document.forms[0].elements.task.focus()")
+        other.type_keys("Walk the dog", Keys.ENTER)
+        have(("Walk the dog", False))
+        one.run("document.querySelector('li input').click()")
+        have(("Walk the dog", True))
+        other.run("document.querySelector('li button').click()")
+        have()
+        assert account.rest("GET", "/").body == []
+        assert browser.take_errors() == []
