@@ -1,6 +1,6 @@
 // The connection, as a person sees it: a dot and a word, what waits, and what has happened while it was away.
 
-import {notify} from './notices.js';
+import {notify, say} from './notices.js';
 
 const WORDS = {live: 'Live', connecting: 'Connecting', offline: 'Offline', ended: 'Stopped'};
 const find = (id) => document.getElementById(id);
@@ -16,6 +16,7 @@ export class ConnectionView {
   #missed = 0; // changes of others that came with the catching up
   #replaced = false; // the history is another, as after a restore from a backup
   #away = false;
+  #said = '';
 
   constructor(client) {
     this.#client = client;
@@ -41,6 +42,10 @@ export class ConnectionView {
       badge.dataset.state = state;
       word.textContent = WORDS[state];
     }
+    if (state !== 'connecting' && state !== this.#said) { // an outage is said once
+      this.#said = state;
+      say(WORDS[state]);
+    }
     this.#away = state === 'offline' || (this.#away && state === 'connecting');
     const text = this.#trouble();
     if (!text && banner.contains(document.activeElement)) {
@@ -49,9 +54,7 @@ export class ConnectionView {
     banner.hidden = !text;
     retry.hidden = state === 'ended';
     document.body.classList.toggle('away', this.#away);
-    if (trouble.textContent !== text) { // screen readers hear what is set
-      trouble.textContent = text;
-    }
+    trouble.textContent = text;
     if (state === 'live') {
       this.#tellMissed();
     }

@@ -2,7 +2,7 @@
 
 import {Conflict, Invalid, NotFound} from './taskbeam.js';
 import {combine, compareFields} from './merge.js';
-import {notify, quoted} from './notices.js';
+import {notify, quoted, say} from './notices.js';
 
 const template = document.getElementById('failure').content.firstElementChild;
 export class Failures {
@@ -115,7 +115,6 @@ export class Failures {
     }
     for (const [label, run] of Object.entries(choices)) {
       const button = element('button', label);
-      button.type = 'button';
       button.addEventListener('click', () => {
         this.#close(failed.taskId);
         run();
@@ -134,6 +133,8 @@ export class Failures {
     if (this.#section.getBoundingClientRect().top < 0) {
       this.#notice?.remove();
       this.#notice = notify(this.#title.textContent, 'Show', () => this.#section.querySelector('button')?.focus());
+    } else {
+      say(this.#title.textContent);
     }
   }
 

@@ -8,6 +8,7 @@ import {makeView, placeOf} from './view.js';
 const BLOCK = 100; // rows: a change makes the browser lay out one block; those out of sight it passes over
 const SLICE = 10; // ms of work between two paints
 const FRESH = 2000; // ms that a change from elsewhere is marked
+const field = document.getElementById('new-task'); // has the focus where there is no row
 
 export class TaskList {
   #list;
@@ -94,7 +95,8 @@ export class TaskList {
         this.#insert(after);
       }
       if (focus) { // the same control, of the same task, or of the one that has come in its place
-        (this.#rows.get(uuid) ?? this.#rowAt(Math.min(place, this.size - 1)))?.children[focus.column].focus();
+        const row = this.#rows.get(uuid) ?? this.#rowAt(Math.min(place, this.size - 1));
+        (row?.children[focus.column] ?? field).focus();
       }
     }
     const row = after && this.#rows.get(uuid);
@@ -222,8 +224,7 @@ export class TaskList {
     const last = this.#shown.length - 1;
     const moves = {ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: last, PageDown: place + 10, PageUp: place - 10};
     if (event.key in moves) {
-      const to = moves[event.key];
-      this.#rowAt(event.key.startsWith('Page') ? Math.max(0, Math.min(last, to)) : to)?.children[column].focus();
+      this.#rowAt(Math.max(0, Math.min(last, moves[event.key])))?.children[column].focus();
     } else if (event.key === 'Delete') {
       this.#write.remove(row.dataset.uuid);
     } else if (event.key === 'F2' || (event.key === 'Enter' && column === 0)) {
@@ -244,7 +245,7 @@ export class TaskList {
         setReachable(row, row === this.#current);
         this.#applyOne(uuid, false);
         if (hadFocus) {
-          (this.#rows.get(uuid)?.children[1] ?? this.#current?.firstElementChild)?.focus();
+          (this.#rows.get(uuid)?.children[1] ?? this.#current?.firstElementChild ?? field).focus();
         }
       },
     });

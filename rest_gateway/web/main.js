@@ -7,7 +7,7 @@ import {Failures} from './failures.js';
 import {problemOf} from './fields.js';
 import {WatchedSocket} from './frames.js';
 import {TaskList} from './list.js';
-import {clearNotices, notify, quoted} from './notices.js';
+import {clearNotices, notify, quoted, say} from './notices.js';
 
 const find = (id) => document.getElementById(id);
 const REST = new URL('..', location).href;
@@ -42,7 +42,7 @@ const write = {
     attempt(() => {
       client.delete(uuid);
       deleted = [...deleted, task].slice(-UNDO);
-      notify(`Deleted ${quoted(task.task)}`, 'Undo (Ctrl+Z)', undo);
+      notify(`Deleted ${quoted(task.task)}`, 'Undo', undo);
     });
   },
 };
@@ -173,9 +173,12 @@ find('add').addEventListener('submit', (event) => {
   }
 });
 
+let telling;
 find('tools').addEventListener('input', () => {
   list.setView({search: find('search').value, filter: find('filter').value, order: find('order').value});
   showNumbers();
+  clearTimeout(telling);
+  telling = setTimeout(() => say(find('summary').textContent), 500);
 });
 
 find('tasks-view').addEventListener('keydown', (event) => {

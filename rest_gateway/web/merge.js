@@ -17,13 +17,12 @@ export function compareFields(base, mine, theirs) {
 
 /** Failed writes to one task, in order, as one: the task before them, what they changed, and the reason of the first. */
 export function combine(failures) {
-  const [{error, write: {taskId, mode, base}}] = failures;
+  const [{error, write: {taskId, base}}] = failures;
   const writes = failures.map(({write}) => write);
   return {
     taskId,
     base,
     error,
-    created: mode === 'create',
     deleted: writes.some((write) => write.mode === 'delete'),
     fields: Object.assign({}, ...writes.map((write) => write.fields)),
   };

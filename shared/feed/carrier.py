@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
+from shared.metrics.catalogue import HINTS_DROPPED
 from shared.models import Change
+
+DROPPED: Final = HINTS_DROPPED.child()
+"""Hints that a carrier of this process could not send."""
 
 
 class HintListener(Protocol):

@@ -22,8 +22,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from shared.feed.carrier import HintListener
-from shared.metrics.catalogue import CARRIER_CONNECTED, HINTS_DROPPED
+from shared.feed.carrier import DROPPED, HintListener
+from shared.metrics.catalogue import CARRIER_CONNECTED
 from shared.models import Change
 
 BEAT_SECONDS: Final = 1.0
@@ -36,7 +36,6 @@ _SUBSCRIBED_AT_ONCE: Final = 1000
 _AWAY: Final = (RedisError, OSError, TimeoutError)
 
 log = logging.getLogger(__name__)
-_dropped = HINTS_DROPPED.child()
 _decode = msgspec.msgpack.Decoder(Change).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -100,7 +99,7 @@ class RedisCarrier:
 
     def _send(self, channel: bytes, data: bytes) -> None:
         if len(self._queue) >= _QUEUE_MAX:
-            _dropped.value += 1
+            DROPPED.value += 1
             return
         self._queue.append((channel, data))
         self._queued.set()
@@ -126,7 +125,7 @@ class RedisCarrier:
                     self._can_publish = True
                     self._note()
                 except _AWAY as error:
-                    _dropped.value += len(batch) + len(self._queue)
+                    DROPPED.value += len(batch) + len(self._queue)
                     self._queue.clear()  # the sweeps of the others find what these would say
                     self._can_publish = False
                     self._note(error)
@@ -178,7 +177,7 @@ class RedisCarrier:
             try:
                 change = _decode(data)
             except msgspec.DecodeError:  # of another version: the sweep finds the change
-                _dropped.value += 1
+                DROPPED.value += 1
             else:
                 listener.on_change(change)
 

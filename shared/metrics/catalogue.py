@@ -90,6 +90,7 @@ CARRIER_CONNECTED: Final = Gauge(
     "taskbeam_carrier_connected",
     "1 while hints of a process come back to it through the message broker; 0 while they do not, or there is none.",
 )
+CARRIER_CONNECTED.read = lambda: 0  # the carrier, where there is one, puts its own in this place
 FAILED_LOGINS: Final = Counter(
     "taskbeam_failed_logins_total", "Wrong passwords, at logins and as `current_password`."
 )

@@ -155,6 +155,12 @@ class App(Tab, AppPage):
     def __init__(self, browser: Chrome, system: System, path: str = "/app/") -> None:
         Tab.__init__(self, browser, system.rest_url + path)
 
+    def accessibility_tree(self) -> list[Any]:
+        """The nodes that Chromium hands to screen readers."""
+        self._browser.switch_to.window(self._handle)
+        nodes: list[Any] = self._browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        return nodes
+
     def show_scheme(self, scheme: str) -> None:
         features = [
             {"name": "prefers-color-scheme", "value": scheme},
@@ -164,18 +170,20 @@ class App(Tab, AppPage):
 
 
 class FirefoxApp(FirefoxTab, AppPage):
-    """A tab of Firefox with the page; its scheme is that of the profile, light."""
-
-    schemes = ("light",)
+    """A tab of Firefox with the page; its scheme is that of the profile."""
 
     def __init__(self, browser: Firefox, system: System, path: str = "/app/") -> None:
         FirefoxTab.__init__(self, browser, system.rest_url + path)
+        self.schemes = (browser.scheme,)
 
     def show_scheme(self, scheme: str) -> None:
         """The profile has it already."""
 
 
-def open_app(browser: Chrome | Firefox, system: System) -> App | FirefoxApp:
+AnyApp = App | FirefoxApp
+
+
+def open_app(browser: Chrome | Firefox, system: System) -> AnyApp:
     return FirefoxApp(browser, system) if isinstance(browser, Firefox) else App(browser, system)
 
 

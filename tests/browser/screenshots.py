@@ -1,18 +1,20 @@
-"""Pictures of the page at ``/app/``: ``python -m tests.browser.screenshots FOLDER`` takes each of its states, and without a folder the
-one that README.md shows."""
+"""Pictures of the page at ``/app/``: ``python -m tests.browser.screenshots FOLDER`` takes each of its states, in Chromium and in
+Firefox; without a folder, the one that README.md shows."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 from selenium.webdriver import Chrome, Keys
 
-from tests.browser.app import App
+from tests.browser.app import AnyApp, App, open_app
 from tests.support.chromium import chromium
 from tests.support.clients import PASSWORD, Account, new_account
+from tests.support.firefox import Firefox, firefox
 from tests.support.processes import ROOT, System, running
 
 README_PICTURE: Final = ROOT / "docs/images/app.png"
@@ -39,34 +41,24 @@ _TASKS_OF_README: Final = (
 class Camera:
     """Takes each state in light, in dark, and as wide as a phone."""
 
-    def __init__(self, browser: Chrome, folder: Path) -> None:
-        self._browser = browser
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def take(self, app: App, state: str) -> None:
-        for suffix, (width, height) in _SIZES.items():
-            self._resize(width, height)
-            for scheme in ("light", "dark") if not suffix else ("light",):
+    def take(self, app: AnyApp, state: str) -> None:
+        app.wait_for("return !document.querySelector('.fresh')")
+        for suffix, size in _SIZES.items():
+            app.resize(*size)
+            for scheme in app.schemes if not suffix else app.schemes[:1]:
                 app.show_scheme(scheme)
-                name = f"{state}{suffix}{'-dark' if scheme == 'dark' else ''}.png"
-                assert self._browser.save_screenshot(str(self._folder / name))
-        app.show_scheme("light")
-        self._resize(*_SIZES[""])
-
-    def take_one(self, name: str) -> None:
-        self._browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
-        self._resize(1000, 900)
-        assert self._browser.save_screenshot(str(self._folder / name))
-
-    def _resize(self, width: int, height: int) -> None:
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self._browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+                app.picture(self._folder / f"{state}{suffix}{'-dark' if scheme == 'dark' else ''}.png")
+        app.show_scheme(app.schemes[0])
+        app.resize(*_SIZES[""])
 
 
-def take_all(browser: Chrome, system: System, camera: Camera) -> None:
+def take_all(browser: Chrome | Firefox, system: System, camera: Camera) -> None:
     """Lead the page through its states."""
     account = new_account(system)
-    app = App(browser, system)
+    app = open_app(browser, system)
     app.forget()
     camera.take(app, "first-visit")
     app.log_in(account.username, "short")
@@ -84,7 +76,7 @@ def take_all(browser: Chrome, system: System, camera: Camera) -> None:
     app.click("#list .cross")
     app.sees("#notices", "Deleted")
     camera.take(app, "undo")
-    app.choose("Undo (Ctrl+Z)")
+    app.choose("Undo")
     app.click("#frames-toggle")
     camera.take(app, "frames")
     app.click("#frames-close")
@@ -100,7 +92,7 @@ def take_all(browser: Chrome, system: System, camera: Camera) -> None:
     app.close()
 
 
-def _offline(system: System, app: App, camera: Camera, account: Account, milk: str, dog: str) -> None:
+def _offline(system: System, app: AnyApp, camera: Camera, account: Account, milk: str, dog: str) -> None:
     system.ws.kill()
     app.sees("#connection", "Offline")
     app.edit("Buy oat milk", "Buy eggs")
@@ -118,7 +110,7 @@ def _offline(system: System, app: App, camera: Camera, account: Account, milk: s
     app.choose("Keep it")
 
 
-def take_for_readme(browser: Chrome, system: System, camera: Camera) -> None:
+def take_for_readme(browser: Chrome, system: System) -> None:
     """A short list, to which another client has just added a task, and the frames that say so."""
     account = new_account(system, "ann")
     for task in _TASKS_OF_README[:-1]:
@@ -131,16 +123,29 @@ def take_for_readme(browser: Chrome, system: System, camera: Camera) -> None:
     app.sees("#list", "Read RFC 6455")
     app.show_scheme("light")
     app.run("document.activeElement.blur()")
-    camera.take_one(README_PICTURE.name)
+    browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
+    app.resize(1000, 900)
+    app.picture(README_PICTURE)
     app.close()
 
 
 def main(folder: Path | None) -> None:
-    target = folder or README_PICTURE.parent
-    target.mkdir(parents=True, exist_ok=True)
-    take = take_all if folder else take_for_readme
-    with tempfile.TemporaryDirectory() as data, running(Path(data)) as system, chromium() as browser:
-        take(browser, system, Camera(browser, target))
+    with tempfile.TemporaryDirectory() as data, running(Path(data)) as system:
+        if folder is None:
+            README_PICTURE.parent.mkdir(parents=True, exist_ok=True)
+            with chromium() as browser:
+                take_for_readme(browser, system)
+            return
+        browsers: dict[str, AbstractContextManager[Chrome | Firefox]] = {
+            "chromium": chromium(),
+            "firefox": firefox("light"),
+            "firefox-dark": firefox("dark"),
+        }
+        for name, starting in browsers.items():
+            pictures = folder / name
+            pictures.mkdir(parents=True, exist_ok=True)
+            with starting as each:
+                take_all(each, system, Camera(pictures))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from selenium.webdriver import ActionChains, Chrome
@@ -56,6 +57,15 @@ class Tab:
     def press(self, modifier: str, key: str) -> None:
         self._browser.switch_to.window(self._handle)
         ActionChains(self._browser).key_down(modifier).send_keys(key).key_up(modifier).perform()
+
+    def resize(self, width: int, height: int) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._browser.switch_to.window(self._handle)
+        self._browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def picture(self, path: Path) -> None:
+        self._browser.switch_to.window(self._handle)
+        assert self._browser.save_screenshot(str(path))
 
     def reload(self) -> None:
         self._browser.switch_to.window(self._handle)

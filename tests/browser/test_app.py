@@ -129,7 +129,7 @@ def test_delete_and_undo(app: App, system: System) -> None:
     app.sees("#notices", "Deleted “")
     app.tasks()
     app.check()
-    app.choose("Undo (Ctrl+Z)")
+    app.choose("Undo")
     app.tasks("Paint the door")
     wait_until(lambda: account.rest("GET", "/").body, 10, "the task is back")
     [task] = account.rest("GET", "/").body
@@ -272,9 +272,12 @@ def test_a_new_version_of_the_page_says_so(app: App, system: System) -> None:
         "return document.querySelector('meta[name=websocket]')?.content.includes(arguments[0])",
         f":{nowhere}/",
     )
+    app.run("return navigator.serviceWorker.getRegistration().then((kept) => kept.unregister())")
     system.gateway.kill()
     system.gateway.environ = environ
     system.gateway.start()
+    app.reload()
+    app.sees("#connection", "Live")
 
 
 def test_a_log_in_that_has_ended(app: App, system: System) -> None:

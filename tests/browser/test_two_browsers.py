@@ -9,7 +9,7 @@ import psutil
 import pytest
 from selenium.webdriver import Chrome, Keys
 
-from tests.browser.app import App, FirefoxApp, console, open_app
+from tests.browser.app import AnyApp, console, open_app
 from tests.npm.node import require_node
 from tests.support.clients import Account, new_account
 from tests.support.firefox import Firefox, firefox, require_firefox
@@ -61,7 +61,7 @@ def test_two_browsers_and_a_rest_client_stay_one(
     assert other_browser.take_errors() == []
 
 
-def _all_are_live(account: Account, pages: list[App | FirefoxApp], system: System) -> None:
+def _all_are_live(account: Account, pages: list[AnyApp], system: System) -> None:
     one, other, tab = pages
     one.add("Buy milk")
     _all_show(pages, "Buy milk")
@@ -78,7 +78,7 @@ def _all_are_live(account: Account, pages: list[App | FirefoxApp], system: Syste
     other.check()
 
 
-def _a_killed_server_is_survived(account: Account, pages: list[App | FirefoxApp], system: System) -> None:
+def _a_killed_server_is_survived(account: Account, pages: list[AnyApp], system: System) -> None:
     """What is written meanwhile, in both browsers and by REST, arrives when it is back."""
     one, other, _ = pages
     system.ws.kill()
@@ -99,7 +99,7 @@ def _a_killed_server_is_survived(account: Account, pages: list[App | FirefoxApp]
     _settles(account, expected)
 
 
-def _without_any_server(account: Account, pages: list[App | FirefoxApp], system: System) -> None:
+def _without_any_server(account: Account, pages: list[AnyApp], system: System) -> None:
     """The list is there after a reload; what is written then is sent later."""
     one, _, tab = pages
     one.wait_for(_SERVICE_WORKER)
@@ -134,7 +134,7 @@ def _without_any_server(account: Account, pages: list[App | FirefoxApp], system:
     _settles(account, expected)
 
 
-def _both_changed_one_task(account: Account, pages: list[App | FirefoxApp], system: System) -> None:
+def _both_changed_one_task(account: Account, pages: list[AnyApp], system: System) -> None:
     """The one whose change comes second is asked."""
     one, _ = pages
     system.ws.kill()
@@ -162,12 +162,12 @@ def _settles(account: Account, expected: set[str]) -> None:
     wait_until(lambda: _server(account).keys() == expected, 10, f"the server has {expected}")
 
 
-def _all_show(pages: list[App | FirefoxApp], *expected: str) -> None:
+def _all_show(pages: list[AnyApp], *expected: str) -> None:
     for page in pages:
         page.tasks(*expected)
 
 
-def _all_have(pages: list[App | FirefoxApp], expected: set[str]) -> None:
+def _all_have(pages: list[AnyApp], expected: set[str]) -> None:
     """Whatever their order."""
     for page in pages:
         page.wait_for(
@@ -177,7 +177,7 @@ def _all_have(pages: list[App | FirefoxApp], expected: set[str]) -> None:
         )
 
 
-def _are_live(pages: list[App | FirefoxApp]) -> None:
+def _are_live(pages: list[AnyApp]) -> None:
     for page in pages:
         page.wait_for(f"{_ONLINE}; return document.getElementById('word').textContent === 'Live'")
 

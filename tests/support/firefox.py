@@ -25,7 +25,10 @@ user_pref("datareporting.policy.dataSubmissionEnabled", false);
 user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.connectivity-service.enabled", false);
 user_pref("privacy.reduceTimerPrecision", false);
+user_pref("ui.prefersReducedMotion", 1);
+user_pref("layout.css.prefers-color-scheme.content-override", %d);
 """
+_SCHEMES: Final = ("dark", "light")  # their place is the preference's value
 # The script is a function's body, as Selenium's are. What it returns, or its promise, comes as JSON.
 _CALL: Final = """(given) => Promise.resolve((function () {%s}).apply(null, JSON.parse(given)))
     .then((value) => JSON.stringify(value ?? null))"""
@@ -43,7 +46,8 @@ def require_firefox() -> None:
 class Firefox:
     """A session with a browser."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, scheme: str) -> None:
+        self.scheme = scheme
         self._connection = connection
         self._last_id = 0
         self._errors: list[str] = []
@@ -88,10 +92,10 @@ class Firefox:
 
 
 @contextmanager
-def firefox() -> Iterator[Firefox]:
-    """A browser with a profile of its own, which loads nothing by itself."""
+def firefox(scheme: str = "light") -> Iterator[Firefox]:
+    """A browser with a profile of its own, which loads nothing by itself. Pages are shown in the scheme, and without motion."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        Path(profile, "user.js").write_text(_PREFERENCES)
+        Path(profile, "user.js").write_text(_PREFERENCES % _SCHEMES.index(scheme))
         log = Path(profile, "taskbeam.log")
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -111,7 +115,7 @@ def firefox() -> Iterator[Firefox]:
             with connect(
                 f"{_address(process, log)}/session", max_size=None, ping_interval=None
             ) as connection:
-                yield Firefox(connection)
+                yield Firefox(connection, scheme)
         finally:
             process.terminate()
             try:

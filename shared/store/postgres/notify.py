@@ -16,8 +16,8 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from shared.feed.carrier import HintListener
-from shared.metrics.catalogue import CARRIER_CONNECTED, HINTS_DROPPED
+from shared.feed.carrier import DROPPED, HintListener
+from shared.metrics.catalogue import CARRIER_CONNECTED
 from shared.models import Change
 
 BEAT_SECONDS: Final = 1.0
@@ -28,7 +28,6 @@ _SEQS_AT_ONCE: Final = 180  # two numbers of 19 digits each: a payload has less 
 _USERS_MAX: Final = 10 * _SEQS_AT_ONCE  # of whom hints wait; with more, all are told to look
 
 log = logging.getLogger(__name__)
-_dropped = HINTS_DROPPED.child()
 
 
 class _Hint(msgspec.Struct, omit_defaults=True):
@@ -91,7 +90,7 @@ class NotifyCarrier:
                 OSError,
             ) as error:
                 self._is_connected = False
-                _dropped.value += len(self._seqs)
+                DROPPED.value += len(self._seqs)
                 self._seqs.clear()  # the sweeps of the others find what these would say
                 self._revocations = self._missed = False
                 if self._away_since is None:
@@ -149,7 +148,7 @@ class NotifyCarrier:
         try:
             hint = _decode(payload)
         except msgspec.DecodeError:  # of another version: the sweep finds the changes
-            _dropped.value += 1
+            DROPPED.value += 1
             return
         if hint.beat == self._beat:
             self._came_back.set()
