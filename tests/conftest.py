@@ -17,8 +17,10 @@ from tests.support.processes import System, running
 # Hundreds of processes start. Each would compile our modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# Under nohup, processes that tests start would ignore the SIGHUP that some tests send.
+# Under nohup, or in the background of a script, processes that tests start would ignore these signals, which some tests send.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Property tests try the same examples each time, and keep nothing on disk.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)

@@ -48,13 +48,14 @@ class Pool:
         for try_again in (True, False):
             try:
                 return await self.use(work)
-            except DeadlineExceeded:
-                raise
             except AWAY as error:
                 if not try_again:
-                    raise _as_unavailable(error) from error
+                    raise translated(error) from error
             except Exception as error:
-                raise _as_unavailable(error) from error
+                reason = translated(error)
+                if reason is error:
+                    raise
+                raise reason from error
         raise AssertionError
 
     async def use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -97,10 +98,6 @@ async def within_deadline(connection: Connection, work: Awaitable[T]) -> T:
 def _retrieve_error(task: asyncio.Future[Any]) -> None:
     if not task.cancelled():
         task.exception()
-
-
-def _as_unavailable(error: BaseException) -> BaseException:
-    return error if isinstance(error, Unavailable) else translated(error)
 
 
 def make_pool(url: DatabaseUrl) -> asyncpg.Pool[Any]:

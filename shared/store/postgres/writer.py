@@ -94,6 +94,8 @@ class Writer:
         reason = translated(failure)
         if isinstance(failure, RETRIED):
             reason = Unavailable(f"PostgreSQL: {failure}")
+        if reason is failure:
+            raise failure
         raise reason from failure
 
     async def _was_committed(self, xid: str) -> bool:
