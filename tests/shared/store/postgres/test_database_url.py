@@ -1,0 +1,33 @@
+"""URLs of PostgreSQL databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.store.postgres.database_url import parse_postgres_url
+
+
+def test_a_url_is_shown_without_its_password_and_our_parameter_is_ours() -> None:
+    url = parse_postgres_url("postgresql://ann:secret@db:5433/tasks?sslmode=require&statement_cache_size=0")
+    assert url.dsn == "postgresql://ann:secret@db:5433/tasks?sslmode=require"
+    assert url.shown == "postgresql://ann@db:5433/tasks"
+    assert url.statement_cache_size == 0
+    assert parse_postgres_url("postgresql:///tasks").statement_cache_size > 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://db",
+        "postgresql://db/",
+        "mysql://db/tasks",
+        "postgresql://db:port/tasks",
+        "postgresql://db/tasks?statement_cache_size=x",
+        "postgresql://db/tasks?statement_cache_size=-1",
+        "postgresql://db/tasks#part",
+        "postgresql://[db/tasks",
+    ],
+)
+def test_what_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="postgresql://user:password@host:port/name"):
+        parse_postgres_url(url)
