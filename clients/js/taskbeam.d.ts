@@ -330,9 +330,11 @@ export class TaskbeamClient extends EventTarget {
     /** Cut the connection, as networks do. The client connects again. */
     dropConnection(): void;
 
+    /** Call `listener` at each event of the type: `change`, `state` or `writefailed`. */
     addEventListener<K extends keyof ClientEvents>(
         type: K, listener: (event: ClientEvents[K]) => void, options?: boolean | AddEventListenerOptions,
     ): void;
+    /** Call it no more. */
     removeEventListener<K extends keyof ClientEvents>(
         type: K, listener: (event: ClientEvents[K]) => void, options?: boolean | EventListenerOptions,
     ): void;

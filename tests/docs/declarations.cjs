@@ -18,6 +18,7 @@ function member(node) {
         isStatic: Boolean(node.modifiers?.some(({kind}) => kind === ts.SyntaxKind.StaticKeyword)),
         isOptional: Boolean(node.questionToken),
         type: node.type ? text(node.type) : '',
+        typeParameters: (node.typeParameters ?? []).map(text),
         parameters: isCall ? node.parameters.map(text) : [],
         comment: comment(node),
     };

@@ -49,7 +49,7 @@ def lines(node: str) -> list[str]:
     """All that ``taskbeam.js`` exports, in the order of use.
 
     Raises:
-        ValueError: an exported name is in no group.
+        ValueError: an exported name is in no group, or a method has no comment.
     """
     command: list[str | Path] = [node, Path(__file__).parent / "declarations.cjs", _TYPESCRIPT, _DECLARATIONS]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
@@ -97,16 +97,21 @@ def _section(found: Declaration) -> Iterator[str]:
         yield ""
     methods = [member for member in found["members"] if member["isCall"] and member not in constructors]
     for method in methods:
-        if method["comment"]:
-            owner = name if method["isStatic"] else _INSTANCES[name]
-            yield from (f"#### `{owner}.{method['name']}()`", "")
-            yield from _signature(f"{owner}.{method['name']}", method)
-            yield from _prose(method["comment"])
+        if not method["comment"]:
+            raise ValueError(f"without a comment: {name}.{method['name']}")
+        owner = name if method["isStatic"] else _INSTANCES[name]
+        yield from (f"#### `{owner}.{method['name']}()`", "")
+        yield from _signature(f"{owner}.{method['name']}", method)
+        yield from _prose(method["comment"])
 
 
 def _signature(name: str, called: Declaration) -> Iterator[str]:
     """On one line, or a parameter a line where that is too long."""
     result = f": {called['type']}" if called["type"] else ""
+    if called["isOptional"]:
+        name += "?"
+    if called["typeParameters"]:
+        name += f"<{', '.join(called['typeParameters'])}>"
     line = f"{name}({', '.join(called['parameters'])}){result}"
     one_each = [f"{name}(", *(f"    {parameter}," for parameter in called["parameters"]), f"){result}"]
     yield from ("```ts", *([line] if len(line) <= _WIDTH else one_each), "```", "")

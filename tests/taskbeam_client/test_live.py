@@ -138,9 +138,14 @@ async def test_the_queue_is_bounded_while_offline(account: Account, system: Syst
         with pytest.raises(QueueFull):
             client.create("One too many")
         assert client.waiting == 3
+        [uuid, *_] = client.preview
         assert len(client.preview) == 3
     for future in futures:
         assert isinstance(future.exception(), ClientClosed)
+    with pytest.raises(ClientClosed):
+        client.update(uuid, completed=True)
+    with pytest.raises(ClientClosed):
+        client.delete(uuid)
 
 
 async def test_logged_out_ends_the_client(system: System, account: Account) -> None:

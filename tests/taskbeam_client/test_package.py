@@ -63,13 +63,11 @@ def test_the_source_distribution_can_be_built_from(tmp_path: Path) -> None:
     [archive] = tmp_path.glob("taskbeam_client-*.tar.gz")
     with tarfile.open(archive) as files:
         names = {name.partition("/")[2] for name in files.getnames()}
-    assert {
-        "pyproject.toml",
-        "README.md",
-        "LICENSE",
-        "taskbeam_client/client.py",
-        "taskbeam_client/py.typed",
-    } <= names
+    assert {"pyproject.toml", "README.md", "LICENSE"} <= names
+    command = [*_PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(archive)]
+    subprocess.run(command, check=True)
+    [built] = tmp_path.glob("taskbeam_client-*.whl")
+    test_the_wheel_has_the_package_and_nothing_else(built)
 
 
 def test_it_needs_websockets_alone_and_installs_nothing_else(python: Path) -> None:

@@ -35,6 +35,10 @@ class TaskbeamClient:
     When the client cannot go on (``LoggedOut``, ``ClientDefect``, an error of the token provider), the body of the
     ``async with`` is cancelled and raises that error. Whatever else waits on the client gets the same error.
 
+    Besides the errors that each method names, the future of a write may raise ``Refused``, ``EarlierWriteFailed``,
+    ``AccountChanged``, ``ClientClosed`` or what ended the client. A write that is made after the end raises what ended it
+    (``ClientClosed`` after the ``async with``).
+
     Args:
         url: ``ws://…/ws/tasks/`` or ``wss://…``.
         token_provider: called for each new token; ``Session`` is one.
@@ -121,7 +125,11 @@ class TaskbeamClient:
         self._require_open()
 
     def changes(self) -> ChangeStream:
-        """A stream for one reader: a snapshot first, then each change."""
+        """A stream for one reader: a snapshot first, then each change.
+
+        Raises:
+            TaskbeamClientError: what ended the client, if something did; also any other error of the token provider.
+        """
         self._require_open()
         return self._state.watch(self._observer_limit)
 
@@ -135,6 +143,7 @@ class TaskbeamClient:
         Args:
             task: its title, 1 to 255 characters.
             description: up to 10,000 characters.
+            completed: whether it is done.
             uuid: the new task's; a random one by default. With one that this user has already, the stored task is the result.
 
         Returns:
@@ -168,6 +177,10 @@ class TaskbeamClient:
         """Queue a change of a task. What is left out keeps its value.
 
         Args:
+            uuid: the task's.
+            task: its new title, 1 to 255 characters.
+            description: up to 10,000 characters.
+            completed: whether it is done.
             rev: the revision to change; by default the one that is known here.
 
         Returns:
@@ -177,7 +190,7 @@ class TaskbeamClient:
             NotFound: there is no such task here; from the future: nor at the server.
             QueueFull: too many writes wait.
             TypeError: a value of a wrong type.
-            ValueError: ``uuid`` is malformed.
+            ValueError: ``uuid`` is malformed, or ``rev`` is no revision.
             Conflict: from the future: somebody else was faster; it has the current task.
             Invalid: from the future: a field is bad.
         """
@@ -193,13 +206,17 @@ class TaskbeamClient:
         """Queue the deletion of a task.
 
         Args:
+            uuid: the task's.
             rev: the revision to delete; by default the one that is known here.
+
+        Returns:
+            A future without a result.
 
         Raises:
             NotFound: there is no such task here; from the future: nor at the server.
             QueueFull: too many writes wait.
             TypeError: a value of a wrong type.
-            ValueError: ``uuid`` is malformed.
+            ValueError: ``uuid`` is malformed, or ``rev`` is no revision.
             Conflict: from the future: somebody else was faster; it has the current task.
         """
         known, named = self._known(uuid, rev)
@@ -210,6 +227,7 @@ class TaskbeamClient:
         ``True``."""
         uuid = canonical_uuid(uuid)
         require_revision(rev)
+        self._require_open()  # the queue of a client that has ended knows no tasks
         task = self._state.queue.foresee(uuid, self.tasks.get(uuid))
         if task is None:
             raise NotFound(uuid)

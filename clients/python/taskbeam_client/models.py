@@ -12,8 +12,13 @@ class Task:
     """A task as the server has it.
 
     Attributes:
+        uuid: its name, lower-case and dashed.
+        user_id: whose it is.
         time_created: ISO 8601 in UTC, always of one length: the order of the texts is that of the times.
         time_modified: the same.
+        task: its title, 1 to 255 characters.
+        description: up to 10,000 characters.
+        completed: whether it is done.
         rev: 1 at its creation, one more at every change.
     """
 
@@ -58,7 +63,9 @@ class Change:
     """One step of the user's log.
 
     Attributes:
+        seq: its place in the log: one more than the change before.
         mode: ``create``, ``update`` or ``delete``.
+        task_id: the task's uuid.
         task: the task after the change; ``None`` when it was deleted.
         own: this client made it, and no other device or other run of this program. (If another device made the same change
             to the same revision while the answer to this client was lost, the two cannot be told apart.) Two changes that
@@ -80,7 +87,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All tasks of a user at ``seq``, in order of creation."""
+    """All tasks of a user at ``seq``, in order of creation.
+
+    Attributes:
+        epoch: the server's history that ``seq`` belongs to.
+        seq: the last change that the tasks contain.
+        tasks: in order of creation.
+        user_id: whose they are.
+    """
 
     epoch: str
     seq: int
