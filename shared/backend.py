@@ -43,10 +43,13 @@ class Backend(NamedTuple):
 @asynccontextmanager
 async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backend]:
     """Open store, feed and services for a process of that name. Raises Unavailable."""
-    async with open_database(settings.database_url) as database, AsyncExitStack() as stack:
+    async with (
+        open_database(settings.database_url, settings.events_url) as database,
+        AsyncExitStack() as stack,
+    ):
         store = database.store
         key_file = None if settings.secret_key else KeyFile(database.beside(".key"))
-        signing, *others = await choose_keys(settings, store, key_file)
+        signing, *others = await choose_keys(settings, store, key_file, others_sign=database.on_many_machines)
         codec = TokenCodec(signing, others, system_clock)
         hasher = PasswordHasher(settings.bcrypt_rounds)
         renewal = HashRenewal(store, hasher)

@@ -6,10 +6,12 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from shared.auth.signing_keys import KEY_RULE, is_usable
 from shared.origins import ANY, normalized_origin
+from shared.postgres_url import SCHEME as POSTGRES_SCHEME
+from shared.postgres_url import parse_postgres_url
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -83,18 +85,30 @@ def _is_host(host: str) -> bool:
 
 
 def parse_database_url(value: str) -> str:
-    """A path, relative or absolute, as in SQLAlchemy's URLs."""
+    """A path, relative or absolute, as in SQLAlchemy's URLs; or a database of a server."""
+    if value.startswith(f"{POSTGRES_SCHEME}:"):
+        parse_postgres_url(value)
+        return value
     path = unquote(value.removeprefix("sqlite:///"))
     if value.startswith("sqlite:///") and path and not path.endswith(("/", ":memory:")) and "\0" not in path:
         return value
-    raise ValueError("sqlite:///relative/path or sqlite:////absolute/path")
+    raise ValueError(
+        "sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host:port/name"
+    )
 
 
 def parse_events_url(value: str) -> str:
-    """Nothing but the empty text, so far."""
-    if value:
-        raise ValueError("empty: this version carries changes through the database alone")
-    return value
+    """A server, with the number of a database of it as the path; or empty for none."""
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        is_url = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if is_url and re.fullmatch(r"/?[0-9]{0,5}", parts.path) and not parts.fragment:
+        return value
+    raise ValueError("redis://user:password@host:port/number, rediss:// for TLS; or empty for none")
 
 
 def parse_secret_key(value: str) -> str:

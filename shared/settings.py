@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, NamedTuple, TypeVar
 
+from shared.postgres_url import SCHEME
 from shared.setting_values import (
     TrustedProxies,
     integer,
@@ -66,16 +67,19 @@ class Settings:
     database_url: str = setting(
         "sqlite:///var/taskbeam.db",
         parse_database_url,
-        "`sqlite:///relative` or `sqlite:////absolute`",
+        "`sqlite:///relative`, `sqlite:////absolute`, or `postgresql://user:password@host:port/name` for several machines",
     )
     events_url: str = setting(
-        "", parse_events_url, "fan-out between hosts; empty: the database alone carries changes"
+        "",
+        parse_events_url,
+        "`redis://host:port`, `rediss://` for TLS: fan-out between hosts with PostgreSQL; empty: the database alone carries "
+        "changes",
     )
     secret_key: str = setting(
         "",
         parse_secret_key,
         "JWT key, at least 32 bytes, no white space at its ends, not a PEM or SSH key; empty: made once, kept beside the "
-        "SQLite file",
+        "SQLite file; with PostgreSQL in the data folder",
     )
     secret_keys_old: tuple[str, ...] = setting(
         "", parse_secret_keys, "comma-separated keys still accepted when verifying"
@@ -191,9 +195,18 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         try:
             values[variable.name.lower()] = variable.parse(text)
         except ValueError as expected:
-            hidden = re.sub(r"//.*@", "//***@", text)  # a URL may hold a password
+            hidden = re.sub(r"//.*@|(?<=password=)[^&]*", _without_secret, text)
             shown = "" if "SECRET" in variable.name else f", not {hidden!r}"
             problems.append(f"{PREFIX}{variable.name}: expected {expected}{shown}")
+    if values.get("events_url") and not values.get("database_url", SCHEME).startswith(f"{SCHEME}:"):
+        problems.append(
+            f"{PREFIX}EVENTS_URL: expected none with {PREFIX}DATABASE_URL=sqlite:///…, which is of one machine alone"
+        )
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
+
+
+def _without_secret(part: re.Match[str]) -> str:
+    """Part of a URL that may hold a password."""
+    return "//***@" if part[0].endswith("@") else "***"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from shared.postgres_url import parse_postgres_url, with_data_folder
 from shared.settings import PREFIX, VARIABLES, Settings, SettingsError, load_settings
 from taskbeam.env_file import read_env_file
 from taskbeam.errors import BadSettings
@@ -19,6 +20,7 @@ SETTINGS_FILE: Final = ".env"
 WORKERS: Final = "WORKERS"
 """The variable with the number of WebSocket workers."""
 
+_DATABASE_URL: Final = f"{PREFIX}DATABASE_URL"
 _KNOWN: Final = tuple(PREFIX + variable.name for variable in VARIABLES)
 _NOT_SETTINGS: Final = frozenset({URL_VARIABLE})
 """Variables of the same prefix that the commands for users read."""
@@ -66,8 +68,7 @@ def read_instance(
     from_file, problems = ({}, []) if settings_file is None else read_env_file(settings_file)
     # An empty variable counts as not set, in the environment too.
     merged = {**environ, **{name: value for name, value in from_file.items() if not environ.get(name)}}
-    if not merged.get(f"{PREFIX}DATABASE_URL"):
-        merged[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{quote(str(folder / 'taskbeam.db'))}"
+    merged[_DATABASE_URL] = _in_folder(merged.get(_DATABASE_URL, ""), folder)
     named = {name for name in merged if name.startswith(PREFIX)}
     problems += [_unknown(name) for name in sorted(named - {*_KNOWN} - _NOT_SETTINGS)]
     workers = merged.get(WORKERS) or "1"
@@ -81,6 +82,17 @@ def read_instance(
         wrong = {problem.partition(":")[0] for problem in error.problems}
         settings = load_settings({name: value for name, value in merged.items() if name not in wrong})
     return Instance(folder, merged, settings, int(workers), settings_file), problems
+
+
+def _in_folder(database_url: str, folder: Path) -> str:
+    """The URL, by default of the folder's own database; it names the folder where it is another machine's."""
+    if not database_url:
+        return f"sqlite:///{quote(str(folder / 'taskbeam.db'))}"
+    try:
+        parse_postgres_url(database_url)
+    except ValueError:
+        return database_url
+    return with_data_folder(database_url, folder)
 
 
 def _own_settings_file(folder: Path) -> Path | None:

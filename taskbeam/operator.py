@@ -75,7 +75,10 @@ async def open_store(settings: Settings, *, make: bool = False) -> AsyncIterator
 
     if not make:
         require_database(settings)
-    async with open_database(settings.database_url) as database, database.open_feed(PROCESS):
+    async with (
+        open_database(settings.database_url, settings.events_url) as database,
+        database.open_feed(PROCESS),
+    ):
         yield database.store
 
 

@@ -13,10 +13,15 @@ from shared.store import Store
 log = logging.getLogger(__name__)
 
 
-async def choose_keys(settings: Settings, store: Store, key_file: KeyFile | None) -> tuple[str, ...]:
+async def choose_keys(
+    settings: Settings, store: Store, key_file: KeyFile | None, *, others_sign: bool
+) -> tuple[str, ...]:
     """The key that signs, of the settings or, where they name none, of ``key_file``; then those that only verify.
 
     Logs a warning where it is not the key of the processes before this one, or beside it.
+
+    Args:
+        others_sign: whether processes on other machines may sign, too. Then a key is made for the first of them alone.
 
     Raises:
         Unavailable: the file cannot be read or made, or has no usable key.
@@ -25,6 +30,11 @@ async def choose_keys(settings: Settings, store: Store, key_file: KeyFile | None
     if key_file is None:
         keys, source = (settings.secret_key, *settings.secret_keys_old), f"{PREFIX}SECRET_KEY"
     else:
+        if others_sign and former.fingerprint is not None and not key_file.path.exists():
+            raise Unavailable(
+                f"no secret key: this database is served with one that is not here: set {PREFIX}SECRET_KEY to it, the same on "
+                f"every machine (where it was made it is in a file, here it would be {key_file.path})"
+            )
         try:
             await key_file.open(expected=former.fingerprint is not None and former.has_users)
         except (OSError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
@@ -12,6 +13,8 @@ from shared.errors import Unavailable
 from shared.feed import ChangeFeed
 from shared.feed.fan_out import open_fan_out
 from shared.feed.tail import open_tail
+from shared.postgres_url import SCHEME as POSTGRES_SCHEME
+from shared.postgres_url import parse_postgres_url
 from shared.store import Store
 from shared.store.copies import CopyFailed, Progress, Restored
 from shared.store.records import Finding
@@ -29,25 +32,28 @@ class Database(NamedTuple):
         store: what is stored.
         open_feed: the change feed from now on, for a process of that name; should it fail, the body is cancelled.
         beside: the path of a file of ours, by its suffix.
+        on_many_machines: whether processes on other machines may serve it, which do not see the files beside.
     """
 
     store: Store
     open_feed: Callable[[str], AbstractAsyncContextManager[ChangeFeed]]
     beside: Callable[[str], Path]
+    on_many_machines: bool
 
 
-def open_database(url: str) -> AbstractAsyncContextManager[Database]:
+def open_database(url: str, events_url: str = "") -> AbstractAsyncContextManager[Database]:
     """Open the database, its schema up to date; closed again on exit.
 
     Should its own background work die, the body is cancelled and the error raised.
 
     Args:
         url: as the setting ``database_url`` has it.
+        events_url: as the setting of that name has it.
 
     Raises:
         Unavailable: the database cannot be opened.
     """
-    return _engine(url).open(url)
+    return _engine(url).open(url, events_url)
 
 
 def database_exists(url: str) -> bool:
@@ -88,35 +94,43 @@ def file_beside(url: str, suffix: str) -> Path:
 
 
 @asynccontextmanager
-async def _open_sqlite(url: str) -> AsyncIterator[Database]:
+async def _open_sqlite(url: str, _events_url: str) -> AsyncIterator[Database]:
     async with open_sqlite(file_of(url)) as store:
         beside = store.path.beside
-        yield Database(store, lambda process: open_tail(store, beside("-wake"), process), beside)
+        yield Database(store, lambda process: open_tail(store, beside("-wake"), process), beside, False)
 
 
 @asynccontextmanager
-async def _open_postgres(url: str) -> AsyncIterator[Database]:
-    opening, notify = _postgres("opening"), _postgres("notify")
-    async with opening.open_postgres(url) as store:
-        _beside_postgres("").parent.mkdir(mode=0o700, exist_ok=True)
-        yield Database(
-            store, lambda _: open_fan_out(store, notify.NotifyCarrier(store.dsn)), _beside_postgres
-        )
+async def _open_postgres(url: str, events_url: str) -> AsyncIterator[Database]:
+    beside = partial(_beside_postgres, url)
+    try:
+        beside("").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"{error.filename}: {error.strerror}") from error
+    async with _postgres("opening").open_postgres(url) as store:
+        if events_url:
+            carrier = _extra("shared.feed.redis_carrier", "redis").RedisCarrier(events_url, store.epoch)
+        else:
+            carrier = _postgres("notify").NotifyCarrier(store.dsn)
+        yield Database(store, lambda _: open_fan_out(store, carrier), beside, True)
 
 
 def _postgres(module: str) -> Any:
-    """A module of that engine, whose driver is an extra. Raises Unavailable."""
+    return _extra(f"shared.store.postgres.{module}", "postgres")
+
+
+def _extra(module: str, extra: str) -> Any:
+    """A module whose library is an extra. Raises Unavailable."""
     try:
-        return import_module(f"shared.store.postgres.{module}")
+        return import_module(module)
     except ModuleNotFoundError as error:
         raise Unavailable(
-            f"PostgreSQL needs the package {error.name}: pip install 'taskbeam[postgres]'"
+            f"the package {error.name} is not installed: pip install 'taskbeam[{extra}]'"
         ) from error
 
 
-def _beside_postgres(suffix: str) -> Path:
-    """Files of ours on this host stand where those of the default database do."""
-    return Path(f"var/taskbeam{suffix}")
+def _beside_postgres(url: str, suffix: str) -> Path:
+    return parse_postgres_url(url).data.absolute() / f"taskbeam{suffix}"
 
 
 def _refuse_backup(url: str, to: Path, replace: bool, progress: Progress) -> None:
@@ -130,7 +144,7 @@ def _refuse_restore(url: str, backup: Path, progress: Progress) -> Restored:
 class _Engine(NamedTuple):
     """What each engine has for the functions above."""
 
-    open: Callable[[str], AbstractAsyncContextManager[Database]]
+    open: Callable[[str, str], AbstractAsyncContextManager[Database]]
     exists: Callable[[str], bool]
     check: Callable[[str], list[Finding]]
     back_up: Callable[[str, Path, bool, Progress], None]
@@ -147,13 +161,13 @@ _ENGINES: Final[dict[str, _Engine]] = {
         lambda url, backup, progress: restore(file_of(url), backup, progress=progress),
         lambda url, suffix: DatabasePath(file_of(url)).beside(suffix),
     ),
-    "postgresql": _Engine(
+    POSTGRES_SCHEME: _Engine(
         _open_postgres,
         lambda _: True,  # an operator makes it
         lambda url: cast("list[Finding]", _postgres("check").check_postgres(url)),
         _refuse_backup,
         _refuse_restore,
-        lambda _, suffix: _beside_postgres(suffix),
+        _beside_postgres,
     ),
 }
 

@@ -48,15 +48,10 @@ _FIGURES: Final = {
 }
 """What the README shows: by its name on the page of the benchmarks, what it is, and what measures it."""
 
-NOT_OFFERED: Final = ("EVENTS_URL",)
-"""Variables that are checked, and refuse every value so far."""
-
 
 def settings() -> list[str]:
     rows = [f"| `{PREFIX}…` | default | meaning |", "|---|---|---|"]
     for variable in VARIABLES:
-        if variable.name in NOT_OFFERED:
-            continue
         default = f"`{variable.default}`" if variable.default else "(empty)"
         rows.append(f"| `{variable.name}` | {default} | {variable.help} |")
     return rows

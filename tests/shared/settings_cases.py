@@ -45,6 +45,11 @@ KEY: Final = "k" * 32
 
 GOOD: Final[list[tuple[str, str, object]]] = [
     ("DATABASE_URL", "sqlite:////srv/t.db", "sqlite:////srv/t.db"),
+    (
+        "DATABASE_URL",
+        "postgresql://u:p@db:5433/t?sslmode=require",
+        "postgresql://u:p@db:5433/t?sslmode=require",
+    ),
     ("SECRET_KEY", KEY, KEY),
     ("SECRET_KEY", "ü" * 16, "ü" * 16),
     ("SECRET_KEYS_OLD", f"{KEY}, {KEY}2", (KEY, KEY + "2")),
@@ -101,7 +106,14 @@ BAD: Final[list[tuple[str, str]]] = [
     ("DATABASE_URL", "sqlite://taskbeam.db"),
     ("DATABASE_URL", "sqlite:///"),
     ("DATABASE_URL", "mysql://localhost/t"),
+    ("DATABASE_URL", "postgres://localhost/t"),
+    ("DATABASE_URL", "postgresql://localhost"),
+    ("DATABASE_URL", "postgresql://localhost:port/t"),
     ("EVENTS_URL", "amqp://localhost"),
+    ("EVENTS_URL", "redis://"),
+    ("EVENTS_URL", "redis://localhost:99999"),
+    ("EVENTS_URL", "redis://localhost/name"),
+    ("EVENTS_URL", "redis://["),
     ("SECRET_KEY", "short"),
     ("SECRET_KEY", " " * 40),
     ("SECRET_KEY", f"{KEY} "),

@@ -77,12 +77,22 @@ def test_value_with_line_breaks_is_reported_on_one_line() -> None:
         ("SECRET_KEYS_OLD", "hunter2", "hunter2"),
         ("DATABASE_URL", "postgres://user:hunter2@host/db", "hunter2"),
         ("DATABASE_URL", "postgres://user:hun/ter2@host/db", "ter2"),
+        ("DATABASE_URL", "postgresql://host:x/db?password=hunter2&sslmode=require", "hunter2"),
         ("EVENTS_URL", "amqp://:hunter2@host", "hunter2"),
     ],
 )
 def test_secrets_are_not_shown(name: str, text: str, secret: str) -> None:
     [problem] = _problems({f"TASKBEAM_{name}": text})
     assert secret not in problem
+
+
+@pytest.mark.parametrize("url", ["redis://valkey", "rediss://:secret@valkey:6380/3"])
+def test_fan_out_between_hosts_is_for_postgresql(url: str) -> None:
+    on_postgresql = {"TASKBEAM_DATABASE_URL": "postgresql://db/tasks", "TASKBEAM_EVENTS_URL": url}
+    assert load_settings(on_postgresql).events_url == url
+    [problem] = _problems({"TASKBEAM_EVENTS_URL": url})
+    assert problem.startswith("TASKBEAM_EVENTS_URL: ")
+    assert "of one machine" in problem
 
 
 @pytest.mark.parametrize("module", ["ws_server", "rest_gateway"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.postgres_url import parse_postgres_url
 from taskbeam.errors import BadSettings
 from taskbeam.instance import find_instance
 
@@ -39,6 +40,10 @@ def test_database_is_in_the_data_folder_unless_told_otherwise(
     assert find_instance({}, odd, None).settings.database_url == f"sqlite:///{tmp_path}/a%2520b/taskbeam.db"
     given = {"TASKBEAM_DATABASE_URL": "sqlite:///here.db"}
     assert find_instance(given, odd, None).settings.database_url == "sqlite:///here.db"
+    given = {"TASKBEAM_DATABASE_URL": "postgresql://db/tasks"}
+    instance = find_instance(given, odd, None)
+    assert parse_postgres_url(instance.settings.database_url).data == odd
+    assert instance.environ["TASKBEAM_DATABASE_URL"] == instance.settings.database_url
 
 
 @pytest.mark.parametrize(("given", "workers"), [({}, 1), ({"WORKERS": ""}, 1), ({"WORKERS": "4"}, 4)])

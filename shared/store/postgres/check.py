@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from shared.errors import Unavailable
-from shared.store.postgres.database_url import parse_postgres_url
+from shared.postgres_url import parse_postgres_url
 from shared.store.postgres.errors import AWAY, describe
 from shared.store.postgres.migrate import newest_version, schema_version
 from shared.store.postgres.pool import Connection, Pool, make_pool

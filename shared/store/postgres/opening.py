@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from shared.errors import Unavailable
-from shared.store.postgres.database_url import parse_postgres_url
+from shared.postgres_url import parse_postgres_url
 from shared.store.postgres.errors import AWAY, describe
 from shared.store.postgres.migrate import migrate
 from shared.store.postgres.pool import Pool, make_pool

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 
 from shared.errors import Unavailable
-from shared.store.postgres.database_url import DatabaseUrl
+from shared.postgres_url import PostgresUrl
 from shared.store.postgres.errors import AWAY, translated
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def _retrieve_error(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
-def make_pool(url: DatabaseUrl) -> asyncpg.Pool[Any]:
+def make_pool(url: PostgresUrl) -> asyncpg.Pool[Any]:
     """To be used as an asynchronous context manager. Nothing is connected yet."""
     return asyncpg.create_pool(
         url.dsn,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from shared.store.postgres.database_url import parse_postgres_url
+from shared.postgres_url import parse_postgres_url, with_data_folder
 
 
 def test_a_url_is_shown_without_its_password_and_our_parameter_is_ours() -> None:
@@ -15,12 +17,23 @@ def test_a_url_is_shown_without_its_password_and_our_parameter_is_ours() -> None
     assert parse_postgres_url("postgresql:///tasks").statement_cache_size > 0
 
 
+def test_the_data_folder_is_a_parameter_of_ours_too() -> None:
+    url = "postgresql://db/tasks?sslmode=require"
+    assert parse_postgres_url(url).data == Path("var")
+    moved = with_data_folder(url, Path("/srv/a b"))
+    assert parse_postgres_url(moved).data == Path("/srv/a b")
+    assert parse_postgres_url(moved).dsn == url
+    assert with_data_folder(moved, Path("/elsewhere")) == moved
+    assert parse_postgres_url(with_data_folder("postgresql://db/tasks", Path("x"))).data == Path("x")
+
+
 @pytest.mark.parametrize(
     "url",
     [
         "postgresql://db",
         "postgresql://db/",
         "mysql://db/tasks",
+        "postgres://db/tasks",
         "postgresql://db:port/tasks",
         "postgresql://db/tasks?statement_cache_size=x",
         "postgresql://db/tasks?statement_cache_size=-1",
