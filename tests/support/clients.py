@@ -35,7 +35,7 @@ class Rest:
     """A blocking REST client; with a token it sends it as a bearer token."""
 
     def __init__(self, system: System, token: str | None = None) -> None:
-        self._url = system.rest_url
+        self._url, self._host = system.rest_url, system.host
         self.token = token
 
     def __call__(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
@@ -49,7 +49,7 @@ class Rest:
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
         try:
-            with urllib.request.urlopen(request, timeout=40) as response:
+            with self._host.entered(), urllib.request.urlopen(request, timeout=40) as response:
                 status, text, given = response.status, response.read(), response.headers
         except urllib.error.HTTPError as error:
             status, text, given = error.code, error.read(), error.headers

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, from whatever has its programs here."""
+"""A PostgreSQL server of a test's own, from whatever has its programs here; it can be stopped, killed, frozen and started again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
+from tests.support.hosts import THIS_MACHINE, Host
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -28,25 +30,36 @@ _NOBODY: Final = 65534
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 30
 _QUICK: Final = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=16MB")
+_DURABLE: Final = ("shared_buffers=64MB",)
 
 
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """The URL of an empty database; the server ends with the block, and its files are gone.
+class PostgresqlServer:
+    """It can be stopped, killed, frozen, and started again on the same database.
 
-    Skips the test where PostgreSQL is not installed; in CI, fails.
+    Args:
+        folder: where its files are.
+        settings: of PostgreSQL, ``name=value``.
     """
-    programs, as_user = _programs(), _as_user()
-    folder = Path(
-        tempfile.mkdtemp(prefix="taskbeam-postgresql-")
-    )  # a path that is short, and open to _NOBODY
-    try:
-        if "setpriv" in as_user:
-            os.chown(folder, _NOBODY, _NOBODY)
+
+    def __init__(self, folder: Path, host: Host, settings: Sequence[str]) -> None:
+        self._folder, self._host, self._settings = folder, host, settings
+        self._programs, self._as_user = _programs(), _as_user()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = free_port()
+        self._log = folder / "log"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@{self._host.address}:{self._port}/postgres"
+
+    def make_database(self) -> None:
+        if "setpriv" in self._as_user:
+            os.chown(self._folder, _NOBODY, _NOBODY)
+        data = self._folder / "data"
         made = subprocess.run(
             [
-                *as_user,
-                *(str(programs / "initdb"), "--pgdata", str(folder / "data"), "--username", "postgres"),
+                *self._as_user,
+                *(str(self._programs / "initdb"), "--pgdata", str(data), "--username", "postgres"),
                 *("--auth", "trust", "--no-sync", "--locale", "C", "--encoding", "UTF8"),
             ],
             capture_output=True,
@@ -55,37 +68,105 @@ def postgresql() -> Iterator[str]:
             check=False,
         )
         assert made.returncode == 0, made.stderr
-        with _serving(programs, as_user, folder) as port:
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        shutil.rmtree(folder)
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
+
+    def start(self) -> None:
+        with self._log.open("ab") as output, self._host.entered():
+            start = output.tell()
+            # No program stands between: unshare and setpriv become postgres.
+            server = self._process = subprocess.Popen(
+                [
+                    *(*self._as_user, *self._host.prefix, str(self._programs / "postgres")),
+                    *("-D", str(self._folder / "data")),
+                    *(f"--{setting.replace('_', '-')}" for setting in self._settings),
+                    *("-h", self._host.address, "-p", str(self._port), "-k", ""),  # and no Unix socket
+                ],
+                stdout=output,
+                stderr=output,
+            )
+
+        def is_ready() -> bool:
+            assert server.poll() is None, self._log.read_text()
+            return b"ready to accept connections" in self._log.read_bytes()[start:]
+
+        wait_until(is_ready, _START_SECONDS, "PostgreSQL accepts connections")
+
+    def stop(self) -> None:
+        """In order, at once: it ends its connections."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(_STOP_SECONDS)
+            self._process = None
+
+    def kill(self) -> None:
+        """All its processes, as when the machine loses its power; what the kernel has of its files is written."""
+        assert self._process is not None
+        processes = self._stopped_processes()
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait(_STOP_SECONDS)
+        self._process = None
+        _, alive = psutil.wait_procs(processes, _STOP_SECONDS)
+        assert not alive
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections and bytes, and does nothing."""
+        pids = [str(process.pid) for process in self._stopped_processes()]
+        # The other process lets it go on even if this one is killed meanwhile: PostgreSQL's processes can end then.
+        thaw = subprocess.Popen(
+            ["sh", "-c", 'cat; kill -CONT "$@"', "thaw", *pids], stdin=subprocess.PIPE, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            thaw.communicate(timeout=_STOP_SECONDS)
+
+    def _stopped_processes(self) -> list[psutil.Process]:
+        """All its processes, each by SIGSTOP: the first before the others, so that it starts no more."""
+        assert self._process is not None
+        first = psutil.Process(self._process.pid)
+        first.suspend()
+        others = first.children(recursive=True)
+        for process in others:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        return [first, *others]
 
 
 @contextmanager
-def _serving(programs: Path, as_user: Sequence[str], folder: Path) -> Iterator[int]:
-    port, log = free_port(), folder / "log"
-    settings = [f"--{name.replace('_', '-')}" for name in _QUICK]
-    with log.open("wb") as output:
-        # No program stands between: unshare and setpriv become postgres.
-        server = subprocess.Popen(
-            [
-                *(*as_user, str(programs / "postgres"), "-D", str(folder / "data"), *settings),
-                *("-h", "127.0.0.1", "-p", str(port), "-k", ""),  # and no Unix socket
-            ],
-            stdout=output,
-            stderr=output,
-        )
+def postgresql() -> Iterator[str]:
+    """The URL of an empty database; the server ends with the block, and its files are gone. It may lose what it has committed.
 
-    def is_ready() -> bool:
-        assert server.poll() is None, log.read_text()
-        return "ready to accept connections" in log.read_text()
+    Skips the test where PostgreSQL is not installed; in CI, fails.
+    """
+    with _running_server(THIS_MACHINE, _QUICK) as server:
+        yield server.url
 
+
+@contextmanager
+def durable_postgresql(host: Host = THIS_MACHINE) -> Iterator[PostgresqlServer]:
+    """A server that runs, and loses nothing; otherwise as `postgresql`."""
+    with _running_server(host, _DURABLE) as server:
+        yield server
+
+
+@contextmanager
+def _running_server(host: Host, settings: Sequence[str]) -> Iterator[PostgresqlServer]:
+    # A path that is short, and open to _NOBODY.
+    folder = Path(tempfile.mkdtemp(prefix="taskbeam-postgresql-"))
     try:
-        wait_until(is_ready, _START_SECONDS, "PostgreSQL accepts connections")
-        yield port
+        server = PostgresqlServer(folder, host, settings)
+        server.make_database()
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
     finally:
-        server.send_signal(signal.SIGINT)  # "fast": it ends its connections
-        server.wait(_STOP_SECONDS)
+        shutil.rmtree(folder)
 
 
 def _programs() -> Path:

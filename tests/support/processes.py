@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.event_loops import chosen_loop_environ, without_uvloop
+from tests.support.hosts import THIS_MACHINE, Host
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -35,6 +36,7 @@ class Process:
         log: where its standard output and standard error go.
         log_start: the log's size when the process was last started.
         files: its limit of file descriptors; ``None`` leaves it as it is.
+        host: where it runs.
     """
 
     module: str
@@ -44,6 +46,7 @@ class Process:
     popen: subprocess.Popen[bytes] | None = None
     log_start: int = 0
     files: int | None = None
+    host: Host = THIS_MACHINE
 
     @property
     def pid(self) -> int:
@@ -51,11 +54,10 @@ class Process:
         return self.popen.pid
 
     def start(self, *, ready: bool = True) -> None:
-        with self.log.open("ab") as log:
+        command = [*self.host.prefix, sys.executable, "-m", self.module]
+        with self.log.open("ab") as log, self.host.entered():
             self.log_start = log.tell()
-            self.popen = subprocess.Popen(
-                [sys.executable, "-m", self.module], cwd=ROOT, env=self.environ, stdout=log, stderr=log
-            )
+            self.popen = subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=log, stderr=log)
             if self.files is not None:
                 resource.prlimit(self.popen.pid, resource.RLIMIT_NOFILE, (self.files, self.files))
         if ready:
@@ -85,8 +87,9 @@ class Process:
 
     def readiness(self) -> int:
         """The status of ``/readyz``. Raises OSError when nothing answers."""
+        url = f"http://{self.host.address}:{self.port}/readyz"
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as response:
+            with self.host.entered(), urllib.request.urlopen(url, timeout=5) as response:
                 status: int = response.status
                 return status
         except urllib.error.HTTPError as error:
@@ -113,12 +116,13 @@ class Process:
 
 @dataclass
 class System:
-    """One gateway and some WebSocket workers on one database. ``uvloop=False``: on asyncio's own loop."""
+    """One gateway and some WebSocket workers on one database and one host. ``uvloop=False``: on asyncio's own loop."""
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
     workers: int = 1
     uvloop: bool = True
+    host: Host = THIS_MACHINE
 
     def __post_init__(self) -> None:
         if not self.uvloop:
@@ -130,21 +134,25 @@ class System:
             "TASKBEAM_DATABASE_URL": f"sqlite:///{self.folder}/taskbeam.db",
             "TASKBEAM_SECRET_KEY": SECRET_KEY,
             "TASKBEAM_BCRYPT_ROUNDS": "4",
+            "TASKBEAM_WS_HOST": self.host.address,
             "TASKBEAM_WS_PORT": str(ws_port),
+            "TASKBEAM_REST_HOST": self.host.address,
             "TASKBEAM_REST_PORT": str(rest_port),
             "TASKBEAM_LOGIN_ATTEMPTS_PER_MINUTE": "0",
             "TASKBEAM_ACCESS_LOG": "off",  # tests that look for other lines meet no lines of requests
             **chosen_loop_environ(self.folder),
             **self.environ,
         }
-        self.gateway = Process("rest_gateway", rest_port, self.environ, self.folder / "rest_gateway.log")
+        self.gateway = self._process("rest_gateway", rest_port, "rest_gateway")
         self.ws_workers = [
-            Process("ws_server", ws_port, self.environ, self.folder / f"ws_server_{number}.log")
-            for number in range(self.workers)
+            self._process("ws_server", ws_port, f"ws_server_{number}") for number in range(self.workers)
         ]
-        self.ws_url = f"ws://127.0.0.1:{ws_port}/ws/tasks/"
-        self.rest_url = f"http://127.0.0.1:{rest_port}"
+        self.ws_url = f"ws://{self.host.address}:{ws_port}/ws/tasks/"
+        self.rest_url = f"http://{self.host.address}:{rest_port}"
         self.database = self.folder / "taskbeam.db"
+
+    def _process(self, module: str, port: int, name: str) -> Process:
+        return Process(module, port, self.environ, self.folder / f"{name}.log", host=self.host)
 
     @property
     def ws(self) -> Process:

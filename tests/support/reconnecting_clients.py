@@ -51,7 +51,7 @@ class ReconnectingRest:
     """One keep-alive connection to the gateway. Unlike common HTTP clients, it never repeats a lost DELETE."""
 
     def __init__(self, system: System, token: str | None) -> None:
-        self._port = system.gateway.port
+        self._host, self._port = system.host, system.gateway.port
         self._token = token
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -84,10 +84,11 @@ class ReconnectingRest:
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
-            self._streams = await _connect_with_retries(
-                lambda: asyncio.open_connection("127.0.0.1", self._port), (ConnectionError,)
-            )
+            self._streams = await _connect_with_retries(self._connect, (ConnectionError,))
         return self._streams
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(sock=await self._host.connect(self._port))
 
     def abort(self) -> None:
         """Reset the connection, with a request on its way or not."""
@@ -114,7 +115,7 @@ class ReconnectingSocket:
     """One WebSocket of a user. Asserts that the changes that it receives have no gap."""
 
     def __init__(self, system: System, token: str, *, push: bool = True) -> None:
-        self._url = system.ws_url
+        self._url, self._host, self._port = system.ws_url, system.host, system.ws.port
         self._auth = {"type": "auth", "token": token, "push": push}
         self._push = push
         self._ids = itertools.count(1)
@@ -163,7 +164,13 @@ class ReconnectingSocket:
 
     async def _connect(self) -> ClientConnection:
         socket = await websockets.connect(
-            self._url, max_size=None, compression=None, ping_interval=None, close_timeout=2, proxy=None
+            self._url,
+            sock=await self._host.connect(self._port),
+            max_size=None,
+            compression=None,
+            ping_interval=None,
+            close_timeout=2,
+            proxy=None,
         )
         welcome = await self._ask(socket, self._auth)
         if welcome.get("code") == "unavailable":

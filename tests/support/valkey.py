@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.hosts import THIS_MACHINE, Host
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -28,27 +29,34 @@ _SECONDS: Final = 30
 class ValkeyServer:
     """It keeps nothing on disk."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, host: Host) -> None:
         self._program = program
+        self._host = host
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
+        return f"redis://{self._host.address}:{self.port}"
 
     def start(self) -> None:
-        process = self._process = subprocess.Popen(
-            [
-                *(self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
-                *("--appendonly", "no", "--daemonize", "no"),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
+        address = self._host.address
+        with self._host.entered():
+            process = self._process = subprocess.Popen(
+                [
+                    *(*self._host.prefix, self._program, "--port", str(self.port), "--bind", address),
+                    *("--protected-mode", "no", "--save", "", "--appendonly", "no", "--daemonize", "no"),
+                ],
+                stdout=subprocess.DEVNULL,
+            )
 
         def is_ready() -> bool:
             assert process.poll() is None, "it has ended"
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+            with (
+                suppress(OSError),
+                self._host.entered(),
+                socket.create_connection((address, self.port), 1) as connection,
+            ):
                 connection.sendall(b"PING\r\n")
                 return connection.recv(7) == b"+PONG\r\n"
             return False
@@ -74,9 +82,9 @@ class ValkeyServer:
 
 
 @contextmanager
-def valkey() -> Iterator[ValkeyServer]:
+def valkey(host: Host = THIS_MACHINE) -> Iterator[ValkeyServer]:
     """A server that runs. Skips the test where Valkey is not installed; in CI, fails."""
-    server = ValkeyServer(_program())
+    server = ValkeyServer(_program(), host)
     try:
         server.start()
         yield server

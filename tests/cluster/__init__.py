@@ -1,0 +1,1 @@
+"""Three hosts on PostgreSQL and Valkey."""
