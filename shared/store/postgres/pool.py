@@ -45,6 +45,10 @@ class Pool:
         Raises:
             Unavailable: the database cannot be read now.
         """
+        # The caller may have no task (ws_server/inbox.py); the pool's time-outs need one.
+        return await asyncio.create_task(self._read(work))
+
+    async def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         for try_again in (True, False):
             try:
                 return await self.use(work)
