@@ -24,13 +24,7 @@ CONNECTIONS_MAX: Final = 8
 DEADLINE_SECONDS: Final = 10.0
 _CONNECT_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 300.0
-
-
-class DeadlineExceeded(Unavailable):
-    """The server did not answer in time; the connection was cut."""
-
-    def __init__(self) -> None:
-        super().__init__("PostgreSQL does not answer")
+_NO_ANSWER: Final = "PostgreSQL does not answer"
 
 
 class Pool:
@@ -63,11 +57,15 @@ class Pool:
         raise AssertionError
 
     async def use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Do something with a connection, once. Raises DeadlineExceeded and whatever ``work`` and the driver raise."""
+        """Do something with a connection, once. Raises whatever ``work`` and the driver raise.
+
+        Raises:
+            Unavailable: the server did not answer in time.
+        """
         try:
             connection = await self._pool.acquire(timeout=_CONNECT_SECONDS)
         except TimeoutError:
-            raise DeadlineExceeded from None
+            raise Unavailable(_NO_ANSWER) from None
         try:
             return await within_deadline(connection, work(connection))
         finally:
@@ -82,7 +80,7 @@ async def within_deadline(connection: Connection, work: Awaitable[T]) -> T:
     as long. So the connection is cut.
 
     Raises:
-        DeadlineExceeded: the connection is of no more use.
+        Unavailable: the server did not answer in time; the connection is of no more use.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -96,7 +94,7 @@ async def within_deadline(connection: Connection, work: Awaitable[T]) -> T:
     connection.terminate()
     task.cancel()
     task.add_done_callback(_retrieve_error)
-    raise DeadlineExceeded
+    raise Unavailable(_NO_ANSWER)
 
 
 def _retrieve_error(task: asyncio.Future[Any]) -> None:

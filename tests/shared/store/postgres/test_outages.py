@@ -71,8 +71,9 @@ async def test_a_frozen_server_is_unavailable_in_time_and_then_goes_on(
 ) -> None:
     monkeypatch.setattr(pool, "DEADLINE_SECONDS", 0.5)
     await owner.create("before")
-    with _frozen(engine), pytest.raises(Unavailable):
+    with _frozen(engine), pytest.raises(Unavailable) as caught:
         await owner.create("never")
+    assert type(caught.value) is Unavailable, "an error's answer is found by its very type"
     await until(lambda: len(_backends(engine)) <= 1, 10, "the transaction that was cut has ended")
     await owner.create("after")
     assert await _titles(owner) == ["before", "after"]
