@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from shared.errors import TaskbeamError, Unavailable, UserGone
+from shared.errors import Unavailable, UserGone
 from shared.feed import FeedListener, Lag
 from shared.feed.carrier import Carrier
 from shared.feed.notices import Followed, Step
@@ -215,7 +215,6 @@ class FanOut:
             except Unavailable as error:
                 self._note_away(error)
                 continue
-            self._note_back()
             self._leave(
                 [
                     user_id
@@ -291,6 +290,7 @@ class FanOut:
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._revocations_wanted.set()
                 continue
+            self._note_back()
             self._position = max(self._position, position)
             if revocations:
                 if own and self._carrier is not None:
@@ -301,10 +301,10 @@ class FanOut:
 
     # The database
 
-    def _note_away(self, error: TaskbeamError) -> None:
+    def _note_away(self, error: Unavailable) -> None:
         if self._away_since is None:
             self._away_since = time.monotonic()
-            log.warning("cannot read the change log: %s", error)
+            log.warning("cannot read the change log: %s", error.reason)
 
     def _note_back(self) -> None:
         if self._away_since is not None:

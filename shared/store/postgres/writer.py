@@ -1,16 +1,19 @@
 """A group of writes as one transaction, whose end is always known before anybody is answered.
 
-A commit whose answer is lost may have happened. The transaction's id is asked for within it; afterwards the server says of
-that id whether it was committed (postgresql.org/docs/current/functions-info.html, ``pg_xact_status``).
+A commit whose answer is lost may have happened. Each process has a row, and each transaction writes its own number into it:
+whoever has locked the row sees whether it was committed. (The id that PostgreSQL gives a transaction does not tell: after a
+crash of the server another may get the same.)
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -29,6 +32,8 @@ Work = TaskWrite | AccountWork
 _TRIES_MAX: Final = 5
 _SETTLE_SECONDS: Final = 5.0
 _SETTLE_PAUSE_SECONDS: Final = 0.2
+# A host that is gone in the middle of a transaction holds up those that write for the same users, so not for long.
+_BEGIN: Final = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'"
 
 
 class Transaction(msgspec.Struct):
@@ -40,10 +45,16 @@ class Transaction(msgspec.Struct):
 
 
 class _Attempt(msgspec.Struct):
-    """One try to carry out a group. Once ``commit_sent`` is set, only the server knows how it has ended."""
+    """One try to carry out a group. Once ``commit_sent`` is set, only the server knows how it has ended.
 
+    Args:
+        writer: the id of the process's row in ``writers``.
+        number: its own.
+    """
+
+    writer: int
+    number: int
     transaction: Transaction = msgspec.field(default_factory=Transaction)
-    xid: str = ""
     commit_sent: bool = False
 
 
@@ -52,6 +63,8 @@ class Writer:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._id = secrets.randbits(63)
+        self._numbers = itertools.count(1)
         self._listeners: list[CommitListener] = []
         self.failure: Unavailable | None = None
         """Why nothing can be written, as far as the last try tells."""
@@ -80,12 +93,12 @@ class Writer:
         """Raises Unavailable."""
         failure: Exception | None = None
         for _ in range(_TRIES_MAX):
-            attempt = _Attempt()
+            attempt = _Attempt(self._id, next(self._numbers))
             try:
                 await self._pool.use(functools.partial(_carry_out, group=group, attempt=attempt))
                 return attempt.transaction
             except Exception as error:  # noqa: BLE001 - whatever it is, the commit's end must be known
-                if attempt.commit_sent and await self._was_committed(attempt.xid):
+                if attempt.commit_sent and await self._was_committed(attempt.number):
                     return attempt.transaction
                 failure = error
                 if isinstance(error, OSError) or not isinstance(error, (*RETRIED, *AWAY)):
@@ -98,39 +111,49 @@ class Writer:
             raise failure
         raise reason from failure
 
-    async def _was_committed(self, xid: str) -> bool:
-        """What has become of a transaction. Raises Unavailable where the server does not say it in time.
+    async def _was_committed(self, number: int) -> bool:
+        """Whether the attempt of that number was. Raises Unavailable where the server does not say it in time.
 
         Then nothing is guessed: the client is told that it has to find out.
         """
-        deadline = asyncio.get_running_loop().time() + _SETTLE_SECONDS
-        while True:
-            try:
-                status = await self._pool.use(lambda connection: _read_status(connection, xid))
-                if status != "in progress":
-                    return status == "committed"
-            except (*AWAY, Unavailable):
-                pass
-            if asyncio.get_running_loop().time() > deadline:
-                raise Unavailable("PostgreSQL: it is not known whether the write was done")
-            await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                while True:
+                    try:
+                        committed = await self._pool.use(
+                            lambda connection: _write_number(connection, self._id, None)
+                        )
+                    except Exception:  # noqa: BLE001 - whatever it is, to do the group again could do it twice
+                        await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
+                    else:
+                        return committed == number
+        except TimeoutError:
+            raise Unavailable("PostgreSQL: it is not known whether the write was done") from None
 
 
-async def _read_status(
-    connection: Connection, xid: str
-) -> Literal["in progress", "committed", "aborted"] | None:
-    status: Literal["in progress", "committed", "aborted"] | None = await connection.fetchval(
-        "SELECT pg_xact_status($1::text::xid8)", xid
+async def _write_number(connection: Connection, writer: int, number: int | None) -> int:
+    """Write the number of the transaction into the process's row, or leave the one that is there: it is returned.
+
+    Waits until a transaction of the process has ended that still goes on.
+    """
+    last: int = await connection.fetchval(
+        """
+        INSERT INTO writers (id, last_number, seen) VALUES ($1, coalesce($2::bigint, 0), extract(epoch FROM now()))
+        ON CONFLICT (id) DO UPDATE SET last_number = coalesce($2, writers.last_number), seen = excluded.seen
+        RETURNING last_number
+        """,
+        writer,
+        number,
     )
-    return status
+    return last
 
 
 async def _carry_out(connection: Connection, group: Sequence[Work], attempt: _Attempt) -> None:
     """Carry out a group; a piece that is refused (a TaskbeamError) has written nothing, and fails alone."""
     transaction = attempt.transaction
-    await connection.execute("BEGIN")
+    await connection.execute(_BEGIN)
     try:
-        attempt.xid = await connection.fetchval("SELECT pg_current_xact_id()::text")
+        await _write_number(connection, attempt.writer, attempt.number)
         for is_account_work, run in groupby(group, callable):
             if is_account_work:
                 await _do_account_work(connection, transaction, cast("list[AccountWork]", list(run)))

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,21 @@ async def test_revocations_are_heard_without_a_hint(tmp_path: Path) -> None:
         owner = await new_owner(one.store)
         await one.store.set_password(owner.user, "another", READING)
         assert await two.heard.until(lambda: bool(two.heard.revocations)) < 2
+
+
+def _is_said(caplog: pytest.LogCaptureFixture, text: str, times: int) -> bool:
+    return caplog.text.count(text) == times
+
+
+async def test_a_process_without_listeners_says_when_the_database_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fan_out, "SWEEP_SECONDS", 0.05)
+    async with process(tmp_path, None) as one:
+        for times in (1, 2):
+            for is_away, text in ((True, "cannot read the change log: away"), (False, "can be read again")):
+                one.source.is_away = is_away
+                await until(partial(_is_said, caplog, text, times), 5, "it says so")
 
 
 async def test_nothing_is_lost_while_the_database_is_away(

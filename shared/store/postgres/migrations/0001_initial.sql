@@ -119,3 +119,10 @@ CREATE TABLE even_clocks (
     since double precision NOT NULL,  -- in uptime
     seen  bigint NOT NULL             -- Unix seconds
 );
+
+-- The processes that write. Each transaction of a process writes its number: if the answer to COMMIT is lost, the row tells.
+CREATE TABLE writers (
+    id          bigint PRIMARY KEY,
+    last_number bigint NOT NULL,
+    seen        bigint NOT NULL       -- Unix seconds by the server's clock: after a day without a write it goes
+) WITH (fillfactor = 40);

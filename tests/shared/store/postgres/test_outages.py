@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psycopg
 import pytest
 
 from shared.errors import Unavailable
 from shared.models import CreateTask
+from shared.postgres_url import with_data_folder
 from shared.store import Store
 from shared.store.postgres import pool, writer
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.postgres.engine import PostgresEngine
+from tests.support.postgresql import durable_postgresql
+from tests.support.stores import open_store
 from tests.support.waiting import until
 
 
@@ -80,63 +85,128 @@ async def test_a_frozen_server_is_unavailable_in_time_and_then_goes_on(
     await engine.assert_sound()
 
 
-class _LosesTheCommit:
-    """A connection whose COMMIT has no answer."""
+class _AtCommit:
+    """A connection that does something else where it is told to commit."""
 
-    def __init__(self, connection: Any, *, is_done: bool) -> None:
+    def __init__(self, connection: Any, instead: Callable[[Any], Awaitable[None]]) -> None:
         self._connection = connection
-        self._is_done = is_done
+        self._instead = instead
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
-    async def execute(self, statement: str, *values: object) -> Any:
-        if statement != "COMMIT":
-            return await self._connection.execute(statement, *values)
-        if self._is_done:
-            await self._connection.execute(statement)
-        self._connection.terminate()
-        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    async def execute(self, statement: str, *values: object) -> None:
+        if statement == "COMMIT":
+            await self._instead(self._connection)
+        else:
+            await self._connection.execute(statement, *values)
 
 
-@pytest.mark.parametrize("is_done", [True, False], ids=["committed", "not committed"])
+def _first_commit(monkeypatch: pytest.MonkeyPatch, instead: Callable[[Any], Awaitable[None]]) -> None:
+    """What the next transaction that is about to be committed does instead."""
+    carry_out, is_first = writer._carry_out, True
+
+    async def changed(connection: Any, **given: Any) -> None:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            connection = _AtCommit(connection, instead)
+        await carry_out(connection, **given)
+
+    monkeypatch.setattr(writer, "_carry_out", changed)
+
+
+async def _lose(connection: Any) -> None:
+    connection.terminate()
+    raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+
+async def _commit_and_lose(connection: Any) -> None:
+    await connection.execute("COMMIT")
+    await _lose(connection)
+
+
+@pytest.mark.parametrize("commit", [_commit_and_lose, _lose], ids=["committed", "not committed"])
 async def test_a_commit_whose_answer_is_lost_is_found_out_and_done_once(
-    engine: PostgresEngine, owner: Owner, monkeypatch: pytest.MonkeyPatch, is_done: bool
+    engine: PostgresEngine,
+    owner: Owner,
+    monkeypatch: pytest.MonkeyPatch,
+    commit: Callable[[Any], Awaitable[None]],
 ) -> None:
-    carry_out, losses = writer._carry_out, 1
-
-    async def lossy(connection: Any, **given: Any) -> None:
-        nonlocal losses
-        losses -= 1
-        await carry_out(_LosesTheCommit(connection, is_done=is_done) if losses >= 0 else connection, **given)
-
-    monkeypatch.setattr(writer, "_carry_out", lossy)
+    _first_commit(monkeypatch, commit)
     [written] = await owner.write(CreateTask(None, "once"))
     assert written.change is not None
     assert written.change.seq == 1
     assert await _titles(owner) == ["once"]
     assert [change.task_id for change in await owner.log()] == [written.task.uuid]
-    assert losses == (0 if is_done else -1)
     await engine.assert_sound()
 
 
 async def test_a_commit_of_which_nothing_can_be_learned_is_not_guessed(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    carry_out = writer._carry_out
     monkeypatch.setattr(writer, "_SETTLE_SECONDS", 0.3)
+    write_number = writer._write_number
 
-    async def lossy(connection: Any, **given: Any) -> None:
-        await carry_out(_LosesTheCommit(connection, is_done=True), **given)
+    async def refuse_to_tell(connection: Any, process: int, number: int | None) -> int:
+        if number is None:
+            raise RuntimeError("a defect")
+        return await write_number(connection, process, number)
 
-    async def in_progress(connection: Any, xid: str) -> str:
-        return "in progress"
-
-    monkeypatch.setattr(writer, "_carry_out", lossy)
-    monkeypatch.setattr(writer, "_read_status", in_progress)
+    _first_commit(monkeypatch, _commit_and_lose)
+    monkeypatch.setattr(writer, "_write_number", refuse_to_tell)
     with pytest.raises(Unavailable, match="try again") as caught:
         await owner.create("perhaps")
     assert "not known" in caught.value.reason
+    assert await _titles(owner) == ["perhaps"]
+
+
+async def test_a_commit_that_a_crash_has_undone_is_not_taken_for_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has lost the transaction, and gives its id to another."""
+    with durable_postgresql() as server:
+        url = with_data_folder(server.url, tmp_path)
+        async with open_store(url) as store, open_store(url) as elsewhere:
+            owner, other = await new_owner(store), await new_owner(elsewhere)
+            ids: list[int] = []
+
+            async def crash(connection: Any) -> None:
+                ids.append(await connection.fetchval("SELECT pg_current_xact_id()::text::bigint"))
+                server.kill()
+                server.start()
+                await other.create("takes the id")
+                await _lose(connection)
+
+            _first_commit(monkeypatch, crash)
+            await owner.create("once")
+            assert await _titles(owner) == ["once"]
+            assert [change.seq for change in await owner.log()] == [1]
+            with psycopg.connect(server.url) as connection:
+                [taken] = connection.execute(
+                    "SELECT xmin::text::bigint FROM tasks WHERE user_id = %s", (other.id,)
+                ).fetchall()
+            assert [taken] == [(ids[0],)], "this is what is tested"
+
+
+async def test_a_host_that_is_gone_in_a_transaction_does_not_hold_up_the_others(
+    owner: Owner, elsewhere: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def be_away(connection: Any) -> None:
+        locked.set()
+        await may_go_on.wait()
+        await connection.execute("COMMIT")
+
+    _first_commit(monkeypatch, be_away)
+    late = asyncio.create_task(owner.create("late"))
+    await locked.wait()
+    async with asyncio.timeout(5):
+        await Owner(elsewhere, owner.user).create("in time")
+    may_go_on.set()
+    await late
+    assert await _titles(owner) == ["in time", "late"]
 
 
 async def test_two_processes_that_take_one_uuid_at_once_do_not_disturb_each_other(
