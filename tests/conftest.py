@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 from tests.support.clients import Account, new_account
-from tests.support.processes import System, running
+from tests.support.processes import System
+from tests.support.shared_systems import shared_system
 
 # Hundreds of processes start. Each would compile our modules anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -41,50 +42,31 @@ def system(system_with_uvloop: System) -> System:
 
 @pytest.fixture(scope="session")
 def system_with_uvloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with running(tmp_path_factory.mktemp("system"), MESSAGES_PER_SECOND="0") as system:
+    with shared_system("system_with_uvloop", tmp_path_factory) as system:
         yield system
 
 
 @pytest.fixture(scope="session")
 def short_timeouts_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One second to authenticate; access tokens of two seconds."""
-    with running(
-        tmp_path_factory.mktemp("short_timeouts"), AUTH_TIMEOUT_SECONDS="1", ACCESS_TOKEN_SECONDS="2"
-    ) as system:
+    with shared_system("short_timeouts_system", tmp_path_factory) as system:
         yield system
 
 
 @pytest.fixture(scope="session")
 def low_limits_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Few connections, tasks, messages, buffered bytes."""
-    with running(
-        tmp_path_factory.mktemp("low_limits"),
-        MAX_CONNECTIONS="6",
-        MAX_CONNECTIONS_PER_USER="2",
-        MAX_TASKS_PER_USER="3",
-        MAX_BUFFER_BYTES="65536",
-        MESSAGES_PER_SECOND="5",
-        ALLOWED_ORIGINS="https://app.example.org,http://localhost:*",
-    ) as system:
+    with shared_system("low_limits_system", tmp_path_factory) as system:
         yield system
 
 
 @pytest.fixture(scope="session")
 def two_worker_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Two WebSocket workers on one port, without limits of messages and connections."""
-    with running(
-        tmp_path_factory.mktemp("two_workers"),
-        workers=2,
-        MESSAGES_PER_SECOND="0",
-        MAX_CONNECTIONS_PER_USER="10000",
-    ) as system:
+    with shared_system("two_worker_system", tmp_path_factory) as system:
         yield system
 
 
 @pytest.fixture(scope="session")
 def system_without_uvloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """On asyncio's own event loop."""
-    with running(tmp_path_factory.mktemp("plain"), uvloop=False, MESSAGES_PER_SECOND="0") as system:
+    with shared_system("system_without_uvloop", tmp_path_factory) as system:
         yield system
 
 

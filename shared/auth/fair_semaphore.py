@@ -43,13 +43,13 @@ class FairSemaphore:
         """Wait for a turn; the caller must ``release`` it.
 
         Raises:
-            Unavailable: too many are waiting.
+            Unavailable: too many are waiting, or it is closed and nothing is free.
         """
-        if self._is_closed:
-            raise Unavailable(_STOPPING)
         if self._free:
             self._free -= 1
             return
+        if self._is_closed:
+            raise Unavailable(_STOPPING)
         if self._waiting >= self._waiting_max:
             self._make_room_for(requester)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -82,7 +82,7 @@ class FairSemaphore:
         self._free += 1
 
     def close(self) -> None:
-        """Refuse the requests that wait, and all later ones."""
+        """Refuse the requests that wait, and later ones that would have to."""
         self._is_closed = True
         for accounts in self._addresses.values():
             for waiters in accounts.values():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -195,24 +194,24 @@ async def test_a_lost_history_falls_back_to_a_snapshot(
     client = await new_client(js, own_system, own_account)
     kept = await client.get("client.create({task: 'Kept'})")
 
-    def edit(statement: str, *values: object) -> None:
+    def edit(statement: str, **values: object) -> None:
         for process in own_system.processes:
             assert process.stop() == 0
-        with sqlite3.connect(own_system.database) as database:
-            database.execute(statement, values)
-        database.close()
+        own_system.execute(statement, **values)
 
     await in_thread(own_system.ws.stop)
     for number in range(3):
         await rest(own_account, "POST", "/", {"task": f"Task {number}"})
-    await in_thread(lambda: edit("DELETE FROM changes WHERE user_id = ? AND seq < 3", own_account.id))
+    await in_thread(lambda: edit("DELETE FROM changes WHERE user_id = :id AND seq < 3", id=own_account.id))
     await client.run("c.offline = client.update(arguments[0], {completed: true})", kept["uuid"])
     await in_thread(own_system.start)
     assert (await client.get("outcome(c.offline)"))["value"]["rev"] == 2
     assert await client.get("[client.seen.snapshots, client.seen.seqs]") == [2, [1, 5]]
     await client.equals_server()
 
-    await in_thread(lambda: edit("UPDATE meta SET value = ? WHERE key = 'epoch'", f"another {id(client)}"))
+    await in_thread(
+        lambda: edit("UPDATE meta SET value = :epoch WHERE key = 'epoch'", epoch=f"another {id(client)}")
+    )
     await client.run(
         "c.offline = [client.update(arguments[0], {task: 'Mine'}), client.create({task: 'New'})]",
         kept["uuid"],

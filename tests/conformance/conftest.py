@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.databases import database_environ
 from tests.support.ports import free_port
 from tests.support.processes import Process
 
@@ -15,15 +16,15 @@ from .placeholders import Gateway, shared_placeholders
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    running = Gateway(free_port(), secrets.token_hex(64), folder / "t.db")
+    database = database_environ(folder)
+    running = Gateway(free_port(), secrets.token_hex(64), database["TASKBEAM_DATABASE_URL"])
     settings = {
-        "DATABASE_URL": f"sqlite:///{running.database}",
         "SECRET_KEY": running.key,
         "REST_PORT": str(running.port),
         "BCRYPT_ROUNDS": "4",
         "LOGIN_ATTEMPTS_PER_MINUTE": "0",
     }
-    environ = {**os.environ, **{f"TASKBEAM_{name}": value for name, value in settings.items()}}
+    environ = {**os.environ, **database, **{f"TASKBEAM_{name}": value for name, value in settings.items()}}
     process = Process("rest_gateway", running.port, environ, folder / "log")
     try:
         process.start()

@@ -2,12 +2,11 @@
 
 import json
 import secrets
-import sqlite3
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from tests.support.databases import execute
 from tests.support.exact_http import send
 from tests.support.tokens import special_tokens
 
@@ -18,7 +17,7 @@ PASSWORD = "correct horse"
 class Gateway:
     port: int
     key: str
-    database: Path
+    database_url: str
 
 
 def _post(gateway: Gateway, path: str, body: Mapping[str, object], access: str = "") -> dict[str, str]:
@@ -53,13 +52,9 @@ def _task(gateway: Gateway, session: Mapping[str, str], **fields: object) -> str
 
 def _deactivate(gateway: Gateway, user: _User) -> None:
     """Disable a user in the database, as an administrator would: no endpoint does it."""
-    connection = sqlite3.connect(gateway.database, timeout=10)
-    try:
-        with connection:
-            connection.execute("UPDATE users SET is_active = 0 WHERE username_key = ?", (user.name,))
-        assert connection.total_changes == 1
-    finally:
-        connection.close()
+    execute(
+        gateway.database_url, "UPDATE users SET is_active = false WHERE username_key = :name", name=user.name
+    )
 
 
 def shared_placeholders(gateway: Gateway) -> dict[str, str]:

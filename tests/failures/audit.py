@@ -1,49 +1,32 @@
-"""Compares the database file with what clients were told. Reads only, also while servers run on it."""
+"""Compares the database with what clients were told. Reads only, also while servers run on it."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from tests.failures.audited_database import AuditedDatabase, Change
 from tests.failures.ledger import Ledger, key_of
-from tests.support.change_links import assert_change_links
 from tests.support.reconnecting_clients import Json
-from tests.support.task_index import assert_task_index
 
 _HISTORY: Final = 10_000  # changes of each user are kept
 
 
-class Change(NamedTuple):
-    position: int
-    user_id: int
-    seq: int
-    mode: str
-    task_id: str
-    task: Json | None
-
-
 class Audit:
-    """Replays the change log as it grows; each ``check`` reads one snapshot of the file.
+    """Replays the change log as it grows; each ``check`` reads one snapshot of the database.
 
     AssertionError says what is wrong:
 
-    - SQLite's own integrity check does not pass;
+    - what the engine itself can say against it (SQLite's integrity check, links, anchors, indexes);
     - a user's seqs are not 1, 2, 3, …, or ``feeds`` has another seq or number of tasks;
-    - a link or an anchor of the change log is wrong;
-    - an index of tasks is wrong;
     - the task rows are not the result of the log: something was written in part;
     - an acknowledged change is missing, or differs from the answer;
     - a batch was written in part, a change is there twice, or nobody asked for it.
     """
 
-    def __init__(self, database: Path, ledger: Ledger) -> None:
+    def __init__(self, database: AuditedDatabase, ledger: Ledger) -> None:
         self._database = database
         self._ledger = ledger
-        self._position = 0
         self._checked = 0  # acknowledged changes
         self.seqs: dict[int, int] = {}  # the last one of each user
         self._tasks: dict[str, Json] = {}
@@ -53,20 +36,12 @@ class Audit:
         acknowledged = self._ledger.acknowledged[
             self._checked :
         ]  # read before the snapshot, which must have all of it
-        with closing(open_read_only(self._database)) as connection:
-            problems = connection.execute("PRAGMA integrity_check").fetchall()
-            assert problems == [("ok",)], f"integrity_check: {problems}"
-            connection.execute("BEGIN")
-            fresh = list(_changes_after(connection, self._position))
-            feeds = connection.execute("SELECT user_id, seq FROM feeds").fetchall()
-            rows = connection.execute("SELECT uuid, json FROM tasks").fetchall()
-            for change in fresh:
-                self._replay(change)
-            self._compare_rows(feeds, rows)
-            assert_change_links(connection)
-            assert_task_index(connection)
-            connection.execute("COMMIT")
-        self._check_batches(fresh)
+        snapshot = self._database.read(self.seqs)
+        for change in snapshot.changes:
+            self._replay(change)
+        self._compare_rows(snapshot.feeds, snapshot.tasks)
+        assert snapshot.damage == "", snapshot.damage
+        self._check_batches(snapshot.changes)
         for user_id, key, seq, task in acknowledged:
             change = self.changes.get(key)  # type: ignore[assignment]
             assert change is not None, f"acknowledged and lost: {key} of user {user_id}, seq {seq}"
@@ -77,8 +52,7 @@ class Audit:
 
     def check_whole_log(self) -> None:
         """Assert that the log has not changed since it was read, and was not pruned too early."""
-        with closing(open_read_only(self._database)) as connection:
-            changes = list(_changes_after(connection, 0))
+        changes = self._database.read({}).changes
         kept = {(change.user_id, change.seq) for change in self.changes.values()}
         for change in changes:
             assert self.changes[self._key(change)] == change
@@ -94,7 +68,6 @@ class Audit:
         return key_of(change.mode, change.task_id, change.task)
 
     def _replay(self, change: Change) -> None:
-        self._position = change.position
         expected = self.seqs.get(change.user_id, 0) + 1
         assert change.seq == expected, f"user {change.user_id}: after seq {expected - 1} comes {change}"
         self.seqs[change.user_id] = change.seq
@@ -124,15 +97,3 @@ class Audit:
                 there = [self.changes[key].seq for key in keys if key in self.changes]
                 first = there[0]
                 assert there == list(range(first, first + len(keys))), f"a batch in part: {keys}: {there}"
-
-
-def open_read_only(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{database}?mode=ro", uri=True, isolation_level=None, timeout=5)
-
-
-def _changes_after(connection: sqlite3.Connection, start: int) -> Iterator[Change]:
-    for position, user_id, seq, mode, task_id, task in connection.execute(
-        "SELECT position, user_id, seq, mode, task_id, task FROM changes WHERE position > ? ORDER BY position",
-        (start,),
-    ):
-        yield Change(position, user_id, seq, mode, task_id, None if task is None else json.loads(task))

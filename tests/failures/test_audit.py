@@ -13,9 +13,11 @@ from typing import Final
 import pytest
 
 from tests.failures.audit import Audit
+from tests.failures.audited_database import AuditedSqlite
 from tests.failures.ledger import Acknowledged, Ledger
 from tests.failures.writers import writing
 from tests.support.clients import new_account
+from tests.support.databases import require_sqlite
 from tests.support.processes import System, running
 from tests.support.waiting import until
 
@@ -96,10 +98,11 @@ DAMAGE: Final = {
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
     """A database that clients have written to, and their ledger."""
+    require_sqlite()
     ledger = Ledger()
     with running(tmp_path_factory.mktemp("good")) as system:
         asyncio.run(_write(system, ledger))
-    Audit(system.database, ledger).check()
+    Audit(AuditedSqlite(system.database_url), ledger).check()
     return system.database, ledger
 
 
@@ -121,14 +124,14 @@ def test_damage_is_found(good: tuple[Path, Ledger], tmp_path: Path, name: str) -
     with closing(sqlite3.connect(damaged)) as connection:
         connection.executescript(script)
     with pytest.raises(AssertionError, match=complaint):
-        Audit(damaged, ledger).check()
+        Audit(AuditedSqlite(f"sqlite:///{damaged}"), ledger).check()
 
 
 def test_lost_change_is_found(good: tuple[Path, Ledger]) -> None:
     database, ledger = good[0], copy.deepcopy(good[1])
     ledger.record_acknowledged([Acknowledged(1, "write something else", 1, None)])
     with pytest.raises(AssertionError, match="acknowledged and lost"):
-        Audit(database, ledger).check()
+        Audit(AuditedSqlite(f"sqlite:///{database}"), ledger).check()
 
 
 def test_task_that_differs_from_the_answer_is_found(good: tuple[Path, Ledger]) -> None:
@@ -136,7 +139,7 @@ def test_task_that_differs_from_the_answer_is_found(good: tuple[Path, Ledger]) -
     first = ledger.acknowledged[0]
     ledger.acknowledged[0] = first._replace(task={**(first.task or {}), "completed": True})
     with pytest.raises(AssertionError, match="acknowledged as"):
-        Audit(database, ledger).check()
+        Audit(AuditedSqlite(f"sqlite:///{database}"), ledger).check()
 
 
 def test_partial_batch_is_found(good: tuple[Path, Ledger]) -> None:
@@ -144,11 +147,11 @@ def test_partial_batch_is_found(good: tuple[Path, Ledger]) -> None:
     key, keys = next(iter(ledger.batches.items()))
     ledger.batches[key] = (*keys, "write something missing")
     with pytest.raises(AssertionError, match="a batch in part"):
-        Audit(database, ledger).check()
+        Audit(AuditedSqlite(f"sqlite:///{database}"), ledger).check()
 
 
 def test_change_that_nobody_asked_for_is_found(good: tuple[Path, Ledger]) -> None:
     database, ledger = good[0], copy.deepcopy(good[1])
     del ledger.attempted[ledger.acknowledged[0].key]
     with pytest.raises(AssertionError, match="nobody asked for"):
-        Audit(database, ledger).check()
+        Audit(AuditedSqlite(f"sqlite:///{database}"), ledger).check()

@@ -11,10 +11,12 @@ from typing import Final
 import pytest
 
 from tests.failures.audit import Audit
+from tests.failures.audited_database import audited_database
 from tests.failures.disks import Disk, limited_disk, tmpfs_disk
 from tests.failures.ledger import Ledger
 from tests.failures.writers import RestTransport, WebSocketTransport, Writer
 from tests.support.clients import PASSWORD, Account, new_account
+from tests.support.databases import require_sqlite
 from tests.support.processes import System
 from tests.support.reconnecting_clients import Json, ReconnectingRest, ReconnectingSocket
 from tests.support.waiting import until
@@ -26,6 +28,7 @@ _NEW: Final[Json] = {"task": "One more", "description": "x" * 9000}
 
 @pytest.fixture(params=[limited_disk, tmpfs_disk])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    require_sqlite()
     with request.param(tmp_path) as disk:
         yield disk
 
@@ -33,7 +36,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
 async def test_full_disk_refuses_writes_until_there_is_room(disk: Disk) -> None:
     system, ledger = disk.system, Ledger()
     account = new_account(system)
-    audit = Audit(system.database, ledger)
+    audit = Audit(audited_database(system.database_url), ledger)
     transports = ws, rest = WebSocketTransport(system, account), RestTransport(system, account)
     writers = [
         Writer(transport, account.id, transport.name, ledger, random.Random(7)) for transport in transports

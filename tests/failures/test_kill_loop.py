@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 
 from tests.failures.audit import Audit
+from tests.failures.audited_database import audited_database
 from tests.failures.ledger import Ledger
 from tests.failures.writers import writing
 from tests.support.clients import new_account
@@ -38,7 +39,7 @@ async def test_no_acknowledged_write_is_lost(tmp_path: Path) -> None:
     ledger = Ledger()
     started = time.monotonic()
     with running(tmp_path, workers=2, MESSAGES_PER_SECOND="0") as system:
-        audit = Audit(system.database, ledger)
+        audit = Audit(audited_database(system.database_url), ledger)
         accounts = [new_account(system) for _ in range(_USERS)]
         async with writing(system, accounts, ledger, SEED, pause=_PAUSE):
             await _kill_loop(system, rng, ledger, audit)

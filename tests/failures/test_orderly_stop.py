@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from tests.failures.audit import Audit
+from tests.failures.audited_database import audited_database
 from tests.failures.ledger import Ledger
 from tests.failures.writers import writing
 from tests.support.clients import Account, new_account
@@ -33,7 +34,7 @@ async def test_stop_under_load(tmp_path: Path, uvloop: bool) -> None:
     with running(tmp_path, workers=2, uvloop=uvloop, MESSAGES_PER_SECOND="0") as system:
         for process in system.processes:
             wait_listening(process)
-        audit = Audit(system.database, ledger)
+        audit = Audit(audited_database(system.database_url), ledger)
         busy, quiet = [new_account(system) for _ in range(2)], new_account(system)
         async with writing(system, busy, ledger, seed=1, pause=0) as writers:
             for writer in writers:

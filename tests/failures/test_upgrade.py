@@ -11,6 +11,7 @@ import pytest
 from shared.store.sqlite.migrate import newest_version
 from tests.support import processes
 from tests.support.clients import Rest, new_account
+from tests.support.databases import require_sqlite
 from tests.support.ports import free_port
 from tests.support.processes import ROOT, Process, System
 from tests.support.waiting import wait_until
@@ -36,6 +37,7 @@ def newer_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_old_processes_end_before_the_schema_changes_and_refuse_it_afterwards(
     tmp_path: Path, newer_version: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    require_sqlite()
     system = System(tmp_path)
     started = list(system.processes)
     try:

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 import psutil
 
 from tests.failures.audit import Audit
+from tests.failures.audited_database import audited_database
 from tests.failures.ledger import Ledger
 from tests.failures.writers import RestTransport, Transport, WebSocketTransport, Writer
 from tests.support.clients import Account, new_account
@@ -114,7 +115,7 @@ async def test_worker_stopped_while_it_holds_the_lock(tmp_path: Path) -> None:
             await _transport_on(other, system, account),
             RestTransport(system, account),
         ]
-        audit = Audit(system.database, ledger)
+        audit = Audit(audited_database(system.database_url), ledger)
 
         with _stopped(victim):  # while it writes nothing
             for writer in writers[2:]:

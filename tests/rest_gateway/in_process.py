@@ -14,6 +14,7 @@ from rest_gateway.server import GatewayRunner
 from shared.backend import Backend, open_backend
 from shared.settings import load_settings
 from tests.support.clients import PASSWORD
+from tests.support.databases import database_environ
 
 
 class Gateway(NamedTuple):
@@ -30,7 +31,7 @@ class Gateway(NamedTuple):
 async def gateway(folder: Path) -> AsyncIterator[Gateway]:
     settings = load_settings(
         {
-            "TASKBEAM_DATABASE_URL": f"sqlite:///{folder}/taskbeam.db",
+            **database_environ(folder),
             "TASKBEAM_BCRYPT_ROUNDS": "4",
         }
     )

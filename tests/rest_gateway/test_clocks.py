@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,8 +95,7 @@ def test_a_clock_that_is_set_back_does_not_prolong_a_verified_token(timed: Timed
     account = new_account(system)
     assert account.rest("GET", "/").status == 200
     clock.set(-1)  # a token of this second is one of the future then, where it was not verified before
-    with closing(sqlite3.connect(system.database, timeout=10, isolation_level=None)) as connection:
-        connection.execute("UPDATE users SET is_active = 0 WHERE id = ?", (account.id,))
+    system.execute("UPDATE users SET is_active = false WHERE id = :id", id=account.id)
     wait_until(lambda: account.rest("GET", "/").status == 401, 3, "the disabled user is refused")
 
 
@@ -112,7 +109,6 @@ def test_access_tokens_that_live_longer_after_a_restart_are_good_to_their_end(tm
         answer = _refresh(system, account.refresh)
         assert answer.status == 200
         claims = jwt.decode(answer.body["access"], options={"verify_signature": False})
-        with closing(sqlite3.connect(system.database)) as connection:
-            [(expires,)] = connection.execute("SELECT expires FROM sessions WHERE sid = ?", (claims["sid"],))
+        [(expires,)] = system.execute("SELECT expires FROM sessions WHERE sid = :sid", sid=claims["sid"])
         assert claims["exp"] <= expires
         assert Rest(system, answer.body["access"])("GET", "/").status == 200

@@ -8,11 +8,9 @@ import hashlib
 import ipaddress
 import os
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +18,7 @@ import aiohttp
 import pytest
 
 from shared.auth.password_hashes import hash_password
+from shared.store.postgres.hash_costs import hash_cost
 from tests.support.clients import PASSWORD, Account, Answer, Rest, new_account
 from tests.support.processes import System, running
 from tests.support.waiting import until, wait_until
@@ -160,10 +159,17 @@ def test_a_throttled_address_is_in_the_log_once(wary_system: System) -> None:
 
 def _stored(system: System, account: Account, hashed: str | None = None) -> str:
     """The stored hash; replaced by another, if there is one."""
-    with closing(sqlite3.connect(system.database, timeout=10, isolation_level=None)) as connection:
-        if hashed is not None:
-            connection.execute("UPDATE users SET password = ? WHERE id = ?", (hashed, account.id))
-        [(stored,)] = connection.execute("SELECT password FROM users WHERE id = ?", (account.id,)).fetchall()
+    if hashed is not None:
+        system.execute("UPDATE users SET password = :hashed WHERE id = :id", hashed=hashed, id=account.id)
+        if not system.database_url.startswith("sqlite:"):
+            form, cost = hash_cost(hashed)
+            system.execute(
+                "UPDATE users SET hash_form = :form, hash_cost = :cost WHERE id = :id",
+                form=form,
+                cost=cost,
+                id=account.id,
+            )
+    [(stored,)] = system.execute("SELECT password FROM users WHERE id = :id", id=account.id)
     return str(stored)
 
 

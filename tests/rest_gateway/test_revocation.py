@@ -112,7 +112,7 @@ async def test_what_a_store_without_a_feed_revokes_ends_within_a_second(
     """As a command does that opens the database, writes, and calls nobody."""
     system = gateways[0]
     account = _known(system)
-    async with open_store(f"sqlite:///{system.database}") as store:
+    async with open_store(system.database_url) as store:
         user = await store.user_by_key(account.username)
         assert user is not None
         assert await store.set_password(user, "nobody's", ClockReading(system_clock() // 1_000_000, 0, ""))

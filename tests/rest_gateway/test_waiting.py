@@ -6,7 +6,6 @@ import asyncio
 import http.client
 import json
 import socket
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +16,7 @@ from rest_gateway import events
 from rest_gateway.keys import WAITERS
 from tests.rest_gateway.in_process import Gateway, gateway
 from tests.support.clients import PASSWORD, new_account
+from tests.support.databases import database_environ, execute
 from tests.support.processes import System
 from tests.support.waiting import until, wait_until
 
@@ -165,8 +165,7 @@ async def test_a_user_who_was_disabled_by_hand_gets_nothing_more(
 
 
 def _disable_users(folder: Path) -> None:
-    with closing(sqlite3.connect(folder / "taskbeam.db")) as connection, connection:
-        connection.execute("UPDATE users SET is_active = 0")
+    execute(database_environ(folder)["TASKBEAM_DATABASE_URL"], "UPDATE users SET is_active = false")
 
 
 @pytest.mark.parametrize("path", ["/changes/?epoch=EPOCH&since=0&wait=30", "/events/"])

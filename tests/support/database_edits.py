@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import Final
 
 from tests.support.clients import Account
@@ -15,15 +13,14 @@ SLACK_SECONDS: Final = 3.0
 """Added on a busy machine."""
 
 REVOCATIONS: Final = {
-    "disabled": "UPDATE users SET is_active = 0 WHERE id = :id",
+    "disabled": "UPDATE users SET is_active = false WHERE id = :id",
     "deleted": "DELETE FROM users WHERE id = :id",
-    "family revoked": "UPDATE sessions SET revoked = 1 WHERE user_id = :id",
+    "family revoked": "UPDATE sessions SET revoked = true WHERE user_id = :id",
     "family deleted": "DELETE FROM sessions WHERE user_id = :id",
 }
 
 
 def edit_database(system: System, account: Account, *statements: str) -> None:
-    """Run the statements in one transaction; ``:id`` in them is the account's id."""
-    with closing(sqlite3.connect(system.database, timeout=10)) as database, database:
-        for statement in statements:
-            database.execute(statement, {"id": account.id})
+    """Run the statements; ``:id`` in them is the account's id."""
+    for statement in statements:
+        system.execute(statement, id=account.id)

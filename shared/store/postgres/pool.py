@@ -39,10 +39,6 @@ class Pool:
         Raises:
             Unavailable: the database cannot be read now.
         """
-        # The caller may have no task (ws_server/inbox.py); the pool's time-outs need one.
-        return await asyncio.create_task(self._read(work))
-
-    async def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         for try_again in (True, False):
             try:
                 return await self.use(work)
@@ -59,42 +55,53 @@ class Pool:
     async def use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Do something with a connection, once. Raises whatever ``work`` and the driver raise.
 
+        It is done in a task: asyncpg needs one, and the coroutine that carries out a socket's messages is none.
+
         Raises:
             Unavailable: the server did not answer in time.
         """
+        task = asyncio.ensure_future(self._use(work))
+        task.add_done_callback(_retrieve_error)
+        try:
+            return await task
+        finally:
+            task.cancel()  # where the caller waits no longer
+
+    async def _use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         try:
             connection = await self._pool.acquire(timeout=_CONNECT_SECONDS)
         except TimeoutError:
             raise Unavailable(_NO_ANSWER) from None
         try:
-            return await within_deadline(connection, work(connection))
+            return await _within_deadline(connection, work(connection))
         finally:
             with suppress(*AWAY):
                 await self._pool.release(connection, timeout=_CONNECT_SECONDS)
 
 
-async def within_deadline(connection: Connection, work: Awaitable[T]) -> T:
+async def _within_deadline(connection: Connection, work: Awaitable[T]) -> T:
     """Wait for the work no longer than it may take.
 
     asyncpg's own time-out asks the server to cancel, and waits for that: on a server that is frozen it takes six times
-    as long. So the connection is cut.
+    as long. So the connection is cut, and the work fails.
 
     Raises:
         Unavailable: the server did not answer in time; the connection is of no more use.
     """
-    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DEADLINE_SECONDS
+    cut = loop.call_at(deadline, connection.terminate)
     try:
-        done, _ = await asyncio.wait({task}, timeout=DEADLINE_SECONDS)
+        return await work
     except asyncio.CancelledError:
         connection.terminate()
-        task.cancel()
         raise
-    if done:
-        return task.result()
-    connection.terminate()
-    task.cancel()
-    task.add_done_callback(_retrieve_error)
-    raise Unavailable(_NO_ANSWER)
+    except AWAY:
+        if loop.time() >= deadline:
+            raise Unavailable(_NO_ANSWER) from None
+        raise
+    finally:
+        cut.cancel()
 
 
 def _retrieve_error(task: asyncio.Future[Any]) -> None:

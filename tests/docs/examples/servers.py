@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,8 +35,7 @@ class Servers(NamedTuple):
 
     @property
     def epoch(self) -> str:
-        with closing(sqlite3.connect(self.system.database)) as database:
-            (epoch,) = database.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+        [(epoch,)] = self.system.execute("SELECT value FROM meta WHERE key = 'epoch'")
         return str(epoch)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +12,20 @@ import psycopg
 from shared.store import Store
 from shared.store.postgres.store import PostgresStore
 from tests.shared.store.engine import Engine
-from tests.support.postgresql import postgresql
-
-
-@functools.cache
-def server() -> str:
-    """The URL of its database. It ends with the process."""
-    stack = ExitStack()
-    url = stack.enter_context(postgresql())
-    atexit.register(stack.close)
-    return url
+from tests.support.postgresql import shared_postgresql
 
 
 @functools.cache
 def _emptied_for(folder: Path) -> str:
     """The URL of the database, which is emptied once for each folder: that takes half the time of making another."""
-    with psycopg.connect(server(), autocommit=True) as connection:
+    with psycopg.connect(shared_postgresql(), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
-    return server()
+    return shared_postgresql()
 
 
 class PostgresEngine(Engine):

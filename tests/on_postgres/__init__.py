@@ -1,0 +1,1 @@
+"""Tests of other folders, once more on PostgreSQL and Valkey."""

@@ -1,0 +1,1 @@
+from tests.failures.test_kill_loop import *

@@ -1,0 +1,1 @@
+from tests.model.test_model import *

@@ -1,0 +1,1 @@
+from tests.failures.test_orderly_stop import *

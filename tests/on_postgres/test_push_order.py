@@ -1,0 +1,1 @@
+from tests.e2e.test_push_order import *

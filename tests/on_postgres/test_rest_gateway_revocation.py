@@ -1,0 +1,1 @@
+from tests.rest_gateway.test_revocation import *

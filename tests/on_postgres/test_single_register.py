@@ -1,0 +1,1 @@
+from tests.linearizability.test_single_register import *

@@ -1,0 +1,1 @@
+from tests.ws_server.test_modes import *
