@@ -29,6 +29,7 @@ from rest_gateway.waiting import Waiters
 from rest_gateway.whole_response import ADD_HEADERS
 from shared.access_log import AccessLog
 from shared.backend import Backend
+from shared.connection_limit import ConnectionLimit
 from shared.metrics.catalogue import WAITING_REQUESTS
 from shared.origins import OriginPolicy
 from shared.settings import Settings
@@ -57,7 +58,8 @@ def make_app(settings: Settings, backend: Backend, access_log: AccessLog | None 
     app[AUTHENTICATOR] = backend.authenticator
     app[WEBSOCKET_PORT] = settings.ws_port
     app[FORWARDED] = Forwarded(settings.trusted_proxies)
-    app[WAITERS] = waiters = Waiters(backend.feed, backend.authenticator, settings.max_connections_per_user)
+    limit = ConnectionLimit(settings.max_connections_per_user, "waiters", backend.connection_counts)
+    app[WAITERS] = waiters = Waiters(backend.feed, backend.authenticator, limit)
 
     async def end_waiters(_: web.Application) -> None:
         waiters.stop()

@@ -65,9 +65,13 @@ async def serve_http(settings: Settings, backend: Backend, stop: asyncio.Future[
         log.info("listening on %s", listening)
         try:
             async with asyncio.TaskGroup() as tasks:
-                watcher = tasks.create_task(watch_tokens(app[WAITERS].all, backend.authenticator))
+                watchers = [
+                    tasks.create_task(watch_tokens(app[WAITERS].all, backend.authenticator)),
+                    tasks.create_task(app[WAITERS].keep_to_limit()),
+                ]
                 await stop
-                watcher.cancel()
+                for watcher in watchers:
+                    watcher.cancel()
         finally:
             acceptor.close()
         log.info("stopping")

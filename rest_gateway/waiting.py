@@ -15,6 +15,7 @@ from aiohttp import web
 
 from rest_gateway.connection import Connection
 from shared.auth.authenticator import Authenticator
+from shared.connection_limit import ConnectionLimit
 from shared.errors import Throttled
 from shared.feed import ChangeFeed
 from shared.metrics.catalogue import THROTTLED
@@ -94,13 +95,17 @@ class Waiter:
 
 
 class Waiters:
-    """All waiters by user; a listener of the change feed, see ``shared.feed.FeedListener``."""
+    """All waiters by user; a listener of the change feed, see ``shared.feed.FeedListener``.
 
-    def __init__(self, feed: ChangeFeed, authenticator: Authenticator, max_per_user: int) -> None:
+    Args:
+        limit: of the waiters of a user.
+    """
+
+    def __init__(self, feed: ChangeFeed, authenticator: Authenticator, limit: ConnectionLimit) -> None:
         self._feed = feed
         self._authenticator = authenticator
-        self._max_per_user = max_per_user
-        self._by_user: dict[int, set[Waiter]] = {}
+        self._limit = limit
+        self._by_user: dict[int, dict[Waiter, None]] = {}  # the oldest first
         self._is_stopping = False
         feed.subscribe(self)
 
@@ -123,6 +128,22 @@ class Waiters:
         """Those who wait for that user's changes."""
         return self._by_user.get(user_id, ())
 
+    async def keep_to_limit(self) -> None:
+        """Until cancelled; to be run as one supervised task."""
+        await self._limit.run(self)
+
+    # See ``shared.connection_limit.UserConnections``; so is ``users``
+
+    def count(self, user_id: int) -> int:
+        return len(self._staying(user_id))
+
+    def end_newest(self, user_id: int, number: int) -> None:
+        for waiter in self._staying(user_id)[-number:]:
+            waiter.end()
+
+    def _staying(self, user_id: int) -> list[Waiter]:
+        return [waiter for waiter in self.of_user(user_id) if not waiter.is_over]
+
     def _wake(self, user_id: int) -> None:
         for waiter in self.of_user(user_id):
             waiter.wake()
@@ -143,11 +164,12 @@ class Waiters:
             Unavailable: the change log cannot be read now.
         """
         waiter = Waiter(self._authenticator, token)
-        waiters = self._by_user.setdefault(token.user_id, set())
-        if len(waiters) >= self._max_per_user:
+        if not self._limit.allows(token.user_id, len(self.of_user(token.user_id))):
             _throttled.value += 1
             raise Throttled(_RETRY_SECONDS)
-        waiters.add(waiter)
+        waiters = self._by_user.setdefault(token.user_id, {})
+        waiters[waiter] = None
+        self._limit.on_change(token.user_id)
         connection = cast(Connection, request.protocol)
         connection.on_disconnect = waiter.end
         if self._is_stopping or connection.peer_has_ended or request.transport is None:
@@ -157,6 +179,7 @@ class Waiters:
             yield waiter
         finally:
             connection.on_disconnect = None
-            waiters.discard(waiter)
+            del waiters[waiter]
             if not waiters:
                 del self._by_user[token.user_id]
+            self._limit.on_change(token.user_id)

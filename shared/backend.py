@@ -16,19 +16,26 @@ from shared.auth.key_file import KeyFile
 from shared.auth.password_hasher import PasswordHasher
 from shared.auth.services import make_auth_services
 from shared.auth.sessions import SessionService
+from shared.auth.shared_attempts import SharedAttempts
 from shared.auth.tokens import TokenCodec
 from shared.auth.verified_tokens import VerifiedTokens
-from shared.clock import system_clock
+from shared.clock import system_clock, uptime
 from shared.feed import ChangeFeed
 from shared.metrics.publisher import Publisher, open_publisher
 from shared.settings import Settings
 from shared.store import Store
 from shared.store.opening import open_database
+from shared.store.shared_counts import ConnectionCounts
 from shared.tasks import TaskService
 
 
 class Backend(NamedTuple):
-    """The shared parts, open. ``beside``: the path of a file of ours beside the database, by its suffix."""
+    """The shared parts, open.
+
+    Args:
+        beside: the path of a file of ours beside the database, by its suffix.
+        connection_counts: of the processes of all machines; ``None``: each limits its own.
+    """
 
     store: Store
     beside: Callable[[str], Path]
@@ -38,6 +45,7 @@ class Backend(NamedTuple):
     sessions: SessionService
     authenticator: Authenticator
     metrics: Publisher
+    connection_counts: ConnectionCounts | None
 
 
 @asynccontextmanager
@@ -49,11 +57,13 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
     ):
         store = database.store
         key_file = None if settings.secret_key else KeyFile(database.beside(".key"))
-        signing, *others = await choose_keys(settings, store, key_file, others_sign=database.on_many_machines)
+        counts = database.counts
+        signing, *others = await choose_keys(settings, store, key_file, others_sign=counts is not None)
         codec = TokenCodec(signing, others, system_clock)
         hasher = PasswordHasher(settings.bcrypt_rounds)
         renewal = HashRenewal(store, hasher)
         verified = VerifiedTokens(system_clock)
+        attempts = SharedAttempts(counts.attempts, uptime) if counts else None
         try:
             async with database.open_feed(process) as feed, asyncio.TaskGroup() as tasks:
                 metrics = stack.enter_context(
@@ -65,6 +75,8 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
                     tasks.create_task(metrics.run()),
                     tasks.create_task(metrics.count_changes(store.count_changes)),
                 ]
+                if attempts is not None:
+                    helpers.append(tasks.create_task(attempts.run()))
                 if key_file is not None:
                     helpers.append(tasks.create_task(key_file.watch()))
                 yield Backend(
@@ -72,8 +84,11 @@ async def open_backend(settings: Settings, process: str) -> AsyncIterator[Backen
                     database.beside,
                     feed,
                     TaskService(store, settings.max_tasks_per_user),
-                    *make_auth_services(store, hasher, codec, verified, renewal, settings),
+                    *make_auth_services(
+                        store, hasher, codec, verified, renewal, settings, shared_attempts=attempts
+                    ),
                     metrics,
+                    counts.connections if counts else None,
                 )
                 for helper in helpers:
                     helper.cancel()

@@ -125,7 +125,8 @@ class Settings:
     max_connections_per_user: int = setting(
         "100",
         integer(1, 10_000_000),
-        "sockets of one user in a worker; event streams and long polls in the gateway",
+        "sockets of one user in a worker; event streams and long polls in the gateway; with PostgreSQL in all workers, and in "
+        "all gateways, together",
     )
     request_timeout_seconds: float = setting(
         "30",
@@ -139,7 +140,8 @@ class Settings:
         "10",
         integer(0, 1_000_000),
         "failed logins (and wrong `current_password`s) for an account, not counting those of others at an address that "
-        "has logged in to it before; times five, failed logins and registrations from an address; `0`: no limit",
+        "has logged in to it before; times five, failed logins and registrations from an address; `0`: no limit; with "
+        "PostgreSQL all gateways count together",
     )
     auth_timeout_seconds: float = setting("10", parse_seconds, "from the TCP connection to the auth message")
     trusted_proxies: TrustedProxies = setting(

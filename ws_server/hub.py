@@ -8,6 +8,7 @@ from collections.abc import Collection, Coroutine
 from typing import Any, Protocol
 
 from shared.auth.token_watch import TokenHolder
+from shared.connection_limit import ConnectionLimit
 from shared.metrics.catalogue import PUSHES
 from shared.models import Change, Revocation
 from shared.wire import change_frame
@@ -22,6 +23,7 @@ class ChangeListener(Protocol):
     """What the hub knows of a stream."""
 
     def on_change(self, push: Push) -> None: ...
+    def close(self, disconnect: Disconnect) -> None: ...
 
 
 class Subscriber(TokenHolder, Protocol):
@@ -41,10 +43,15 @@ class OpenConnection(Protocol):
 
 
 class Hub:
-    """A listener of the change feed, see ``shared.feed.FeedListener``."""
+    """A listener of the change feed, see ``shared.feed.FeedListener``.
 
-    def __init__(self) -> None:
-        self._by_user: dict[int, set[Subscriber]] = {}
+    Args:
+        limit: of the connections of a user.
+    """
+
+    def __init__(self, limit: ConnectionLimit) -> None:
+        self._limit = limit
+        self._by_user: dict[int, dict[Subscriber, None]] = {}  # the oldest first
         self._connections: set[OpenConnection] = set()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -69,16 +76,36 @@ class Hub:
 
     def subscribe(self, user_id: int, subscriber: Subscriber) -> None:
         """From now on the subscriber gets every change and revocation of the user."""
-        self._by_user.setdefault(user_id, set()).add(subscriber)
+        self._by_user.setdefault(user_id, {})[subscriber] = None
+        self._limit.on_change(user_id)
 
     def unsubscribe(self, user_id: int, subscriber: Subscriber) -> None:
         if subscribers := self._by_user.get(user_id):
-            subscribers.discard(subscriber)
+            subscribers.pop(subscriber, None)
             if not subscribers:
                 del self._by_user[user_id]
+            self._limit.on_change(user_id)
 
-    def connections_of(self, user_id: int) -> int:
-        return len(self._by_user.get(user_id, ()))
+    def has_room(self, user_id: int) -> bool:
+        """Whether the user may have another connection."""
+        return self._limit.allows(user_id, len(self._by_user.get(user_id, ())))
+
+    async def keep_to_limit(self) -> None:
+        """Until cancelled; to be run as one supervised task."""
+        await self._limit.run(self)
+
+    # See ``shared.connection_limit.UserConnections``; so is ``users``
+
+    def count(self, user_id: int) -> int:
+        return len(self._staying(user_id))
+
+    def end_newest(self, user_id: int, number: int) -> None:
+        for subscriber in self._staying(user_id)[-number:]:
+            subscriber.stream.close(Disconnect.USER_FULL)
+
+    def _staying(self, user_id: int) -> list[Subscriber]:
+        """Without those that are closing."""
+        return [one for one in self._by_user.get(user_id, ()) if one.token is not None]
 
     def users(self) -> Collection[int]:
         return self._by_user.keys()

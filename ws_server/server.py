@@ -16,6 +16,7 @@ from shared.accepting import Acceptor
 from shared.access_log import open_access_log
 from shared.auth.token_watch import watch_tokens
 from shared.backend import Backend
+from shared.connection_limit import ConnectionLimit
 from shared.descriptors import connection_limits
 from shared.listening import listen
 from shared.metrics.catalogue import CONNECTIONS
@@ -44,7 +45,9 @@ _protocol_log = logging.getLogger("websockets.server")
 
 async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future[signal.Signals]) -> None:
     """Accept connections until stopped; then let requests in progress end and close the rest."""
-    hub = Hub()
+    hub = Hub(
+        ConnectionLimit(settings.max_connections_per_user, "sockets", backend.connection_counts),
+    )
     backend.feed.subscribe(hub)
     deadlines = Deadlines()
     listening = await listen(settings.ws_address, PortLocks(backend.beside("-ports")))
@@ -88,6 +91,7 @@ async def serve_tasks(settings: Settings, backend: Backend, stop: asyncio.Future
         watchers = [
             tasks.create_task(sockets.keep_alive()),
             tasks.create_task(watch_tokens(hub.token_holders, backend.authenticator)),
+            tasks.create_task(hub.keep_to_limit()),
         ]
         number = await stop
         disconnect = Disconnect.INTERRUPTED if number in _FROM_THE_KEYBOARD else Disconnect.STOPPING

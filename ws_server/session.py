@@ -91,7 +91,7 @@ class Session:
 
     async def _start_session(self, token: Token, request: Auth) -> None:
         hub, settings = self._context.hub, self._context.settings
-        if hub.connections_of(token.user_id) >= settings.max_connections_per_user:
+        if not hub.has_room(token.user_id):
             self.stream.close(Disconnect.USER_FULL)
             raise RequestDropped
         self._token = token

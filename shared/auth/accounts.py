@@ -72,11 +72,11 @@ class AccountService:
         """
         if not self._allow_registration:
             raise RegistrationClosed
-        take_back = self._attempts.register(address)
+        attempt = await self._attempts.register(address)
         try:
             return await self._register(data, address)
         except Unavailable:
-            take_back()
+            attempt.forgive()
             raise
 
     async def _register(self, data: Mapping[str, object], address: str) -> User:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from shared.auth.throttle import Throttle, Window
+from shared.auth.shared_attempts import SharedAttempts
+from shared.auth.throttle import Throttle, digest
 from shared.errors import Throttled
 from shared.log_limits import KeyedLimitedLogger
 from shared.metrics.catalogue import THROTTLED
@@ -15,38 +17,73 @@ from shared.metrics.catalogue import THROTTLED
 _ADDRESS_FACTOR: Final = 5
 
 log = logging.getLogger(__name__)
-_addresses, _accounts, _registrations = map(THROTTLED.child, ("address", "account", "registrations"))
 
 
-class Guess:
-    """One password to be checked. It counts from ``admit`` on, unless it is forgiven."""
+class _Limit:
+    """What is limited. ``what`` is for the log, where addresses are named; ``None``: the key is no address."""
 
-    def __init__(self, attempts: LoginAttempts, account: str | None, address: str) -> None:
+    def __init__(self, name: str, per_minute: int, clock: Callable[[], float], what: str | None) -> None:
+        self.throttle = Throttle(per_minute, clock)
+        self.refused = THROTTLED.child(name)
+        self.what = what
+        self._prefix = f"{name}:".encode()
+
+    def shared_key(self, key: str) -> bytes:
+        """As the processes of all machines know it."""
+        return self._prefix + digest(key)
+
+
+class Attempt:
+    """A password to be checked, or an account to be made. It counts from ``admit`` on, unless it is forgiven."""
+
+    def __init__(self, attempts: LoginAttempts, *limited: tuple[_Limit, str]) -> None:
         self._attempts = attempts
-        self._account = account
-        self._address = address
-        self._windows: list[tuple[Throttle, Window]] = []
+        self._limited = limited
+        self._forgiving: list[Callable[[], None]] = []
 
     def refuse_if_locked(self) -> None:
-        """Raises Throttled; counts nothing."""
-        attempts = self._attempts
-        attempts.refuse_address_if_locked(self._address)
-        if self._account is not None:
-            attempts.refuse_account_if_locked(self._account)
+        """Raises Throttled, as far as this process knows; counts nothing."""
+        for limit, key in self._limited:
+            self._attempts.refuse_if_locked(limit, key)
 
-    def admit(self) -> None:
-        """Count it, just before it is tried. Raises Throttled."""
+    async def admit(self) -> None:
+        """Count it, just before it is made. Raises Throttled."""
         self.refuse_if_locked()
-        attempts = self._attempts
-        self._windows.append((attempts.addresses, attempts.addresses.attempt(self._address)))
-        if self._account is not None:
-            self._windows.append((attempts.accounts, attempts.accounts.attempt(self._account)))
+        for limit, key in self._limited:
+            self._forgiving.append(partial(limit.throttle.forgive, limit.throttle.attempt(key)))
+        shared, limits = self._attempts.shared, self._shared_limits()
+        if shared is not None and limits:
+            try:
+                self._forgiving.append(await shared.attempt(limits))
+            except BaseException as error:
+                self.forgive()
+                if isinstance(error, Throttled):
+                    self.refuse_if_locked()  # which says what was too many
+                raise
+
+    async def refuse_if_locked_anywhere(self) -> None:
+        """As ``refuse_if_locked``, as far as all machines know together."""
+        self.refuse_if_locked()
+        shared, limits = self._attempts.shared, self._shared_limits()
+        if shared is not None and limits:
+            try:
+                await shared.ask(limits)
+            except Throttled:
+                self.refuse_if_locked()
+                raise
+
+    def _shared_limits(self) -> dict[bytes, int]:
+        return {
+            limit.shared_key(key): limit.throttle.limit
+            for limit, key in self._limited
+            if limit.throttle.limit
+        }
 
     def forgive(self) -> None:
         """Do not count it: it was right, or could not be tried."""
-        for throttle, window in self._windows:
-            throttle.forgive(window)
-        self._windows.clear()
+        for forgive in self._forgiving:
+            forgive()
+        self._forgiving.clear()
 
 
 class LoginAttempts:
@@ -58,15 +95,23 @@ class LoginAttempts:
     Args:
         per_minute: failed guesses for an account; from an address five times as many, and five times as many
             registrations. 0 is no limit.
+        shared: the counts of all machines; ``None`` where there is one.
     """
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.accounts = Throttle(per_minute, clock)
-        self.addresses = Throttle(per_minute * _ADDRESS_FACTOR, clock)
-        self._registrations = Throttle(per_minute * _ADDRESS_FACTOR, clock)
+    def __init__(
+        self,
+        per_minute: int,
+        clock: Callable[[], float] = time.monotonic,
+        shared: SharedAttempts | None = None,
+    ) -> None:
+        by_address = per_minute * _ADDRESS_FACTOR
+        self._accounts = _Limit("account", per_minute, clock, None)
+        self._addresses = _Limit("address", by_address, clock, "failed logins")
+        self._registrations = _Limit("registrations", by_address, clock, "registrations")
         self._warnings = KeyedLimitedLogger(log)
+        self.shared = shared
 
-    def guess(self, account: str | None, address: str, *, trusted_for: str | None = None) -> Guess:
+    def guess(self, account: str | None, address: str, *, trusted_for: str | None = None) -> Attempt:
         """A guess at an account's password.
 
         Args:
@@ -74,42 +119,35 @@ class LoginAttempts:
             trusted_for: names the requester's own count, where they logged in to this account before: the address or
                 the token family of that login.
         """
-        if account is not None and trusted_for is not None:
+        if account is None:
+            return Attempt(self, (self._addresses, address))
+        if trusted_for is not None:
             account = f"{account}\0{trusted_for}"
-        return Guess(self, account, address)
+        return Attempt(self, (self._addresses, address), (self._accounts, account))
 
-    def register(self, address: str) -> Callable[[], None]:
-        """Count a registration; the result is a function that takes it back. Raises Throttled.
+    async def register(self, address: str) -> Attempt:
+        """Count a registration. Raises Throttled.
 
         An address that is locked for failed guesses cannot register either; registrations do not lock its logins.
         """
-        self.refuse_address_if_locked(address)
-        try:
-            window = self._registrations.attempt(address)
-        except Throttled:
-            _registrations.value += 1
-            self._warn(address, "registrations")
-            raise
-        return lambda: self._registrations.forgive(window)
+        await self.guess(None, address).refuse_if_locked_anywhere()
+        registration = Attempt(self, (self._registrations, address))
+        await registration.admit()
+        return registration
 
-    def refuse_address_if_locked(self, address: str) -> None:
-        """Raises Throttled, and logs the address, within bounds."""
+    def refuse_if_locked(self, limit: _Limit, key: str) -> None:
+        """Raises Throttled, and logs an address, within bounds."""
         try:
-            self.addresses.refuse_if_full(address)
+            limit.throttle.refuse_if_full(key)
+            if self.shared is not None:
+                self.shared.refuse_if_full(limit.shared_key(key))
         except Throttled:
-            _addresses.value += 1
-            self._warn(address, "failed logins")
+            limit.refused.value += 1
+            if limit.what is not None:
+                self._warnings.warning(
+                    f"{limit.what} {key}",
+                    "throttled: too many %s from %s within a minute",
+                    limit.what,
+                    key,
+                )
             raise
-
-    def refuse_account_if_locked(self, account: str) -> None:
-        """Raises Throttled."""
-        try:
-            self.accounts.refuse_if_full(account)
-        except Throttled:
-            _accounts.value += 1
-            raise
-
-    def _warn(self, address: str, what: str) -> None:
-        self._warnings.warning(
-            f"{what} {address}", "throttled: too many %s from %s within a minute", what, address
-        )

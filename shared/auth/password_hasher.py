@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -46,20 +46,20 @@ class PasswordHasher:
 
     async def hash(self, password: str, requester: Requester) -> str:
         """Raises Unavailable when too many are waiting."""
-        return await self._run(requester, lambda: None, lambda: hash_password(password, self._cost))
+        return await self._run(requester, None, lambda: hash_password(password, self._cost))
 
     async def check(
         self,
         password: str,
         encoded: str | None,
         requester: Requester,
-        admit: Callable[[], None],
+        admit: Callable[[], Awaitable[None]],
         dearest: HashCosts,
     ) -> bool:
         """Whether it matches. A mismatch takes the same time for every ``encoded`` and for ``None`` (no such user).
 
         Args:
-            admit: called when the check's turn comes; what it raises is raised here.
+            admit: awaited when the check's turn comes; what it raises is raised here.
             dearest: the greatest costs among the stored hashes. A mismatch takes as long as a check of these.
 
         Raises:
@@ -77,10 +77,13 @@ class PasswordHasher:
             await asyncio.sleep(min(delay, _DELAY_MAX))
         return matches
 
-    async def _run(self, requester: Requester, admit: Callable[[], None], work: Callable[[], T]) -> T:
+    async def _run(
+        self, requester: Requester, admit: Callable[[], Awaitable[None]] | None, work: Callable[[], T]
+    ) -> T:
         await self._semaphore.acquire(requester)
         try:
-            admit()
+            if admit is not None:
+                await admit()
             running = asyncio.wrap_future(self._pool.submit(work))
         except BaseException:
             self._semaphore.release()

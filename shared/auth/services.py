@@ -12,6 +12,7 @@ from shared.auth.login_attempts import LoginAttempts
 from shared.auth.password_check import PasswordCheck
 from shared.auth.password_hasher import PasswordHasher
 from shared.auth.sessions import SessionService
+from shared.auth.shared_attempts import SharedAttempts
 from shared.auth.tokens import TokenCodec
 from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import BOOT, Clock, ClockReading, system_clock, uptime
@@ -36,13 +37,18 @@ def make_auth_services(
     settings: Settings,
     clock: Clock = system_clock,
     uptime: Callable[[], float] = uptime,
+    shared_attempts: SharedAttempts | None = None,
 ) -> AuthServices:
-    """Services that share what they know of failed logins and of verified tokens."""
+    """Services that share what they know of failed logins and of verified tokens.
+
+    Args:
+        shared_attempts: those that are counted on all machines together; ``None`` where there is one.
+    """
 
     def now() -> ClockReading:
         return ClockReading(clock() // 1_000_000, uptime(), BOOT)
 
-    attempts = LoginAttempts(settings.login_attempts_per_minute, uptime)
+    attempts = LoginAttempts(settings.login_attempts_per_minute, uptime, shared_attempts)
     passwords = PasswordCheck(store, hasher, attempts)
     authenticator = Authenticator(store, codec, verified)
     return AuthServices(

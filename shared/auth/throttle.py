@@ -36,7 +36,7 @@ class Throttle:
     """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
+        self.limit = limit
         self._clock = clock
         self._windows: OrderedDict[bytes, Window] = OrderedDict()  # the oldest first
 
@@ -45,7 +45,7 @@ class Throttle:
 
     def refuse_if_full(self, key: str) -> None:
         """Raises Throttled when there were too many attempts; counts nothing."""
-        self._live_window(_digest(key))
+        self._live_window(digest(key))
 
     def attempt(self, key: str) -> Window:
         """Count an attempt before it is made, so that many at once cannot slip through.
@@ -53,12 +53,12 @@ class Throttle:
         Raises:
             Throttled: there were too many; this one is not counted.
         """
-        digest = _digest(key)
-        window = self._live_window(digest)
+        digested = digest(key)
+        window = self._live_window(digested)
         if window is None:
-            window = Window(digest, self._clock())
-            if self._limit:
-                self._windows[digest] = window
+            window = Window(digested, self._clock())
+            if self.limit:
+                self._windows[digested] = window
                 if len(self._windows) > _KEYS_MAX:
                     self._windows.popitem(last=False)
         window.attempts += 1
@@ -74,7 +74,7 @@ class Throttle:
         if window.began <= now - WINDOW_SECONDS:
             del self._windows[key]
             return None
-        if window.attempts >= self._limit:
+        if window.attempts >= self.limit:
             raise Throttled(window.began + WINDOW_SECONDS - now)
         return window
 
@@ -93,5 +93,6 @@ class Throttle:
             self._windows.popitem(last=False)
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """A text of any length in 16 bytes."""
     return hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=_KEY_BYTES).digest()

@@ -18,6 +18,7 @@ from shared.postgres_url import parse_postgres_url
 from shared.store import Store
 from shared.store.copies import CopyFailed, Progress, Restored
 from shared.store.records import Finding
+from shared.store.shared_counts import SharedCounts
 from shared.store.sqlite.backup import back_up
 from shared.store.sqlite.check import check_sqlite
 from shared.store.sqlite.database_path import DatabasePath, file_of
@@ -32,13 +33,14 @@ class Database(NamedTuple):
         store: what is stored.
         open_feed: the change feed from now on, for a process of that name; should it fail, the body is cancelled.
         beside: the path of a file of ours, by its suffix.
-        on_many_machines: whether processes on other machines may serve it, which do not see the files beside.
+        counts: what the processes of all machines count together; ``None``: it is served by one machine alone. Other
+            machines do not see the files beside.
     """
 
     store: Store
     open_feed: Callable[[str], AbstractAsyncContextManager[ChangeFeed]]
     beside: Callable[[str], Path]
-    on_many_machines: bool
+    counts: SharedCounts | None
 
 
 def open_database(url: str, events_url: str = "") -> AbstractAsyncContextManager[Database]:
@@ -97,7 +99,7 @@ def file_beside(url: str, suffix: str) -> Path:
 async def _open_sqlite(url: str, _events_url: str) -> AsyncIterator[Database]:
     async with open_sqlite(file_of(url)) as store:
         beside = store.path.beside
-        yield Database(store, lambda process: open_tail(store, beside("-wake"), process), beside, False)
+        yield Database(store, lambda process: open_tail(store, beside("-wake"), process), beside, None)
 
 
 @asynccontextmanager
@@ -112,7 +114,7 @@ async def _open_postgres(url: str, events_url: str) -> AsyncIterator[Database]:
             carrier = _extra("shared.feed.redis_carrier", "redis").RedisCarrier(events_url, store.epoch)
         else:
             carrier = _postgres("notify").NotifyCarrier(store.dsn)
-        yield Database(store, lambda _: open_fan_out(store, carrier), beside, True)
+        yield Database(store, lambda _: open_fan_out(store, carrier), beside, store.counts)
 
 
 def _postgres(module: str) -> Any:

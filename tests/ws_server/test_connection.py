@@ -11,6 +11,7 @@ import pytest
 
 from shared.auth.authenticator import Identity
 from shared.auth.tokens import BLACKLISTED
+from shared.connection_limit import ConnectionLimit
 from shared.errors import TokenRejected, Unavailable
 from shared.models import Change, Revocation, StoredTask, TaskPage, TaskQuery, Token, User, Written
 from shared.settings import load_settings
@@ -86,7 +87,7 @@ class Backend:
 class Client:
     def __init__(self) -> None:
         self.backend = Backend()
-        self.hub = Hub()
+        self.hub = Hub(ConnectionLimit(100, "sockets"))
         settings = load_settings({"TASKBEAM_MAX_BUFFER_BYTES": str(MAX_BUFFER)})
         part = cast("Any", self.backend)
         self.deadlines = Deadlines()
@@ -140,7 +141,7 @@ async def test_a_client_that_disconnects_during_authentication_leaves_nothing_be
     client.backend.answer.set_result(1)
     await auth
     assert client.backend.frames == []
-    assert client.hub.connections_of(USER) == 0
+    assert client.hub.count(USER) == 0
     deadlines = client.deadlines
     assert all(deadline.call is None for deadline in deadlines._heap)
 
@@ -256,4 +257,4 @@ async def test_a_disconnected_client_is_sent_no_changes(client: Client) -> None:
     client.hears(2, 3)
     assert client.seqs == [1]
     client.connection.on_closed()
-    assert client.hub.connections_of(USER) == len(client.hub) == 0
+    assert client.hub.count(USER) == len(client.hub) == 0

@@ -29,9 +29,12 @@ from shared.store.postgres import lists, meta
 from shared.store.postgres import revocations as revocations_sql
 from shared.store.postgres import sessions as sessions_sql
 from shared.store.postgres import tasks as tasks_sql
+from shared.store.postgres.attempts import PostgresAttempts
 from shared.store.postgres.pool import Connection, Pool
+from shared.store.postgres.user_connections import PostgresConnections
 from shared.store.postgres.writer import Work, Writer
 from shared.store.records import AccountRecord, LoginRecord, SigningKey, Totals
+from shared.store.shared_counts import SharedCounts
 
 T = TypeVar("T")
 
@@ -44,12 +47,13 @@ def _observe_commit(size: int, seconds: float) -> None:
 
 
 class PostgresStore:
-    """See ``shared.store.Store``. ``dsn``: of its database, for a connection beside the pool."""
+    """See ``shared.store.Store``. ``dsn``: of its database, for a connection beside the pool; ``counts``: of all machines."""
 
     epoch: str
 
     def __init__(self, pool: Pool, dsn: str) -> None:
         self.dsn = dsn
+        self.counts = SharedCounts(PostgresAttempts(pool), PostgresConnections(pool))
         self._pool = pool
         self._writer = Writer(pool)
         self._writes: Batcher[Work] = Batcher(self._writer.run, linger=True, observe=_observe_commit)

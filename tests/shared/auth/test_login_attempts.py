@@ -12,89 +12,93 @@ from shared.errors import Throttled
 HOME, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 
-def _fail(attempts: LoginAttempts, account: str | None, address: str, trusted_for: str | None = None) -> bool:
+async def _fail(
+    attempts: LoginAttempts, account: str | None, address: str, trusted_for: str | None = None
+) -> bool:
     """Whether it was let through."""
     guess = attempts.guess(account, address, trusted_for=trusted_for)
     try:
         guess.refuse_if_locked()
-        guess.admit()
+        await guess.admit()
     except Throttled:
         return False
     return True
 
 
-def test_an_account_has_so_many_guesses_from_anywhere() -> None:
+async def test_an_account_has_so_many_guesses_from_anywhere() -> None:
     attempts = LoginAttempts(3)
-    assert [_fail(attempts, "ann", f"192.0.2.{number}") for number in range(5)] == [True] * 3 + [False] * 2
-    assert _fail(attempts, "bob", "192.0.2.1")
+    assert [await _fail(attempts, "ann", f"192.0.2.{number}") for number in range(5)] == [True] * 3 + [
+        False
+    ] * 2
+    assert await _fail(attempts, "bob", "192.0.2.1")
 
 
-def test_wrong_guesses_do_not_lock_an_address_where_the_owner_logged_in() -> None:
+async def test_wrong_guesses_do_not_lock_an_address_where_the_owner_logged_in() -> None:
     attempts = LoginAttempts(3)
     for number in range(20):
-        _fail(attempts, "ann", f"198.51.100.{number}")
-    assert [_fail(attempts, "ann", HOME, trusted_for=HOME) for _ in range(4)] == [True] * 3 + [False]
-    assert [_fail(attempts, "ann", ELSEWHERE, trusted_for="a token family") for _ in range(4)] == [
+        await _fail(attempts, "ann", f"198.51.100.{number}")
+    assert [await _fail(attempts, "ann", HOME, trusted_for=HOME) for _ in range(4)] == [True] * 3 + [False]
+    assert [await _fail(attempts, "ann", ELSEWHERE, trusted_for="a token family") for _ in range(4)] == [
         True
     ] * 3 + [False]
 
 
-def test_failures_at_home_do_not_lock_the_account_elsewhere() -> None:
+async def test_failures_at_home_do_not_lock_the_account_elsewhere() -> None:
     attempts = LoginAttempts(3)
     for _ in range(5):
-        _fail(attempts, "ann", HOME, trusted_for=HOME)
-    assert _fail(attempts, "ann", ELSEWHERE)
+        await _fail(attempts, "ann", HOME, trusted_for=HOME)
+    assert await _fail(attempts, "ann", ELSEWHERE)
 
 
-def test_an_address_has_five_times_as_many_attempts_for_all_accounts_together() -> None:
+async def test_an_address_has_five_times_as_many_attempts_for_all_accounts_together() -> None:
     attempts = LoginAttempts(2)
-    assert [_fail(attempts, None if number % 2 else f"{number}", HOME) for number in range(12)] == (
+    assert [await _fail(attempts, None if number % 2 else f"{number}", HOME) for number in range(12)] == (
         [True] * 10 + [False] * 2
     )
-    assert not _fail(attempts, "ann", HOME, trusted_for=HOME)
+    assert not await _fail(attempts, "ann", HOME, trusted_for=HOME)
     with pytest.raises(Throttled):
-        attempts.register(HOME)
+        await attempts.register(HOME)
 
 
-def test_a_forgiven_guess_is_not_counted() -> None:
+async def test_a_forgiven_guess_is_not_counted() -> None:
     attempts = LoginAttempts(1)
     for _ in range(20):
         guess = attempts.guess("ann", HOME)
-        guess.admit()
+        await guess.admit()
         guess.forgive()
         guess.forgive()
-    assert _fail(attempts, "ann", HOME)
+    assert await _fail(attempts, "ann", HOME)
 
 
-def test_registrations_do_not_lock_logins() -> None:
+async def test_registrations_do_not_lock_logins() -> None:
     attempts = LoginAttempts(2)
     for _ in range(10):
-        attempts.register(HOME)
+        await attempts.register(HOME)
     with pytest.raises(Throttled):
-        attempts.register(HOME)
-    assert _fail(attempts, "ann", HOME)
-    attempts.register(ELSEWHERE)()
+        await attempts.register(HOME)
+    assert await _fail(attempts, "ann", HOME)
+    (await attempts.register(ELSEWHERE)).forgive()
 
 
-def test_a_registration_can_be_taken_back() -> None:
+async def test_a_registration_can_be_taken_back() -> None:
     attempts = LoginAttempts(1)
     for _ in range(20):
-        attempts.register(HOME)()
-    attempts.register(HOME)
+        (await attempts.register(HOME)).forgive()
+    await attempts.register(HOME)
 
 
-def test_a_locked_address_is_logged_once_and_not_too_many_are(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_locked_address_is_logged_once_and_not_too_many_are(caplog: pytest.LogCaptureFixture) -> None:
     attempts = LoginAttempts(1)
 
-    def lock(address: str) -> None:
+    async def lock(address: str) -> None:
         for _ in range(8):
-            _fail(attempts, None, address)
+            await _fail(attempts, None, address)
 
-    lock(HOME)
+    await lock(HOME)
     assert [record.getMessage() for record in caplog.records] == [
         f"throttled: too many failed logins from {HOME} within a minute"
     ]
     assert caplog.records[0].levelno == logging.WARNING
     for number in range(50):
-        lock(f"198.51.100.{number}")
+        await lock(f"198.51.100.{number}")
     assert 10 < len(caplog.records) < 30

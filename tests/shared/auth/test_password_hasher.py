@@ -28,6 +28,10 @@ async def hasher() -> AsyncIterator[PasswordHasher]:
     hasher.close()
 
 
+async def _admit() -> None:
+    """No limit."""
+
+
 async def _check(
     hasher: PasswordHasher,
     password: str,
@@ -35,7 +39,7 @@ async def _check(
     requester: Requester = ANN,
     dearest: HashCosts = NOTHING_DEARER,
 ) -> bool:
-    return await hasher.check(password, encoded, requester, lambda: None, dearest)
+    return await hasher.check(password, encoded, requester, _admit, dearest)
 
 
 async def test_hasher_hashes_and_checks(hasher: PasswordHasher) -> None:
@@ -105,7 +109,7 @@ async def test_the_wait_is_bounded(hasher: PasswordHasher, monkeypatch: pytest.M
 
 
 async def test_what_is_not_admitted_costs_nothing_and_gives_its_turn_back(hasher: PasswordHasher) -> None:
-    def refuse() -> None:
+    async def refuse() -> None:
         raise Throttled(1)
 
     for _ in range(5):
