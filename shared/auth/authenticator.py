@@ -77,5 +77,5 @@ class Authenticator:
         return await self._store.ended_tokens(tokens)
 
     async def version(self) -> int:
-        """The store's version: while it stays the same, no token ends but by expiry. Raises Unavailable."""
+        """The store's version: while it stays the same, no token ends but by expiry or revocation. Raises Unavailable."""
         return await self._store.version()

@@ -1,7 +1,7 @@
 """Ends open sockets, long polls and event streams whose token is no longer good.
 
 A revocation of ours is in the change feed and ends them at once. What ends a token otherwise, such as another program
-that disables a user, is found here: all tokens are checked together, and only after something was written.
+that disables a user, is found here: all tokens are checked together, and only after something was written that may be such an end.
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ async def watch_tokens(holders: Callable[[], Sequence[TokenHolder]], authenticat
     checked_version: int | None = None
     while True:
         await asyncio.sleep(_INTERVAL_SECONDS)
-        now_open = holders()
-        if not now_open:
+        if not holders():
             continue
         try:
             version = await authenticator.version()
             if version != checked_version:
-                await _check(now_open, authenticator)
+                await _check(holders(), authenticator)  # whoever comes later has the newer state
                 checked_version = version
         except Unavailable:
             pass  # tried again at the next interval

@@ -102,7 +102,7 @@ class Store(Protocol):
         ...
 
     async def version(self) -> int:
-        """Another number after every commit, whoever made it, also another program."""
+        """Another number after every commit by which a token may have ended without a revocation; perhaps after others, too."""
         ...
 
     async def import_accounts(self, accounts: Sequence[ImportedAccount]) -> list[AccountImport]:

@@ -1,8 +1,6 @@
-"""The table ``meta``: epoch, signing key; and what the server says of all its transactions."""
+"""The tables ``meta`` and ``counters``: epoch, signing key, numbers; and how much there is."""
 
 from __future__ import annotations
-
-import hashlib
 
 from shared.store.postgres.pool import Connection
 from shared.store.records import SigningKey, Totals
@@ -15,9 +13,9 @@ async def read_epoch(connection: Connection) -> str:
 
 
 async def read_version(connection: Connection) -> int:
-    """Changes with every commit: the server's list of the transactions that have ended."""
-    snapshot: str = await connection.fetchval("SELECT pg_current_snapshot()::text")
-    return int.from_bytes(hashlib.blake2b(snapshot.encode(), digest_size=8).digest())
+    """Changes when another program may have ended tokens: triggers count that."""
+    version: int = await connection.fetchval("SELECT value FROM counters WHERE name = 'silent_ends'")
+    return version
 
 
 async def read_signing_key(connection: Connection) -> SigningKey:

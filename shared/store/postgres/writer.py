@@ -33,7 +33,8 @@ _TRIES_MAX: Final = 5
 _SETTLE_SECONDS: Final = 5.0
 _SETTLE_PAUSE_SECONDS: Final = 0.2
 # A host that is gone in the middle of a transaction holds up those that write for the same users, so not for long.
-_BEGIN: Final = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'"
+# What ends a token here is a row of revocations, too; see migrations/0003_silent_ends.sql.
+_BEGIN: Final = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL taskbeam.writes_revocations = 'on'"
 
 
 class Transaction(msgspec.Struct):

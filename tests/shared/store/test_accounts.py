@@ -190,14 +190,27 @@ async def test_dearest_hashes_are_known_without_reading_all(
     assert (await store.login_record("nobody", HERE)).dearest == dearest
 
 
-async def test_version_changes_with_every_commit_also_of_another_program(
-    engine: Engine, owner: Owner
+async def test_version_changes_with_what_another_program_does_to_accounts(
+    engine: Engine, owner: Owner, stranger: Owner
 ) -> None:
+    await owner.begin("a")
+    await stranger.begin("b")
     store = owner.store
-    version = await store.version()
-    assert await store.version() == version
-    await owner.create("A task")
-    after = await store.version()
-    assert after != version
+    versions = [await store.version()]
+    assert await store.version() == versions[0]
+
+    async def note() -> None:
+        version = await store.version()
+        assert version not in versions
+        versions.append(version)
+
+    await engine.revoke_family("a")
+    await note()
+    await engine.remove_sessions(owner.id)
+    await note()
+    await engine.revoke_tokens_until(owner.id, 5)
+    await note()
     await engine.disable_user(owner.id)
-    assert await store.version() not in (version, after)
+    await note()
+    await engine.remove_user(stranger.id)
+    await note()
