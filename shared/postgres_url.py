@@ -1,7 +1,6 @@
 """The URL of a PostgreSQL database: ``postgresql://user:password@host:port/name``, with libpq's parameters.
 
-Two parameters are ours. ``statement_cache_size=0`` is for a PgBouncer in transaction mode, which keeps no prepared statements.
-``data`` is the folder of the files that a process keeps on its own machine, by default ``var``.
+One parameter is ours: ``data``, the folder of the files that a process keeps on its own machine, by default ``var``.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 SCHEME: Final = "postgresql"
-_CACHE: Final = "statement_cache_size"
-_CACHE_DEFAULT: Final = 100
+_EXPECTED: Final = "postgresql://user:password@host:port/name"
 _DATA: Final = "data"
 _DATA_DEFAULT: Final = "var"
 
@@ -22,7 +20,6 @@ class PostgresUrl(NamedTuple):
 
     dsn: str
     shown: str
-    statement_cache_size: int
     data: Path
 
 
@@ -32,16 +29,15 @@ def parse_postgres_url(url: str) -> PostgresUrl:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises where it is none
         query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        cache = int(query.pop(_CACHE, _CACHE_DEFAULT))
-    except ValueError:
-        cache = -1
-    if cache < 0 or parts.scheme != SCHEME or not parts.path.strip("/") or parts.fragment or "\0" in url:
-        raise ValueError("postgresql://user:password@host:port/name")
+    except ValueError as error:
+        raise ValueError(_EXPECTED) from error
+    if parts.scheme != SCHEME or not parts.path.strip("/") or parts.fragment or "\0" in url:
+        raise ValueError(_EXPECTED)
     data = Path(query.pop(_DATA, "") or _DATA_DEFAULT)
     dsn = parts._replace(query=urlencode(query)).geturl()
     host = parts.netloc.rpartition("@")[2]
     user = f"{parts.username}@" if parts.username else ""
-    return PostgresUrl(dsn, f"{parts.scheme}://{user}{host}{parts.path}", cache, data)
+    return PostgresUrl(dsn, f"{parts.scheme}://{user}{host}{parts.path}", data)
 
 
 def with_data_folder(url: str, folder: Path) -> str:

@@ -48,7 +48,7 @@ class PostgresqlServer:
 
     def __init__(self, folder: Path, host: Host, settings: Sequence[str]) -> None:
         self._folder, self._host, self._settings = folder, host, settings
-        self._programs, self._as_user = _programs(), _as_user()
+        self._programs, self._as_user = _programs(), as_user()
         self._process: subprocess.Popen[bytes] | None = None
         self._port = free_port()
         self._log = folder / "log"
@@ -206,7 +206,7 @@ def _version(path: str) -> int:
     return int(numbers[-1]) if numbers else 0
 
 
-def _as_user() -> Sequence[str]:
+def as_user() -> Sequence[str]:
     """What a command begins with: PostgreSQL refuses to run as root, so there it gets another name, or another user."""
     if os.geteuid() != 0:
         return ()

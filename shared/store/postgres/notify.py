@@ -10,8 +10,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import msgspec
@@ -19,6 +19,9 @@ import msgspec
 from shared.feed.carrier import DROPPED, HintListener
 from shared.metrics.catalogue import CARRIER_CONNECTED
 from shared.models import Change
+from shared.store.postgres.pooler import is_behind_pooler
+
+T = TypeVar("T")
 
 BEAT_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 2.0  # of a connect, and of what is sent
@@ -47,7 +50,7 @@ class NotifyCarrier:
     """A ``shared.feed.carrier.Carrier``.
 
     Args:
-        dsn: of the server itself; behind PgBouncer in transaction mode nothing is heard.
+        dsn: of the server itself. Where a connection pooler is between, it says so, and hears and sends nothing.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -103,14 +106,18 @@ class NotifyCarrier:
 
     async def _carry(self, listener: HintListener) -> None:
         """Until the connection is lost; raises OSError and the driver's errors."""
-        connection: Any = await asyncpg.connect(
-            self._dsn, timeout=TIMEOUT_SECONDS, server_settings={"synchronous_commit": "off"}
-        )
+        connection: Any = await asyncpg.connect(self._dsn, timeout=TIMEOUT_SECONDS)
 
         def on_notice(_connection: object, _pid: int, _channel: str, payload: str) -> None:
             self._on_notice(payload, listener)
 
         try:
+            if await _within_timeout(is_behind_pooler(connection)):
+                # A connection to the server that others use after us must not be set to anything, nor listen.
+                raise ConnectionError(
+                    "a connection pooler passes none on; with TASKBEAM_EVENTS_URL they need none"
+                )
+            await _within_timeout(connection.execute("SET synchronous_commit = off"))
             await _within_timeout(connection.add_listener(_CHANNEL, on_notice))
             listener.on_missed(None)
             while True:
@@ -164,13 +171,13 @@ async def _send(connection: Any, hint: _Hint) -> None:
     await _within_timeout(connection.execute("SELECT pg_notify($1, $2)", _CHANNEL, _encode(hint).decode()))
 
 
-async def _within_timeout(work: Any) -> None:
+async def _within_timeout(work: Coroutine[Any, Any, T]) -> T:
     """Raises TimeoutError; the connection is to be cut then. (The driver's own time-out waits for the server.)"""
     task = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=TIMEOUT_SECONDS)
         if not done:
             raise TimeoutError("PostgreSQL does not answer")
-        task.result()
+        return task.result()
     finally:
         task.cancel()

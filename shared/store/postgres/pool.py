@@ -1,6 +1,6 @@
 """Connections to PostgreSQL: a bounded pool, a deadline for everything, one more try where a connection was dead.
 
-No connection has a state of its own (no SET, no LISTEN, no lock of a session), so PgBouncer may stand between.
+No connection has a state of its own (no SET, no LISTEN, no lock of a session), so a pooler may stand between.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import asyncpg
 from shared.errors import Unavailable
 from shared.postgres_url import PostgresUrl
 from shared.store.postgres.errors import AWAY, translated
+from shared.store.postgres.pooler import connect
 
 T = TypeVar("T")
 Connection = Any
@@ -116,8 +117,8 @@ def make_pool(url: PostgresUrl) -> asyncpg.Pool[Any]:
         min_size=0,
         max_size=CONNECTIONS_MAX,
         max_inactive_connection_lifetime=_IDLE_SECONDS,
+        connect=connect,
         timeout=_CONNECT_SECONDS,
-        statement_cache_size=url.statement_cache_size,
         reset=_leave_as_it_is,
     )
 

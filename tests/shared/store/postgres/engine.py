@@ -23,9 +23,14 @@ def _emptied_for(folder: Path) -> str:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
+        empty(connection)
     return shared_postgresql()
+
+
+def empty(connection: psycopg.Connection[Any]) -> None:
+    """Drop all tables."""
+    connection.execute("DROP SCHEMA public CASCADE")
+    connection.execute("CREATE SCHEMA public")
 
 
 class PostgresEngine(Engine):

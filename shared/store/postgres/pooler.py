@@ -1,0 +1,35 @@
+"""Whether a connection pooler, such as PgBouncer, stands between.
+
+In transaction mode it gives each transaction a connection to the server that others had before. A prepared statement that is
+kept on one is missing on the next, or another process's of the same name is there and would be carried out. So behind
+a pooler none is kept: each statement is parsed anew, together with its use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+
+async def connect(dsn: str, **options: Any) -> Any:
+    """As asyncpg's ``connect``; the connection keeps prepared statements only where no pooler is between."""
+    connection = await asyncpg.connect(dsn, **options)
+    try:
+        if not await is_behind_pooler(connection):
+            return connection
+    except BaseException:
+        connection.terminate()
+        raise
+    connection.terminate()
+    return await asyncpg.connect(dsn, statement_cache_size=0, **options)
+
+
+async def is_behind_pooler(connection: Any) -> bool:
+    """Whether another process answers than the one that the connection was begun with: a pooler has made up its id."""
+    # In a transaction, so that the statement is parsed where it is used.
+    await connection.execute("BEGIN")
+    statement = await connection.prepare("SELECT pg_backend_pid()", name="")
+    pid = await statement.fetchval()
+    await connection.execute("COMMIT")
+    return bool(pid != connection.get_server_pid())
