@@ -70,6 +70,10 @@ COMMANDS: Final = {
         "taskbeam.commands.restore:restore",
         "Put the backup FILE in the place of the database, which no server may have open.",
     ),
+    "copy": Entry(
+        "taskbeam.commands.copy:copy",
+        "Copy the database SOURCE into the new database TARGET, from SQLite to PostgreSQL or back.",
+    ),
     "import-django": Entry(
         "taskbeam.commands.import_django:import_django",
         "Take in the users and tasks of a Django application.",

@@ -68,7 +68,7 @@ def read_instance(
     from_file, problems = ({}, []) if settings_file is None else read_env_file(settings_file)
     # An empty variable counts as not set, in the environment too.
     merged = {**environ, **{name: value for name, value in from_file.items() if not environ.get(name)}}
-    merged[_DATABASE_URL] = _in_folder(merged.get(_DATABASE_URL, ""), folder)
+    merged[_DATABASE_URL] = database_in_folder(merged.get(_DATABASE_URL, ""), folder)
     named = {name for name in merged if name.startswith(PREFIX)}
     problems += [_unknown(name) for name in sorted(named - {*_KNOWN} - _NOT_SETTINGS)]
     workers = merged.get(WORKERS) or "1"
@@ -84,7 +84,7 @@ def read_instance(
     return Instance(folder, merged, settings, int(workers), settings_file), problems
 
 
-def _in_folder(database_url: str, folder: Path) -> str:
+def database_in_folder(database_url: str, folder: Path) -> str:
     """The URL, by default of the folder's own database; it names the folder where it is another machine's."""
     if not database_url:
         return f"sqlite:///{quote(str(folder / 'taskbeam.db'))}"

@@ -17,13 +17,17 @@ from shared.postgres_url import SCHEME as POSTGRES_SCHEME
 from shared.postgres_url import parse_postgres_url
 from shared.store import Store
 from shared.store.copies import CopyFailed, Progress, Restored
+from shared.store.copying import Copy
 from shared.store.records import Finding
+from shared.store.rows import RowSource, RowTarget
 from shared.store.shared_counts import SharedCounts
 from shared.store.sqlite.backup import back_up
 from shared.store.sqlite.check import check_sqlite
 from shared.store.sqlite.database_path import DatabasePath, file_of
 from shared.store.sqlite.opening import open_sqlite
 from shared.store.sqlite.restore import restore
+from shared.store.sqlite.row_target import open_sqlite_row_target
+from shared.store.sqlite.rows import open_sqlite_rows
 
 
 class Database(NamedTuple):
@@ -90,6 +94,25 @@ def restore_database(url: str, backup: Path, *, progress: Progress) -> Restored:
     return _engine(url).restore(url, backup, progress)
 
 
+@asynccontextmanager
+async def open_copy(source: str, target: str) -> AsyncIterator[Copy]:
+    """A copy of one database into another, which nobody serves; both are open for it, and for nobody else, until the end.
+
+    Raises:
+        CopyFailed: they cannot be copied.
+        Unavailable: the library of an engine is not installed.
+    """
+    if _engine(source).name(source) == _engine(target).name(target):
+        raise CopyFailed("a database is not copied into itself")
+    async with _engine(source).open_rows(source) as rows, _engine(target).open_row_target(target) as copy:
+        yield Copy(rows, copy)
+
+
+def is_on_many_machines(url: str) -> bool:
+    """Whether processes on other machines may serve the database, which do not see the files beside."""
+    return _engine(url).on_many_machines
+
+
 def file_beside(url: str, suffix: str) -> Path:
     """The path of a file of ours beside a database, by its suffix, without opening it; with an empty one, the database's."""
     return _engine(url).beside(url, suffix)
@@ -152,6 +175,10 @@ class _Engine(NamedTuple):
     back_up: Callable[[str, Path, bool, Progress], None]
     restore: Callable[[str, Path, Progress], Restored]
     beside: Callable[[str, str], Path]
+    on_many_machines: bool
+    name: Callable[[str], str]
+    open_rows: Callable[[str], AbstractAsyncContextManager[RowSource]]
+    open_row_target: Callable[[str], AbstractAsyncContextManager[RowTarget]]
 
 
 _ENGINES: Final[dict[str, _Engine]] = {
@@ -162,6 +189,10 @@ _ENGINES: Final[dict[str, _Engine]] = {
         lambda url, to, replace, progress: back_up(file_of(url), to, replace=replace, progress=progress),
         lambda url, backup, progress: restore(file_of(url), backup, progress=progress),
         lambda url, suffix: DatabasePath(file_of(url)).beside(suffix),
+        False,
+        lambda url: str(DatabasePath(file_of(url)).real),
+        lambda url: open_sqlite_rows(file_of(url)),
+        lambda url: open_sqlite_row_target(file_of(url)),
     ),
     POSTGRES_SCHEME: _Engine(
         _open_postgres,
@@ -170,6 +201,10 @@ _ENGINES: Final[dict[str, _Engine]] = {
         _refuse_backup,
         _refuse_restore,
         _beside_postgres,
+        True,
+        lambda url: parse_postgres_url(url).shown,
+        lambda url: _postgres("rows").open_postgres_rows(url),
+        lambda url: _postgres("row_target").open_postgres_row_target(url),
     ),
 }
 

@@ -40,6 +40,8 @@ CHECKED: Final = {
     ("docs/howto/monitor.md", ""): _HERE,
     ("docs/howto/monitor.md", "ini"): "tests/e2e/test_access_log.py",
     ("docs/howto/monitor.md", "yaml"): _HERE,
+    ("docs/howto/move_to_postgresql.md", "bash"): "tests/docs/test_move_to_postgresql.py",
+    ("docs/howto/move_to_postgresql.md", "console"): _HERE,
     ("docs/howto/operate.md", ""): "tests/docs/test_documents.py",
     ("docs/howto/operate.md", "bash"): "tests/docs/test_documents.py",
     ("docs/howto/operate.md", "console"): "tests/deploy/test_service.py",
@@ -64,7 +66,7 @@ CHECKED: Final = {
 
 _NO_SETTINGS: Final = {
     *("SO_REUSEPORT", "TASK_KEYS", "USE_TZ", "SIMPLE_JWT", "SIGNING_KEY", "POSTGRESQL_PROGRAMS"),
-    *("TASKBEAM_TEST_LOOP", "TASKBEAM_TEST_FULL", "TASKBEAM_URL", "XDG_CONFIG_HOME"),
+    *("TASKBEAM_TEST_LOOP", "TASKBEAM_TEST_ENGINE", "TASKBEAM_TEST_FULL", "TASKBEAM_URL", "XDG_CONFIG_HOME"),
 }
 """Names in the form of settings: of the system, of Django, of tests, and of the command line."""
 

@@ -7,7 +7,9 @@ from typing import Final
 
 from shared.errors import Unavailable
 from shared.postgres_url import parse_postgres_url
+from shared.store.copies import PART_OF_A_COPY
 from shared.store.postgres.errors import AWAY, describe
+from shared.store.postgres.meta import read_copy_mark
 from shared.store.postgres.migrate import newest_version, schema_version
 from shared.store.postgres.pool import Connection, Pool, make_pool
 from shared.store.records import Finding
@@ -61,6 +63,8 @@ async def _look(connection: Connection) -> list[Finding]:
         if version != newest:
             text = f"the schema has version {version}, not {newest}: `taskbeam migrate` brings it up to date"
             return [Finding("warning" if version < newest else "problem", text)]
+        if await read_copy_mark(connection) is not None:
+            return [Finding("problem", PART_OF_A_COPY)]
         found = []
         for text, query in _FAULTS:
             rows = await connection.fetch(f"{query} LIMIT {_SHOWN}")

@@ -1,9 +1,14 @@
-"""The tables ``meta`` and ``counters``: epoch, signing key, numbers; and how much there is."""
+"""The tables ``meta`` and ``counters``: epoch, signing key, the mark of a copy, numbers; and how much there is."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from shared.store.postgres.pool import Connection
 from shared.store.records import SigningKey, Totals
+
+COPY_MARK: Final = "copy"
+"""The key of the mark that a database has until a copy into it has ended."""
 
 
 async def read_epoch(connection: Connection) -> str:
@@ -29,6 +34,12 @@ async def read_signing_key(connection: Connection) -> SigningKey:
 async def write_signing_key(connection: Connection, fingerprint: str) -> None:
     """Store which key signs now."""
     await _write(connection, "signing_key", fingerprint)
+
+
+async def read_copy_mark(connection: Connection) -> str | None:
+    """The mark of a copy that has not ended."""
+    mark: str | None = await connection.fetchval("SELECT value FROM meta WHERE key = $1", COPY_MARK)
+    return mark
 
 
 async def try_writing(connection: Connection) -> None:

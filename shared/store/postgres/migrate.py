@@ -7,10 +7,13 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Final
 
+import asyncpg
+
 from shared.errors import Unavailable
 from shared.store.postgres.pool import Connection
 
 _LOCK: Final = 0x7461736B0000  # any number that nothing else locks
+_LOCK_MILLISECONDS: Final = 8000  # less than the deadline of a connection
 _TABLES: Final = ("meta", "users", "tasks", "changes", "sessions", "feeds")
 
 
@@ -26,7 +29,7 @@ async def migrate(connection: Connection) -> None:
     newest = newest_version()
     for number, file in _files():
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            await lock_schema(connection)
             version = await schema_version(connection)
             if version > newest:
                 raise Unavailable(f"the database has schema version {version}, this program knows {newest}")
@@ -37,6 +40,15 @@ async def migrate(connection: Connection) -> None:
                     "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                     str(number),
                 )
+
+
+async def lock_schema(connection: Connection) -> None:
+    """Keep other processes from opening the database until the transaction ends. Raises Unavailable: one of them does so."""
+    await connection.execute(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}")
+    try:
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    except asyncpg.LockNotAvailableError as error:
+        raise Unavailable("another process brings it up to date, or copies it") from error
 
 
 async def schema_version(connection: Connection) -> int:

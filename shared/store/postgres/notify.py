@@ -19,7 +19,7 @@ import msgspec
 from shared.feed.carrier import DROPPED, HintListener
 from shared.metrics.catalogue import CARRIER_CONNECTED
 from shared.models import Change
-from shared.store.postgres.pooler import is_behind_pooler
+from shared.store.postgres.pooler import APPLICATION, is_behind_pooler
 
 T = TypeVar("T")
 
@@ -106,7 +106,9 @@ class NotifyCarrier:
 
     async def _carry(self, listener: HintListener) -> None:
         """Until the connection is lost; raises OSError and the driver's errors."""
-        connection: Any = await asyncpg.connect(self._dsn, timeout=TIMEOUT_SECONDS)
+        connection: Any = await asyncpg.connect(
+            self._dsn, timeout=TIMEOUT_SECONDS, server_settings={"application_name": APPLICATION}
+        )
 
         def on_notice(_connection: object, _pid: int, _channel: str, payload: str) -> None:
             self._on_notice(payload, listener)

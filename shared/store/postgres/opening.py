@@ -9,7 +9,9 @@ from typing import Final
 
 from shared.errors import Unavailable
 from shared.postgres_url import parse_postgres_url
+from shared.store.copies import PART_OF_A_COPY
 from shared.store.postgres.errors import AWAY, describe
+from shared.store.postgres.meta import read_copy_mark
 from shared.store.postgres.migrate import migrate
 from shared.store.postgres.pool import Pool, make_pool
 from shared.store.postgres.store import PostgresStore
@@ -26,6 +28,8 @@ async def open_postgres(url: str) -> AsyncIterator[PostgresStore]:
         store = PostgresStore(Pool(pool), parsed.dsn)
         try:
             await Pool(pool).use(migrate)
+            if await Pool(pool).use(read_copy_mark) is not None:
+                raise Unavailable(PART_OF_A_COPY)
             store.epoch = await store.read_epoch()
         except Unavailable as error:
             raise Unavailable(f"cannot open {parsed.shown}: {error.reason}") from error

@@ -23,7 +23,7 @@ Connection = Any
 
 CONNECTIONS_MAX: Final = 8
 DEADLINE_SECONDS: Final = 10.0
-_CONNECT_SECONDS: Final = 5.0
+CONNECT_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 300.0
 _NO_ANSWER: Final = "PostgreSQL does not answer"
 
@@ -70,17 +70,17 @@ class Pool:
 
     async def _use(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         try:
-            connection = await self._pool.acquire(timeout=_CONNECT_SECONDS)
+            connection = await self._pool.acquire(timeout=CONNECT_SECONDS)
         except TimeoutError:
             raise Unavailable(_NO_ANSWER) from None
         try:
-            return await _within_deadline(connection, work(connection))
+            return await within_deadline(connection, work(connection))
         finally:
             with suppress(*AWAY):
-                await self._pool.release(connection, timeout=_CONNECT_SECONDS)
+                await self._pool.release(connection, timeout=CONNECT_SECONDS)
 
 
-async def _within_deadline(connection: Connection, work: Awaitable[T]) -> T:
+async def within_deadline(connection: Connection, work: Awaitable[T], seconds: float = DEADLINE_SECONDS) -> T:
     """Wait for the work no longer than it may take.
 
     asyncpg's own time-out asks the server to cancel, and waits for that: on a server that is frozen it takes six times
@@ -90,7 +90,7 @@ async def _within_deadline(connection: Connection, work: Awaitable[T]) -> T:
         Unavailable: the server did not answer in time; the connection is of no more use.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + DEADLINE_SECONDS
+    deadline = loop.time() + seconds
     cut = loop.call_at(deadline, connection.terminate)
     try:
         return await work
@@ -118,7 +118,7 @@ def make_pool(url: PostgresUrl) -> asyncpg.Pool[Any]:
         max_size=CONNECTIONS_MAX,
         max_inactive_connection_lifetime=_IDLE_SECONDS,
         connect=connect,
-        timeout=_CONNECT_SECONDS,
+        timeout=CONNECT_SECONDS,
         reset=_leave_as_it_is,
     )
 

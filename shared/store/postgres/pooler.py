@@ -7,13 +7,17 @@ a pooler none is kept: each statement is parsed anew, together with its use.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
+
+APPLICATION: Final = "taskbeam"
+"""How the server names our connections (``pg_stat_activity``)."""
 
 
 async def connect(dsn: str, **options: Any) -> Any:
     """As asyncpg's ``connect``; the connection keeps prepared statements only where no pooler is between."""
+    options = {**options, "server_settings": {"application_name": APPLICATION}}
     connection = await asyncpg.connect(dsn, **options)
     try:
         if not await is_behind_pooler(connection):

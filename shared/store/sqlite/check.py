@@ -10,10 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 from shared.errors import Unavailable
+from shared.store.copies import PART_OF_A_COPY
 from shared.store.records import Finding
 from shared.store.sqlite.database_path import DatabasePath
 from shared.store.sqlite.errors import translated
 from shared.store.sqlite.integrity import find_faults
+from shared.store.sqlite.meta import read_copy_mark
 from shared.store.sqlite.migrate import migrate, newest_version, schema_version
 from shared.store.sqlite.opening import has_wal_reset_race
 from shared.store.sqlite.ownership import require_ours
@@ -58,6 +60,9 @@ def _look_at_rows(connection: sqlite3.Connection) -> Iterator[Finding]:
             "warning",
             f"the schema has version {version}, not {newest}: `taskbeam migrate` brings it up to date",
         )
+    if version and read_copy_mark(connection) is not None:
+        yield Finding("problem", PART_OF_A_COPY)
+        return
     faults = list(find_faults(connection))
     yield from (Finding("problem", fault) for fault in faults)
     if not faults:

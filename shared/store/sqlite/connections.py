@@ -14,8 +14,10 @@ import aiosqlite
 
 from shared.errors import Unavailable
 from shared.rules.search_terms import has_all
+from shared.store.copies import PART_OF_A_COPY
 from shared.store.sqlite.checkpoints import BUSY_TIMEOUT_MS
 from shared.store.sqlite.database_path import DatabasePath
+from shared.store.sqlite.meta import read_copy_mark
 from shared.store.sqlite.ownership import APPLICATION_ID
 from shared.store.sqlite.schema_lock import SchemaLock
 from shared.store.sqlite.write_lock import START_TIMEOUT, WriteLock
@@ -118,6 +120,8 @@ def _prepare_writer(
             raise Unavailable(f"cannot open {path.given}: its file system has no shared memory for SQLite")
         _set_pragmas(connection)
     schema.bring_up_to_date(connection, lock)
+    if read_copy_mark(connection) is not None:
+        raise Unavailable(f"cannot open {path.given}: {PART_OF_A_COPY}")
 
 
 def _prepare_reader(connection: sqlite3.Connection) -> None:

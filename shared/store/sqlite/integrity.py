@@ -56,9 +56,10 @@ _FAULTS: Final = {
         WHERE tasks.uuid IS NOT brought.uuid""",
     "tasks that are not as their newest change has them": """
         SELECT count(*) FROM (
-            SELECT task_id, max(position), task FROM changes GROUP BY task_id
-        ) AS newest LEFT JOIN tasks ON tasks.uuid = newest.task_id AND tasks.id = coalesce(
-            (SELECT id FROM client_uuids WHERE uuid = newest.task_id), moment_of(newest.task_id))
+            SELECT user_id, task_id, max(seq), task FROM changes GROUP BY user_id, task_id
+        ) AS newest LEFT JOIN tasks ON tasks.uuid = newest.task_id AND tasks.user_id = newest.user_id
+            AND tasks.id = coalesce(
+                (SELECT id FROM client_uuids WHERE uuid = newest.task_id), moment_of(newest.task_id))
         WHERE tasks.json IS NOT newest.task""",
 }
 _INDEXED: Final = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import astuple
 
@@ -17,6 +17,7 @@ from shared.store.sqlite.inserts import insert
 
 ANCHOR_EVERY: Final = 100  # changes of a user; pruned are so many at once, too
 _TAIL_PAGE: Final = 1000
+_SEQ_MAX: Final = 2**63 - 1
 
 _COLUMNS: Final = Change.__struct_fields__
 _CHANGE: Final = ", ".join(_COLUMNS)
@@ -40,15 +41,28 @@ def read_changes(
     if not isinstance(seqs, range):
         return no_page(feed.seq, seqs)
     last = since + len(seqs)
+    rows = read_log(connection, user_id, feed.last, since, last, last)
+    return read_page(feed.seq, seqs, [Change(*row) for row in rows])
+
+
+def read_log(
+    connection: sqlite3.Connection, user_id: int, newest: int, since: int, goal: int, last: int = _SEQ_MAX
+) -> list[tuple[Any, ...]]:
+    """The columns of a user's kept changes after ``since``, oldest first.
+
+    Args:
+        newest: the position of the user's newest change.
+        goal: the seq up to which they are wanted, and some more; where all that are kept are newer, the oldest few.
+        last: the seq up to which they are answered.
+    """
     anchors = connection.execute(
         "SELECT position FROM change_anchors WHERE user_id = ? AND seq >= ? ORDER BY seq LIMIT 1",
-        (user_id, last),
+        (user_id, goal),
     ).fetchall()
-    rows = connection.execute(
+    return connection.execute(
         f"{_LINKED} SELECT {_CHANGE} FROM linked JOIN changes USING (position, seq) WHERE seq <= :last ORDER BY seq",
-        {"start": anchors[0][0] if anchors else feed.last, "since": since, "last": last},
+        {"start": anchors[0][0] if anchors else newest, "since": since, "last": last},
     ).fetchall()
-    return read_page(feed.seq, seqs, [Change(*row) for row in rows])
 
 
 def read_deleted_tasks(connection: sqlite3.Connection) -> set[str]:

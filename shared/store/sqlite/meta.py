@@ -1,4 +1,4 @@
-"""The table ``meta``: epoch, signing key, stamp; and the content of the file by which it is recognized."""
+"""The table ``meta``: epoch, signing key, stamp, the mark of a copy; and the content of the file by which it is recognized."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from shared.store.sqlite.database_path import DatabasePath
 
 Content = tuple[object, ...]
 """A few values of a database file, by which its content is compared."""
+
+COPY_MARK: Final = "copy"
+"""The key of the mark that a database has until a copy into it has ended."""
 
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _STAMP: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('stamp', lower(hex(randomblob(?))))"
@@ -47,6 +50,12 @@ def read_signing_key(connection: sqlite3.Connection) -> SigningKey:
 def write_signing_key(connection: sqlite3.Connection, fingerprint: str) -> None:
     """Store which key signs now."""
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('signing_key', ?)", (fingerprint,))
+
+
+def read_copy_mark(connection: sqlite3.Connection) -> str | None:
+    """The mark of a copy that has not ended."""
+    rows = connection.execute("SELECT value FROM meta WHERE key = ?", (COPY_MARK,)).fetchall()
+    return rows[0][0] if rows else None
 
 
 def stamp(connection: sqlite3.Connection) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
 
 from shared.store.copies import CopyFailed, Progress, Restored
 from shared.store.sqlite.backup import (
@@ -21,11 +19,8 @@ from shared.store.sqlite.backup import (
 from shared.store.sqlite.database_path import DatabasePath
 from shared.store.sqlite.meta import immutable_uri, new_epoch, read_epoch
 from shared.store.sqlite.ownership import require_ours
+from shared.store.sqlite.unused import require_unused
 from shared.store.sqlite.write_lock import WriteLock
-
-# sqlite.org/fileformat2.html#the_lock_byte_page, os.h: whoever has a database in WAL mode open holds a lock on these bytes.
-_SHARED_FIRST: Final = 0x4000_0002
-_SHARED_BYTES: Final = 510
 
 
 def restore(given: Path, backup: Path, *, progress: Progress) -> Restored:
@@ -45,7 +40,7 @@ def restore(given: Path, backup: Path, *, progress: Progress) -> Restored:
         lock = WriteLock(path.lock)
         try:
             if path.real.exists():
-                _require_unused(path)  # before all the work; and once more below
+                require_unused(path)  # before all the work; and once more below
             with beside(path.real) as copy:
                 with closing(_connect(source)) as connection:
                     copy_database(connection, copy, progress)
@@ -75,25 +70,11 @@ def _renew_epoch(copy: Path) -> str:
     return epoch
 
 
-def _require_unused(path: DatabasePath) -> None:
-    """Raises CopyFailed where a process has the database open. It must not be open in this process either.
-
-    A process that starts meanwhile comes no further than to the write lock.
-    """
-    descriptor = os.open(path.real, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_BYTES, _SHARED_FIRST)
-    except (BlockingIOError, PermissionError):
-        raise CopyFailed(f"{path.given} is in use: stop Taskbeam first") from None
-    finally:
-        os.close(descriptor)  # which releases the lock
-
-
 def _keep_former(path: DatabasePath) -> Path | None:
     """Give the database that is there a second name, and take its log away. Only under the write lock."""
     if not path.real.exists():
         return None
-    _require_unused(path)
+    require_unused(path)
     former = None
     if path.real.stat().st_size:
         with suppress(sqlite3.Error), closing(sqlite3.connect(path.real, isolation_level=None)) as connection:

@@ -11,6 +11,9 @@ import time
 from shared.clock import system_clock
 from shared.errors import TaskbeamError, Unavailable
 from shared.models import CreateTask
+from shared.store import copying
+from shared.store.copies import CopyFailed
+from shared.store.opening import open_copy, open_database
 from tests.support.stores import open_store
 
 
@@ -74,3 +77,30 @@ async def write_until_killed(url: str, user_id: str) -> None:
                 say(acknowledged=[result.task.uuid for result in written])
 
         await asyncio.gather(*(write(number) for number in range(8)))
+
+
+async def copy_step_by_step(source: str, target: str, page: str) -> None:
+    """Copy a database, a page at each line that comes in; say how it begins, how far it has come, how it ends."""
+    copying.PAGE = int(page)  # type: ignore[misc]
+
+    def wait(done: int, total: int) -> None:
+        say(rows=done)
+        sys.stdin.readline()
+
+    try:
+        async with open_copy(source, target) as copy:
+            start = await copy.begin()
+            say(start=start.value, rows=copy.mark.rows, total=copy.total)
+            await copy.copy(wait)
+            await copy.verify(lambda done, total: None)
+            await copy.finish()
+    except CopyFailed as error:
+        say(failed=str(error))
+    else:
+        say(whole=True)
+
+
+async def serve_until_told(url: str) -> None:
+    """Have the database open, as a server has it, until killed or until a line comes in."""
+    async with open_database(url) as database, database.open_feed("a server"):
+        wait_for_start()

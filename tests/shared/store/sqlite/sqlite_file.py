@@ -140,8 +140,9 @@ def assert_sound(path: Path) -> None:
         assert_task_index(connection)
         differing = connection.execute(
             """SELECT count(*) FROM tasks LEFT JOIN
-               (SELECT task_id, max(position), task FROM changes GROUP BY task_id) ON task_id = uuid
-               WHERE task IS NOT json"""
+               (SELECT user_id, task_id, max(seq), task FROM changes GROUP BY user_id, task_id) AS newest
+               ON newest.task_id = uuid AND newest.user_id = tasks.user_id
+               WHERE newest.task IS NOT json"""
         )
         assert differing.fetchone() == (0,), "tasks without the change that made them so"
 
