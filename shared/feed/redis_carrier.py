@@ -12,7 +12,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -33,7 +33,8 @@ _RETRY_SECONDS: Final = 0.5
 _QUEUE_MAX: Final = 10_000  # hints that wait to be sent
 _SENT_AT_ONCE: Final = 500
 _SUBSCRIBED_AT_ONCE: Final = 1000
-_AWAY: Final = (RedisError, OSError, TimeoutError)
+_AWAY: Final = (RedisError, OSError, TimeoutError, RuntimeError)
+"""``RuntimeError`` is uvloop's, where redis-py writes to a connection that the server has just closed."""
 
 log = logging.getLogger(__name__)
 _decode = msgspec.msgpack.Decoder(Change).decode
@@ -120,8 +121,7 @@ class RedisCarrier:
                 if not self._queue:
                     self._queued.clear()
                 try:
-                    async with asyncio.timeout(_TIMEOUT_SECONDS):
-                        await _publish(client, batch)
+                    await _in_time(_publish(client, batch))
                     self._can_publish = True
                     self._note()
                 except _AWAY as error:
@@ -148,16 +148,17 @@ class RedisCarrier:
         self._subscribed = set()
         self._last_beat = time.monotonic()
         self._wanted_changed.set()
+        subscribed = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                await pubsub.subscribe(self._beats, self._revocations)
-            tasks.create_task(self._read(pubsub, listener))
-            tasks.create_task(self._subscribe_all(pubsub))
+            tasks.create_task(self._subscribe_all(pubsub, subscribed))
+            tasks.create_task(self._read(pubsub, subscribed, listener))
             tasks.create_task(self._watch_beats())
 
-    async def _read(self, pubsub: PubSub, listener: HintListener) -> None:
+    async def _read(self, pubsub: PubSub, subscribed: asyncio.Event, listener: HintListener) -> None:
+        await subscribed.wait()  # before, there is no connection
         while True:
             message = await pubsub.get_message(timeout=None)
+            _end_if_cancelled()
             if message is None:
                 continue
             channel: bytes = message["channel"]
@@ -187,18 +188,18 @@ class RedisCarrier:
         elif channel != self._revocations:
             listener.on_missed((int(channel.removeprefix(self._prefix)),))
 
-    async def _subscribe_all(self, pubsub: PubSub) -> None:
+    async def _subscribe_all(self, pubsub: PubSub, subscribed: asyncio.Event) -> None:
+        await _in_time(pubsub.subscribe(self._beats, self._revocations))
+        subscribed.set()
         while True:
             await self._wanted_changed.wait()
             self._wanted_changed.clear()
             for user_ids in _parts(self._subscribed - self._wanted.keys()):
                 self._subscribed.difference_update(user_ids)
-                async with asyncio.timeout(_TIMEOUT_SECONDS):
-                    await pubsub.unsubscribe(*map(self._channel, user_ids))
+                await _in_time(pubsub.unsubscribe(*map(self._channel, user_ids)))
             for user_ids in _parts(self._wanted.keys() - self._subscribed):
                 self._subscribed.update(user_ids)
-                async with asyncio.timeout(_TIMEOUT_SECONDS):
-                    await pubsub.subscribe(*map(self._channel, user_ids))
+                await _in_time(pubsub.subscribe(*map(self._channel, user_ids)))
 
     async def _watch_beats(self) -> None:
         while True:
@@ -216,6 +217,23 @@ class RedisCarrier:
         elif self._away_since is not None and self._can_publish and self._can_receive:
             log.warning("the message broker is back, after %.1f s", time.monotonic() - self._away_since)
             self._away_since = None
+
+
+async def _in_time(work: Awaitable[object]) -> None:
+    """Raises TimeoutError."""
+    async with asyncio.timeout(_TIMEOUT_SECONDS):
+        await work
+    _end_if_cancelled()
+
+
+def _end_if_cancelled() -> None:
+    """redis-py uses ``asyncio.wait_for``, which before Python 3.12 may lose a cancellation.
+
+    Not for a task with a task group of its own, which before 3.13 may still count one that was the group's.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _publish(client: Redis, batch: Sequence[tuple[bytes, bytes]]) -> None:

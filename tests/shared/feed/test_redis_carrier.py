@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline, PubSub
 
 from shared.feed import fan_out, redis_carrier
 from shared.feed.fan_out import open_fan_out
@@ -98,6 +100,31 @@ async def test_changes_and_revocations_come_by_hints(
         await one.store.set_password(owner.user, "another", READING)
         assert await two.heard.until(lambda: bool(two.heard.revocations)) < 0.9
         assert two.heard.revocations == [Revocation(owner.id, None)]
+
+
+async def test_a_connection_that_ends_while_it_is_written_to_ends_no_process(
+    tmp_path: Path, server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvloop says so by an error of its own."""
+    uses = {PubSub: ("get_message", "subscribe"), Pipeline: ("execute",)}
+    closed: set[str] = set()
+
+    def once(name: str, use: Callable[..., Any]) -> Callable[..., Any]:
+        async def used(*arguments: Any, **named: Any) -> Any:
+            if name not in closed:
+                closed.add(name)
+                raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+            return await use(*arguments, **named)
+
+        return used
+
+    for owner_class, names in uses.items():
+        for name in names:
+            monkeypatch.setattr(owner_class, name, once(name, getattr(owner_class, name)))
+    owner = await _owner(tmp_path)
+    async with process(tmp_path, server.url) as one, process(tmp_path, server.url, owner.id) as two:
+        await _until_hints_arrive(one, two, owner)
+    assert closed == {"get_message", "subscribe", "execute"}
 
 
 async def _write_through(fault_ends: asyncio.Event, one: Process, two: Process, owner: Owner) -> None:
