@@ -89,10 +89,10 @@ class LinkedHost(Namespace):
 
     def cut_link(self) -> None:
         """What is sent is lost, without an error: the host's own end of the link stays up."""
-        _ip(self._switch, "link", "set", self._name, "nomaster")
+        _ip(self._switch, "link", "set", "dev", self._name, "nomaster")
 
     def mend_link(self) -> None:
-        _ip(self._switch, "link", "set", self._name, "master", "bridge", "up")
+        _ip(self._switch, "link", "set", "dev", self._name, "master", "bridge", "up")
 
 
 class LocalHost(Host):
@@ -111,7 +111,7 @@ def linked_hosts(names: Sequence[str]) -> Iterator[list[LinkedHost]]:
     with ExitStack() as stack:
         switch = Namespace()
         stack.callback(switch.close)
-        _ip(switch, "link", "add", "bridge", "type", "bridge")
+        _ip(switch, "link", "add", "name", "bridge", "type", "bridge")
         _ip(switch, "link", "set", "bridge", "up")
         hosts = []
         for number, name in enumerate(names, 11):

@@ -20,7 +20,12 @@ _TASKS_MAX: Final = 6  # of one writer
 
 
 class Unavailable(Exception):
-    """The server answered that it cannot write now."""
+    """The server answered that it cannot write now, and to ask again in so many seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"unavailable, retry after {retry_after} s")
+        assert retry_after > 0
+        self.retry_after = retry_after
 
 
 class Outcome(enum.Enum):
@@ -49,7 +54,7 @@ class WebSocketTransport:
     async def write(self, request: Json) -> list[Json]:
         answer = await self.client.ask(request)
         if answer.get("code") == "unavailable":
-            raise Unavailable
+            raise Unavailable(answer["retry_after"])
         assert answer["type"] != "error", f"{request!s:.300} was answered {answer!s:.300}"
         return answer["results"] if answer["type"] == "batch" else [answer]
 
@@ -75,8 +80,7 @@ class RestTransport:
             case _:
                 answer = await self.client.ask("POST", "/batch/", {"ops": request["ops"]})
         if answer.status == 503:
-            assert int(answer.headers["retry-after"]) > 0
-            raise Unavailable
+            raise Unavailable(int(answer.headers["retry-after"]))
         assert answer.status in (200, 201, 204), f"{request!s:.300} was answered {answer!s:.300}"
         if mode == "batch":
             results: list[Json] = answer.body["results"]
@@ -104,6 +108,7 @@ class Writer:
         self.stopping = False
         self.reconnects = True  # after a lost connection
         self.close_code: int | None = None  # of the last connection that was lost
+        self.retry_after = 0.0  # as the last refusal said
 
     async def work(self, pause: float) -> None:
         """Write until ``stopping``; the last write is completed."""
@@ -166,8 +171,9 @@ class Writer:
             self.close_code = lost.code
             self.stopping = self.stopping or not self.reconnects
             return Outcome.UNKNOWN
-        except Unavailable:
+        except Unavailable as refusal:
             self._ledger.unavailable += 1
+            self.retry_after = refusal.retry_after
             self._ledger.record_unknown(keys)  # the contract leaves open whether it was written
             return Outcome.REFUSED
         self._ledger.record_acknowledged(
@@ -205,15 +211,26 @@ async def writing(
         for number, transport in enumerate(transports[-4:]):
             name = f"{account.id}.{number}"
             writers.append(Writer(transport, account.id, name, ledger, random.Random(f"{seed} {name}")))
-        team = writers[-4:]
-        shared = await team[0].create()
-        for writer in team:
-            writer.shared = shared
+        await share_a_task(writers[-4:])
+    async with at_work(writers, pause):
+        yield writers
+    for transport in transports:
+        await transport.close()
+
+
+async def share_a_task(team: Sequence[Writer]) -> None:
+    """Make the task that all writers of a user change."""
+    shared = await team[0].create()
+    for writer in team:
+        writer.shared = shared
+
+
+@asynccontextmanager
+async def at_work(writers: Sequence[Writer], pause: float) -> AsyncIterator[None]:
+    """They write while the body runs, and complete their last write. Their errors end the body."""
     async with asyncio.TaskGroup() as group:
         for writer in writers:
             group.create_task(writer.work(pause))
-        yield writers
+        yield
         for writer in writers:
             writer.stopping = True
-    for transport in transports:
-        await transport.close()

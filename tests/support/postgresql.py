@@ -51,7 +51,7 @@ class PostgresqlServer:
         self._programs, self._as_user = _programs(), as_user()
         self._process: subprocess.Popen[bytes] | None = None
         self._port = free_port()
-        self._log = folder / "log"
+        self._log, self._log_start = folder / "log", 0
 
     @property
     def url(self) -> str:
@@ -76,11 +76,11 @@ class PostgresqlServer:
         with (data / "pg_hba.conf").open("a") as rules:
             rules.write("host all all samenet trust\n")
 
-    def start(self) -> None:
+    def start(self, *, ready: bool = True) -> None:
         with self._log.open("ab") as output, self._host.entered():
-            start = output.tell()
+            self._log_start = output.tell()
             # No program stands between: unshare and setpriv become postgres.
-            server = self._process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [
                     *(*self._as_user, *self._host.prefix, str(self._programs / "postgres")),
                     *("-D", str(self._folder / "data")),
@@ -91,11 +91,16 @@ class PostgresqlServer:
                 stderr=output,
             )
 
-        def is_ready() -> bool:
-            assert server.poll() is None, self._log.read_text()
-            return b"ready to accept connections" in self._log.read_bytes()[start:]
+        if ready:
+            self.wait_ready()
 
-        wait_until(is_ready, _START_SECONDS, "PostgreSQL accepts connections")
+    def wait_ready(self) -> None:
+        wait_until(self._is_ready, _START_SECONDS, "PostgreSQL accepts connections")
+
+    def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text()
+        return b"ready to accept connections" in self._log.read_bytes()[self._log_start :]
 
     def stop(self) -> None:
         """In order, at once: it ends its connections."""
