@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from shared.auth.signing_keys import KEY_RULE, is_usable
 from shared.origins import ANY, normalized_origin
@@ -14,6 +14,8 @@ from shared.postgres_url import SCHEME as POSTGRES_SCHEME
 from shared.postgres_url import parse_postgres_url
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_TLS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
 class TrustedProxies(NamedTuple):
@@ -98,17 +100,26 @@ def parse_database_url(value: str) -> str:
 
 
 def parse_events_url(value: str) -> str:
-    """A server, with the number of a database of it as the path; or empty for none."""
+    """A server, with the number of a database of it as the path, or a Unix socket; or empty for none."""
     if not value:
         return value
     try:
         parts = urlsplit(value)
-        is_url = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+        options = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        if parts.scheme == "unix":
+            is_url = not parts.hostname and len(parts.path) > 1
+        else:
+            is_url = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+            is_url = is_url and re.fullmatch(r"/?[0-9]{0,5}", parts.path) is not None
     except ValueError:
         is_url = False
-    if is_url and re.fullmatch(r"/?[0-9]{0,5}", parts.path) and not parts.fragment:
-        return value
-    raise ValueError("redis://user:password@host:port/number, rediss:// for TLS; or empty for none")
+    if is_url and not parts.fragment:
+        allowed = _TLS_FILES if parts.scheme == "rediss" else ()
+        if all(name in allowed for name, _ in options):
+            return value
+    raise ValueError(
+        "redis://user:password@host:port/number, rediss:// for TLS, unix:///path of a socket; or empty for none"
+    )
 
 
 def parse_secret_key(value: str) -> str:

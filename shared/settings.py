@@ -72,7 +72,8 @@ class Settings:
     events_url: str = setting(
         "",
         parse_events_url,
-        "`redis://host:port`, `rediss://` for TLS: fan-out between hosts with PostgreSQL; empty: the database alone carries "
+        "`redis://user:password@host:port`, one server or any of a cluster; `rediss://` for TLS (`?ssl_ca_certs=FILE` for an "
+        "authority of one's own); `unix:///path`: fan-out between hosts with PostgreSQL; empty: the database alone carries "
         "changes",
     )
     secret_key: str = setting(

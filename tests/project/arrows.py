@@ -22,6 +22,8 @@ READERS: Final = {"shared.store.django": frozenset({"sqlite3", "psycopg"})}
 _FEEDS: Final = (
     *("shared.feed.tail", "shared.feed.wake", "shared.feed.fan_out"),
     "shared.feed.redis_carrier",
+    "shared.feed.redis_link",
+    "shared.feed.redis_servers",
 )
 """What implements the protocol `shared.feed`."""
 _SQL: Final = re.compile(

@@ -79,6 +79,8 @@ def test_value_with_line_breaks_is_reported_on_one_line() -> None:
         ("DATABASE_URL", "postgres://user:hun/ter2@host/db", "ter2"),
         ("DATABASE_URL", "postgresql://host:x/db?password=hunter2&sslmode=require", "hunter2"),
         ("EVENTS_URL", "amqp://:hunter2@host", "hunter2"),
+        ("EVENTS_URL", "redis://host?password=hunter2", "hunter2"),
+        ("EVENTS_URL", "unix://:hunter2@host/socket", "hunter2"),
     ],
 )
 def test_secrets_are_not_shown(name: str, text: str, secret: str) -> None:
@@ -86,7 +88,13 @@ def test_secrets_are_not_shown(name: str, text: str, secret: str) -> None:
     assert secret not in problem
 
 
-@pytest.mark.parametrize("url", ["redis://valkey", "rediss://:secret@valkey:6380/3"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://valkey", "rediss://:secret@valkey:6380/3", "rediss://valkey?ssl_ca_certs=/etc/ca.pem"),
+        *("unix:///run/valkey", "unix://user:secret@/run/valkey"),
+    ],
+)
 def test_fan_out_between_hosts_is_for_postgresql(url: str) -> None:
     on_postgresql = {"TASKBEAM_DATABASE_URL": "postgresql://db/tasks", "TASKBEAM_EVENTS_URL": url}
     assert load_settings(on_postgresql).events_url == url

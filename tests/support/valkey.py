@@ -9,7 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,11 +29,16 @@ _SECONDS: Final = 30
 
 
 class ValkeyServer:
-    """It keeps nothing on disk."""
+    """It keeps nothing on disk.
 
-    def __init__(self, program: str, host: Host) -> None:
+    Args:
+        options: more of them, for its command line.
+    """
+
+    def __init__(self, program: str, host: Host, options: Sequence[str] = ()) -> None:
         self._program = program
         self._host = host
+        self.options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
 
@@ -48,6 +53,7 @@ class ValkeyServer:
                 [
                     *(*self._host.prefix, self._program, "--port", str(self.port), "--bind", address),
                     *("--protected-mode", "no", "--save", "", "--appendonly", "no", "--daemonize", "no"),
+                    *self.options,
                 ],
                 stdout=subprocess.DEVNULL,
             )
@@ -60,7 +66,7 @@ class ValkeyServer:
                 socket.create_connection((address, self.port), 1) as connection,
             ):
                 connection.sendall(b"PING\r\n")
-                return connection.recv(7) == b"+PONG\r\n"
+                return connection.recv(7) in (b"+PONG\r\n", b"-NOAUTH")
             return False
 
         wait_until(is_ready, _SECONDS, "Valkey answers")
@@ -84,9 +90,9 @@ class ValkeyServer:
 
 
 @contextmanager
-def valkey(host: Host = THIS_MACHINE) -> Iterator[ValkeyServer]:
-    """A server that runs. Skips the test where Valkey is not installed; in CI, fails."""
-    server = ValkeyServer(_program(), host)
+def valkey(host: Host = THIS_MACHINE, options: Sequence[str] = ()) -> Iterator[ValkeyServer]:
+    """A server that runs, with these options, too. Skips the test where Valkey is not installed; in CI, fails."""
+    server = ValkeyServer(valkey_program(), host, options)
     try:
         server.start()
         yield server
@@ -103,7 +109,7 @@ def shared_valkey() -> str:
     return url
 
 
-def _program() -> str:
+def valkey_program() -> str:
     """Where it is: where the variable says, in a wheel, in a package of Debian's."""
     if program := os.environ.get(PROGRAM):
         return program

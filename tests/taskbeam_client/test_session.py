@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import shutil
 import ssl
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 from taskbeam_client import Backoff, LoggedOut, Session, TaskbeamClient, TaskbeamClientError, Unreachable
 from taskbeam_client.rest import post
+from tests.support.certificates import make_certificate
 from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.taskbeam_client.fake_server import fake_server, http, tokens
@@ -238,23 +237,8 @@ async def test_a_trickling_answer_has_one_deadline_and_leaves_no_thread(head: by
         await until(lambda: not threads(), 10, "the thread ends with it")
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """One for 127.0.0.1 that nobody has signed, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl makes the certificate")
-    certificate, key = tmp_path / "certificate", tmp_path / "key"
-    options = (
-        f"req -x509 -newkey rsa:2048 -nodes -days 2 -out {certificate} -keyout {key} -subj /CN=localhost"
-    )
-    subprocess.run(
-        [openssl, *options.split(), "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True
-    )
-    return certificate, key
-
-
-async def test_a_session_over_tls(certificate: tuple[Path, Path]) -> None:
+async def test_a_session_over_tls(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(*certificate)
     trusting = ssl.create_default_context(cafile=str(certificate[0]))

@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -26,6 +27,9 @@ T = TypeVar("T")
 BEAT_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 2.0  # of a connect, and of what is sent
 _RETRY_SECONDS: Final = 0.5
+_PAUSE_SECONDS: Final = (
+    0.005  # between notices: each is heard by all processes, so what comes meanwhile goes together
+)
 _CHANNEL: Final = "taskbeam"
 _SEQS_AT_ONCE: Final = 180  # two numbers of 19 digits each: a payload has less than 8000 bytes
 _USERS_MAX: Final = 10 * _SEQS_AT_ONCE  # of whom hints wait; with more, all are told to look
@@ -122,15 +126,18 @@ class NotifyCarrier:
             await _within_timeout(connection.execute("SET synchronous_commit = off"))
             await _within_timeout(connection.add_listener(_CHANNEL, on_notice))
             listener.on_missed(None)
+            next_beat = time.monotonic()
             while True:
-                try:
-                    async with asyncio.timeout(BEAT_SECONDS):
-                        await self._wanted.wait()
-                except TimeoutError:
+                if time.monotonic() >= next_beat:
                     await self._send_beat(connection)
+                    next_beat = time.monotonic() + BEAT_SECONDS
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(next_beat - time.monotonic()):
+                        await self._wanted.wait()
                 self._wanted.clear()
                 for hint in self._taken():
                     await _send(connection, hint)
+                    await asyncio.sleep(_PAUSE_SECONDS)
         finally:
             connection.terminate()
 

@@ -12,6 +12,7 @@ import functools
 import itertools
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, Final, cast
 
@@ -66,6 +67,7 @@ class Writer:
         self._pool = pool
         self._id = secrets.randbits(63)
         self._numbers = itertools.count(1)
+        self._committed = 0  # the number of the last attempt that is known to be
         self._listeners: list[CommitListener] = []
         self.failure: Unavailable | None = None
         """Why nothing can be written, as far as the last try tells."""
@@ -97,6 +99,7 @@ class Writer:
             attempt = _Attempt(self._id, next(self._numbers))
             try:
                 await self._pool.use(functools.partial(_carry_out, group=group, attempt=attempt))
+                self._committed = attempt.number
                 return attempt.transaction
             except Exception as error:  # noqa: BLE001 - whatever it is, the commit's end must be known
                 if attempt.commit_sent and await self._was_committed(attempt.number):
@@ -115,9 +118,11 @@ class Writer:
     async def _was_committed(self, number: int) -> bool:
         """Whether the attempt of that number was. Raises Unavailable where the server does not say it in time.
 
-        Then nothing is guessed: the client is told that it has to find out.
+        Nor does a server that has lost an earlier transaction of this process: another one, after a failover, or a copy
+        from before. Then nothing is guessed: the client is told that it has to find out.
         """
-        try:
+        committed = -1
+        with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_SECONDS):
                 while True:
                     try:
@@ -127,9 +132,11 @@ class Writer:
                     except Exception:  # noqa: BLE001 - whatever it is, to do the group again could do it twice
                         await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
                     else:
-                        return committed == number
-        except TimeoutError:
-            raise Unavailable("PostgreSQL: it is not known whether the write was done") from None
+                        break
+        if committed < self._committed:
+            raise Unavailable("PostgreSQL: it is not known whether the write was done")
+        self._committed = committed
+        return committed == number
 
 
 async def _write_number(connection: Connection, writer: int, number: int | None) -> int:

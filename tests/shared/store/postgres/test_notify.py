@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -85,6 +87,46 @@ async def test_long_hints_are_parted_and_too_long_ones_say_look(url: str) -> Non
         one.publish(_changes(*many, (1, 1)))
         await until(lambda: told.missed == 2, 5, "all look")
         assert len(told.seqs) == len(many)
+
+
+async def test_many_commits_are_told_by_few_notices(url: str) -> None:
+    """Each is heard by all processes. The first comes at once, and the last is not left out."""
+    notices: list[str] = []
+    stranger: Any = await asyncpg.connect(url)
+    await stranger.add_listener("taskbeam", lambda *notice: notices.append(notice[-1]))
+    async with carried(url) as (one, told):
+        began = time.monotonic()
+        for seq in range(1, 201):
+            one.publish(_changes((1, seq)))
+            await asyncio.sleep(0)
+            if seq == 1:
+                await until(lambda: told.seqs == [(1, 1)], 5, "the first is told")
+        await until(lambda: told.seqs[-1] == (1, 200), 5, "the last is told")
+        told_at = sum("seqs" in notice for notice in notices)
+        assert 2 <= told_at <= (time.monotonic() - began) / notify._PAUSE_SECONDS + 1
+    await stranger.close()
+
+
+async def test_a_connection_that_is_always_busy_has_a_heartbeat(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "BEAT_SECONDS", 0.2)
+    beats: list[str] = []
+    stranger: Any = await asyncpg.connect(url)
+    await stranger.add_listener("taskbeam", lambda *notice: beats.append(notice[-1]))
+    async with carried(url) as (one, _), asyncio.TaskGroup() as tasks:
+
+        async def write() -> None:
+            for seq in itertools.count(1):
+                one.publish(_changes((1, seq)))
+                await asyncio.sleep(0.01)
+
+        writing = tasks.create_task(write())
+        await until(lambda: sum("beat" in notice for notice in beats) >= 3, 5, "it goes on")
+        assert CARRIER_CONNECTED.read is not None
+        assert CARRIER_CONNECTED.read()
+        writing.cancel()
+    await stranger.close()
 
 
 async def test_connection_that_is_cut_is_made_anew(

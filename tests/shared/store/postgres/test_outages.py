@@ -161,6 +161,30 @@ async def test_a_commit_of_which_nothing_can_be_learned_is_not_guessed(
     assert await _titles(owner) == ["perhaps"]
 
 
+@pytest.mark.parametrize(
+    "lose", ["DELETE FROM writers", "UPDATE writers SET last_number = 1"], ids=["all", "the last"]
+)
+async def test_a_server_that_has_lost_earlier_commits_is_not_believed(
+    engine: PostgresEngine, owner: Owner, monkeypatch: pytest.MonkeyPatch, lose: str
+) -> None:
+    """As after a failover to a server that was behind: what it does not know may have been done."""
+    for title in ("one", "two"):
+        await owner.create(title)
+
+    async def fail_over(connection: Any) -> None:
+        await connection.execute("COMMIT")
+        engine._execute(lose)
+        await _lose(connection)
+
+    _first_commit(monkeypatch, fail_over)
+    with pytest.raises(Unavailable) as caught:
+        await owner.create("perhaps")
+    assert "not known" in caught.value.reason
+    assert await _titles(owner) == ["one", "two", "perhaps"]
+    await owner.create("after")
+    assert await _titles(owner) == ["one", "two", "perhaps", "after"]
+
+
 async def test_a_commit_that_a_crash_has_undone_is_not_taken_for_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

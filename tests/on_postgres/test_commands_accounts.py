@@ -1,1 +1,0 @@
-from tests.taskbeam.commands.test_accounts import *

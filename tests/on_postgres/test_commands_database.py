@@ -1,1 +1,0 @@
-from tests.taskbeam.commands.test_database import *
