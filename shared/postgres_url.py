@@ -13,13 +13,16 @@ SCHEME: Final = "postgresql"
 _EXPECTED: Final = "postgresql://user:password@host:port/name"
 _DATA: Final = "data"
 _DATA_DEFAULT: Final = "var"
+_SECRET: Final = ("password", "sslpassword")
 
 
 class PostgresUrl(NamedTuple):
-    """``dsn``: what the driver is given. ``shown``: without the password, for people. ``data``: a folder."""
+    """``dsn``: what the driver is given. ``shown``: where it is, for people. ``open``: without passwords, for PostgreSQL's
+    own programs. ``data``: a folder."""
 
     dsn: str
     shown: str
+    open: str
     data: Path
 
 
@@ -37,7 +40,9 @@ def parse_postgres_url(url: str) -> PostgresUrl:
     dsn = parts._replace(query=urlencode(query)).geturl()
     host = parts.netloc.rpartition("@")[2]
     user = f"{parts.username}@" if parts.username else ""
-    return PostgresUrl(dsn, f"{parts.scheme}://{user}{host}{parts.path}", data)
+    shown = f"{parts.scheme}://{user}{host}{parts.path}"
+    public = urlencode({name: value for name, value in query.items() if name not in _SECRET})
+    return PostgresUrl(dsn, shown, f"{shown}?{public}" if public else shown, data)
 
 
 def with_data_folder(url: str, folder: Path) -> str:

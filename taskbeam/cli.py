@@ -74,6 +74,10 @@ COMMANDS: Final = {
         "taskbeam.commands.copy:copy",
         "Copy the database SOURCE into the new database TARGET, from SQLite to PostgreSQL or back.",
     ),
+    "new-epoch": Entry(
+        "taskbeam.commands.new_epoch:new_epoch",
+        "Tell clients that the database was restored, after pg_restore.",
+    ),
     "import-django": Entry(
         "taskbeam.commands.import_django:import_django",
         "Take in the users and tasks of a Django application.",

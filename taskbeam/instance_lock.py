@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.settings import Settings
-from shared.store.opening import file_beside
+from shared.store.opening import database_name, file_beside, is_on_many_machines
 from taskbeam import control
 from taskbeam.errors import CommandError
 from taskbeam.server_address import Server
@@ -43,7 +43,9 @@ def instance_lock(settings: Settings) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             who = os.read(descriptor, 32).decode("ascii", "replace").strip() or "another process"
-            raise CommandError(f"{database} is served already, by process {who}") from None
+            name = database_name(settings.database_url)
+            where = f" from {database.parent}" if is_on_many_machines(settings.database_url) else ""
+            raise CommandError(f"{name} is served already{where}, by process {who}") from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         yield

@@ -58,13 +58,14 @@ def _load(data: Path | None, env_file: Path | None, database: str | None) -> Set
     return find_instance({**os.environ, **named}, data, env_file).settings
 
 
-def require_database(settings: Settings) -> None:
+async def require_database(settings: Settings) -> None:
     """To open a database makes it: a name that was misspelt must not. Raises CommandError."""
-    from shared.store.opening import database_exists
+    from shared.store.opening import database_exists, database_name
 
-    if not database_exists(settings.database_url):
+    if not await database_exists(settings.database_url):
+        name = database_name(settings.database_url)
         raise CommandError(
-            f"there is no database {settings.database_url}; `taskbeam migrate` makes one, --database names another"
+            f"there is no database {name}; `taskbeam migrate` makes one, --database names another"
         )
 
 
@@ -74,7 +75,7 @@ async def open_store(settings: Settings, *, make: bool = False) -> AsyncIterator
     from shared.store.opening import open_database
 
     if not make:
-        require_database(settings)
+        await require_database(settings)
     async with (
         open_database(settings.database_url, settings.events_url) as database,
         database.open_feed(PROCESS),
@@ -87,7 +88,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Backend]:
     """The store with the services, and so with the key."""
     from shared.backend import open_backend
 
-    require_database(settings)
+    await require_database(settings)
     async with open_backend(settings, PROCESS) as backend:
         yield backend
 

@@ -76,7 +76,7 @@ class AccountService:
         try:
             return await self._register(data, address)
         except Unavailable:
-            attempt.forgive()
+            attempt.forgive_soon()
             raise
 
     async def _register(self, data: Mapping[str, object], address: str) -> User:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
-from shared.auth.shared_attempts import SharedAttempts
-from shared.auth.throttle import Throttle, digest
+from shared.auth.shared_attempts import SharedAttempts, Windows
+from shared.auth.throttle import Throttle, Window, digest
 from shared.errors import Throttled
 from shared.log_limits import KeyedLimitedLogger
 from shared.metrics.catalogue import THROTTLED
@@ -39,7 +38,8 @@ class Attempt:
     def __init__(self, attempts: LoginAttempts, *limited: tuple[_Limit, str]) -> None:
         self._attempts = attempts
         self._limited = limited
-        self._forgiving: list[Callable[[], None]] = []
+        self._windows: list[tuple[Throttle, Window]] = []
+        self._shared_windows: Windows = ()
 
     def refuse_if_locked(self) -> None:
         """Raises Throttled, as far as this process knows; counts nothing."""
@@ -50,13 +50,13 @@ class Attempt:
         """Count it, just before it is made. Raises Throttled."""
         self.refuse_if_locked()
         for limit, key in self._limited:
-            self._forgiving.append(partial(limit.throttle.forgive, limit.throttle.attempt(key)))
+            self._windows.append((limit.throttle, limit.throttle.attempt(key)))
         shared, limits = self._attempts.shared, self._shared_limits()
         if shared is not None and limits:
             try:
-                self._forgiving.append(await shared.attempt(limits))
+                self._shared_windows = await shared.attempt(limits)
             except BaseException as error:
-                self.forgive()
+                self.forgive_soon()
                 if isinstance(error, Throttled):
                     self.refuse_if_locked()  # which says what was too many
                 raise
@@ -79,11 +79,24 @@ class Attempt:
             if limit.throttle.limit
         }
 
-    def forgive(self) -> None:
-        """Do not count it: it was right, or could not be tried."""
-        for forgive in self._forgiving:
-            forgive()
-        self._forgiving.clear()
+    async def forgive(self) -> None:
+        """Do not count it: it was right. When this returns, it counts on no machine any more."""
+        windows = self._forgive_here()
+        if self._attempts.shared is not None:
+            await self._attempts.shared.take_back(windows)
+
+    def forgive_soon(self) -> None:
+        """Do not count it: it could not be tried."""
+        windows = self._forgive_here()
+        if self._attempts.shared is not None:
+            self._attempts.shared.take_back_soon(windows)
+
+    def _forgive_here(self) -> Windows:
+        for throttle, window in self._windows:
+            throttle.forgive(window)
+        self._windows.clear()
+        windows, self._shared_windows = self._shared_windows, ()
+        return windows
 
 
 class LoginAttempts:

@@ -65,10 +65,10 @@ class PasswordCheck:
                 password, encoded, Requester(address, account or ""), guess.admit, record.dearest
             )
         except BaseException:
-            guess.forgive()
+            guess.forgive_soon()
             raise
         if matches:
-            guess.forgive()
+            await guess.forgive()
         else:
             _failed.value += 1
             log.info("failed login from %s", address)  # fail2ban reads this: docs/howto/monitor.md

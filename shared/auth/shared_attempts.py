@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from shared.auth.throttle import WINDOW_SECONDS
 from shared.errors import Throttled, Unavailable
 from shared.store.shared_counts import AttemptCounts, Counted
 
+Windows = Sequence[tuple[bytes, object]]
+"""Where an attempt was counted: the keys, and which of their windows."""
 _Ask = Callable[[Collection[bytes], float], Awaitable[dict[bytes, Counted]]]
 
 TIMEOUT_SECONDS: Final = 1.0
@@ -26,7 +28,6 @@ _FULL_SECONDS: Final = (
 )
 _FULL_MAX: Final = 10_000
 _TAKEN_BACK_MAX: Final = 10_000
-_TAKEN_BACK_AT_ONCE: Final = 500
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class SharedAttempts:
         self._full: OrderedDict[bytes, tuple[float, float]] = (
             OrderedDict()
         )  # until when; when it is asked again
-        self._taken_back: dict[tuple[bytes, object], int] = {}
+        self._taken_back: Counter[tuple[bytes, object]] = Counter()
         self._has_taken_back = asyncio.Event()
         self._away_since: float | None = None
         self._asks_again = 0.0
@@ -56,27 +57,23 @@ class SharedAttempts:
         if now < min(until, asked_again):
             raise Throttled(until - now)
 
-    async def attempt(self, limits: Mapping[bytes, int]) -> Callable[[], None]:
+    async def attempt(self, limits: Mapping[bytes, int]) -> Windows:
         """Count an attempt for each key, each of which may have so many within a minute.
 
         Returns:
-            A function that takes it back.
+            What is to be taken back where the attempt shall not count.
 
         Raises:
             Throttled: there were too many of one; this attempt is not counted.
         """
         counted = await self._ask(self._counts.count, limits)
-
-        def take_back() -> None:
-            for key, count in counted.items():
-                self._take_back(key, count.window)
-
+        windows = [(key, count.window) for key, count in counted.items()]
         try:
             self._refuse({key: count for key, count in counted.items() if count.attempts > limits[key]})
         except Throttled:
-            take_back()
+            self.take_back_soon(windows)
             raise
-        return take_back
+        return windows
 
     async def ask(self, limits: Mapping[bytes, int]) -> None:
         """Raises Throttled where one of the keys is full; counts nothing."""
@@ -108,25 +105,32 @@ class SharedAttempts:
             self._full.popitem(last=False)
         raise Throttled(max(count.seconds_left for count in full.values()))
 
-    def _take_back(self, key: bytes, window: object) -> None:
-        if len(self._taken_back) < _TAKEN_BACK_MAX:  # otherwise it counts, to the end of its minute
-            self._taken_back[key, window] = self._taken_back.get((key, window), 0) + 1
+    async def take_back(self, windows: Windows) -> None:
+        """The attempts do not count any more, for no machine, when this returns; unless the database is away."""
+        await self._take_back(Counter(windows))
+
+    def take_back_soon(self, windows: Windows) -> None:
+        """Like ``take_back``, for those who cannot wait."""
+        if len(self._taken_back) < _TAKEN_BACK_MAX:  # otherwise they count, to the end of their minute
+            self._taken_back.update(windows)
             self._has_taken_back.set()
 
     async def run(self) -> None:
-        """Tell the others what is taken back, until cancelled."""
+        """Take back what is to be taken back soon, until cancelled."""
         while True:
             await self._has_taken_back.wait()
-            taken_back = dict(list(self._taken_back.items())[:_TAKEN_BACK_AT_ONCE])
-            for each in taken_back:
-                del self._taken_back[each]
-            if not self._taken_back:
-                self._has_taken_back.clear()
-            try:
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    await self._counts.take_back(taken_back)
-            except (Unavailable, TimeoutError) as error:
-                self._note_away(error)  # they count, to the end of their minute
+            self._has_taken_back.clear()
+            taken_back, self._taken_back = self._taken_back, Counter()
+            await self._take_back(taken_back)
+
+    async def _take_back(self, windows: Mapping[tuple[bytes, object], int]) -> None:
+        if not windows:
+            return
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await self._counts.take_back(windows)
+        except (Unavailable, TimeoutError) as error:
+            self._note_away(error)
 
     def _note_away(self, error: Exception) -> None:
         now = self._clock()

@@ -18,6 +18,7 @@ from typing import Any, Final
 from shared.errors import Unavailable, UserGone
 from shared.feed import FeedListener, Lag
 from shared.feed.carrier import Carrier
+from shared.feed.epoch_watch import watch_epoch
 from shared.feed.notices import Followed, Step
 from shared.feed.source import Source, SourceCommit
 from shared.metrics.catalogue import FEED_HINTS
@@ -336,7 +337,7 @@ async def open_fan_out(source: Source, carrier: Carrier | None = None) -> AsyncI
     """A feed of the changes from now on. Where a part of it fails, the body is cancelled. Raises Unavailable."""
     feed = FanOut(source, carrier, (await source.revocations(None))[1])
     async with asyncio.TaskGroup() as tasks:
-        parts = [tasks.create_task(part) for part in feed.parts()]
+        parts = [tasks.create_task(part) for part in (*feed.parts(), watch_epoch(source))]
         try:
             yield feed
         finally:

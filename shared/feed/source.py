@@ -24,6 +24,7 @@ class Source(Protocol):
         """Like ``shared.store.Store.listen``."""
         ...
 
+    async def read_epoch(self) -> str: ...  # as shared.store.Store.read_epoch
     async def seqs(self, user_ids: Collection[int]) -> dict[int, int]: ...  # as shared.store.Store.seqs
     async def changes(self, user_id: int, epoch: str, since: int, limit: int) -> ChangePage: ...  # UserGone
 

@@ -58,7 +58,7 @@ COMMIT_SECONDS: Final = Histogram(
 )
 DATABASE_ERRORS: Final = Counter(
     "taskbeam_database_errors_total",
-    "Errors of SQLite that say that the database cannot be used: a full disk, a damaged file. Not: busy.",
+    "Errors of the database that say that it cannot be used: a full disk, a damaged file, a server that is away. Not: busy.",
 )
 DATABASE_LOG_BYTES: Final = Gauge(
     "taskbeam_database_log_bytes", "Size of the write-ahead log (`-wal`).", shared=True

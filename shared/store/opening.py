@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final, NamedTuple, cast
 
 from shared.errors import Unavailable
@@ -62,9 +63,26 @@ def open_database(url: str, events_url: str = "") -> AbstractAsyncContextManager
     return _engine(url).open(url, events_url)
 
 
-def database_exists(url: str) -> bool:
-    """Whether there is one already: to open it makes it."""
-    return _engine(url).exists(url)
+async def database_exists(url: str) -> bool:
+    """Whether there is one already: to open it makes it. Raises Unavailable: its server does not say."""
+    return await _engine(url).exists(url)
+
+
+def database_name(url: str) -> str:
+    """The database for people, without a password: the path of a file, or what of the URL says where it is."""
+    return _engine(url).name(url)
+
+
+async def renew_epoch(url: str) -> str:
+    """Give a database that was restored another epoch, so that clients read everything anew; returns it.
+
+    Processes that serve it end, to be started with it.
+
+    Raises:
+        CopyFailed: nothing was changed: the engine's own restore does so.
+        Unavailable: there is no database, or it cannot be written.
+    """
+    return await _engine(url).renew_epoch(url)
 
 
 def check_database(url: str) -> list[Finding]:
@@ -159,21 +177,37 @@ def _beside_postgres(url: str, suffix: str) -> Path:
 
 
 def _refuse_backup(url: str, to: Path, replace: bool, progress: Progress) -> None:
-    raise CopyFailed("PostgreSQL is backed up by its own pg_dump")
+    database = quote(parse_postgres_url(url).open)
+    raise CopyFailed(
+        f"PostgreSQL has its own backups: pg_dump --format=custom --file={quote(str(to))} {database}"
+    )
 
 
 def _refuse_restore(url: str, backup: Path, progress: Progress) -> Restored:
-    raise CopyFailed("PostgreSQL is restored by its own pg_restore")
+    database = quote(parse_postgres_url(url).open)
+    raise CopyFailed(
+        "PostgreSQL has its own restore: stop the servers of all machines, restore into an empty database by pg_restore "
+        f"--single-transaction --no-owner --dbname={database} {quote(str(backup))}, then run taskbeam new-epoch"
+    )
+
+
+async def _file_exists(url: str) -> bool:
+    return file_of(url).exists()
+
+
+async def _refuse_epoch(url: str) -> str:
+    raise CopyFailed("a database of SQLite gets its new epoch from taskbeam restore")
 
 
 class _Engine(NamedTuple):
     """What each engine has for the functions above."""
 
     open: Callable[[str, str], AbstractAsyncContextManager[Database]]
-    exists: Callable[[str], bool]
+    exists: Callable[[str], Awaitable[bool]]
     check: Callable[[str], list[Finding]]
     back_up: Callable[[str, Path, bool, Progress], None]
     restore: Callable[[str, Path, Progress], Restored]
+    renew_epoch: Callable[[str], Awaitable[str]]
     beside: Callable[[str, str], Path]
     on_many_machines: bool
     name: Callable[[str], str]
@@ -184,10 +218,11 @@ class _Engine(NamedTuple):
 _ENGINES: Final[dict[str, _Engine]] = {
     "sqlite": _Engine(
         _open_sqlite,
-        lambda url: file_of(url).exists(),
+        _file_exists,
         lambda url: check_sqlite(file_of(url)),
         lambda url, to, replace, progress: back_up(file_of(url), to, replace=replace, progress=progress),
         lambda url, backup, progress: restore(file_of(url), backup, progress=progress),
+        _refuse_epoch,
         lambda url, suffix: DatabasePath(file_of(url)).beside(suffix),
         False,
         lambda url: str(DatabasePath(file_of(url)).real),
@@ -196,10 +231,11 @@ _ENGINES: Final[dict[str, _Engine]] = {
     ),
     POSTGRES_SCHEME: _Engine(
         _open_postgres,
-        lambda _: True,  # an operator makes it
+        lambda url: cast("Awaitable[bool]", _postgres("opening").has_schema(url)),
         lambda url: cast("list[Finding]", _postgres("check").check_postgres(url)),
         _refuse_backup,
         _refuse_restore,
+        lambda url: cast("Awaitable[str]", _postgres("opening").renew_epoch(url)),
         _beside_postgres,
         True,
         lambda url: parse_postgres_url(url).shown,

@@ -76,11 +76,16 @@ def _target(settings: Settings, dry_run: bool) -> Iterator[Settings]:
     if not dry_run:
         yield settings
         return
-    from shared.store.opening import back_up_database, database_exists
+    from shared.store.opening import back_up_database, database_exists, is_on_many_machines
+
+    if is_on_many_machines(settings.database_url):
+        raise CommandError(
+            "--dry-run needs a database of SQLite, to work on a copy: try it with --database sqlite:///try.db"
+        )
 
     with tempfile.TemporaryDirectory(prefix="taskbeam-dry-run-") as folder:
         copy = Path(folder, "copy.db")
-        if database_exists(settings.database_url):
+        if run(database_exists(settings.database_url)):
             with in_one_line():
                 back_up_database(
                     settings.database_url, copy, replace=False, progress=lambda done, total: None

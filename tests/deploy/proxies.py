@@ -81,15 +81,16 @@ class _Program(NamedTuple):
 
 def require(*programs: str) -> None:
     """Skip the test where one of them is not installed; in CI, fail."""
-    missing = [program for program in programs if _path(program) is None]
+    missing = [program for program in programs if not program_path(program)]
     if missing and os.environ.get("CI"):
         pytest.fail(f"not installed: {', '.join(missing)}")
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
 
 
-def _path(program: str) -> str | None:
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+def program_path(program: str) -> str:
+    """Empty where it is not installed."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or ""
 
 
 @contextmanager
@@ -102,8 +103,11 @@ def proxied(name: str, system: System, folder: Path) -> Iterator[Proxy]:
 @contextmanager
 def cluster_proxied(gateways: list[int], workers: list[int], folder: Path) -> Iterator[Proxy]:
     """nginx with ``deploy/cluster/nginx.conf`` in front of two gateways and three WebSocket servers, given by their ports."""
-    ports = dict(zip((8001, 8011, 8000, 8010, 8020), (*gateways, *workers), strict=True))
-    changes = {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in ports.items()}
+    names = (
+        *(f"gateway-{number}:8001" for number in (1, 2)),
+        *(f"worker-{number}:8000" for number in (1, 2, 3)),
+    )
+    changes = {name: f"127.0.0.1:{port}" for name, port in zip(names, (*gateways, *workers), strict=True)}
 
     def program(port: int) -> _Program:
         site = _replaced("cluster/nginx.conf", folder, {**changes, **_nginx_paths(port, folder)})
@@ -120,7 +124,7 @@ def _running_proxy(name: str, folder: Path, make: Callable[[int], _Program]) -> 
     program = make(proxy.port)
     with (folder / "proxy.log").open("wb") as log:
         process = subprocess.Popen(
-            [_path(program.command[0]) or "", *program.command[1:]],
+            [program_path(program.command[0]), *program.command[1:]],
             env={**os.environ, **program.environ},
             stdout=log,
             stderr=log,

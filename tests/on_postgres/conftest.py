@@ -9,6 +9,9 @@ import pytest
 from tests.support.databases import ENGINE
 from tests.support.processes import System
 from tests.support.shared_systems import shared_system
+from tests.taskbeam.commands.conftest import command, database
+
+__all__ = ["command", "database"]
 
 
 @pytest.fixture(scope="package", autouse=True)

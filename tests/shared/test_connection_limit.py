@@ -87,22 +87,26 @@ def _published(engine: PostgresEngine) -> list[tuple[int, int]]:
     return engine._execute("SELECT user_id, connections FROM user_connections ORDER BY user_id")
 
 
-async def _settled(*processes: Connections) -> None:
+async def _settled(engine: PostgresEngine, *processes: Connections) -> None:
     """All have published what they have, and asked since."""
 
-    def is_so() -> bool:
-        return all(not each.limit._changed and not each.limit._asked_again for each in processes)
+    def is_so(one: Connections) -> bool:
+        rows = engine._execute(
+            "SELECT user_id, connections FROM user_connections WHERE process = %s", one.limit._process
+        )
+        published = {user_id: one.count(user_id) for user_id in one.users()} == dict(rows)
+        return published and not one.limit._changed and not one.limit._asked_again
 
-    await until(is_so, 10, "no changes are left to publish")
+    await until(lambda: all(map(is_so, processes)), 10, "no changes are left to publish")
 
 
 async def test_connections_of_all_processes_of_a_kind_count(engine: PostgresEngine) -> None:
     async with process(engine) as one, process(engine) as two, process(engine, "waiters") as other:
         assert one.open(ANN, "a", "b", "c") == []
         assert other.open(ANN, "a", "b", "c") == []
-        await _settled(one, other)
+        await _settled(engine, one, other)
         assert two.open(ANN, "d") == []
-        await _settled(two)
+        await _settled(engine, two)
         assert two.open(ANN, "e") == ["e"]
         assert two.open(BOB, "f") == []
         assert two.ended == []
@@ -114,11 +118,11 @@ async def test_connections_of_all_processes_of_a_kind_count(engine: PostgresEngi
 async def test_where_there_are_too_many_the_newest_end(engine: PostgresEngine) -> None:
     async with process(engine) as one, process(engine) as two:
         assert one.open(ANN, "a", "b", "c") == []
-        await _settled(one)
+        await _settled(engine, one)
         assert two.open(ANN, "d", "e", "f") == []
         await until(lambda: two.ended, 5, "it hears of the others")
         assert (one.ended, two.ended) == ([], ["f", "e"])
-        await _settled(two)
+        await _settled(engine, two)
         assert one.open(ANN, "g") == []
         await until(lambda: one.ended, 5, "it hears of the others")
         assert (one.ended, two.ended) == (["g"], ["f", "e"])
@@ -133,12 +137,12 @@ async def test_after_all_at_once_there_are_exactly_as_many_as_are_allowed(engine
             await until(
                 lambda: sum(each.count(ANN) for each in processes) <= MOST, 5, "those that are too many end"
             )
-            await _settled(*processes)
+            await _settled(engine, *processes)
             assert sum(each.count(ANN) for each in processes) == MOST
             for each in processes:
                 for name in list(each.by_user.get(ANN, ())):
                     each.close(ANN, name)
-            await _settled(*processes)
+            await _settled(engine, *processes)
             await until(lambda: not _published(engine), 5, "there are none")
 
 
@@ -168,7 +172,7 @@ async def test_a_process_that_was_taken_for_gone_publishes_all_again(engine: Pos
     async with process(engine) as one:
         one.open(ANN, "a", "b")
         one.open(BOB, "c")
-        await _settled(one)
+        await _settled(engine, one)
         for _ in range(2):
             engine._execute("TRUNCATE serving, user_connections")
             await until(lambda: _published(engine) == [(ANN, 2), (BOB, 1)], 5, "all are there again")
@@ -180,7 +184,7 @@ async def test_each_process_limits_its_own_while_the_database_does_not_answer(
     monkeypatch.setattr(connection_limit, "_TIMEOUT_SECONDS", 0.2)
     async with process(engine) as one, process(engine) as two:
         one.open(ANN, *"abcd")
-        await _settled(one)
+        await _settled(engine, one)
         two.open(ANN, "e")
         await until(lambda: two.ended == ["e"], 5, "it hears of the others")
         with psycopg.connect(engine.url) as operator:
@@ -199,7 +203,7 @@ async def test_the_end_of_a_process_is_told(engine: PostgresEngine) -> None:
     async with process(engine) as two:
         async with process(engine) as one:
             assert one.open(ANN, *"abcd") == []
-            await _settled(one)
+            await _settled(engine, one)
             two.open(ANN, "e")
             await until(lambda: two.ended == ["e"], 5, "it hears of the others")
         await until(lambda: _published(engine) == [], 5, "neither has any")

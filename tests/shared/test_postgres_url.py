@@ -13,6 +13,9 @@ def test_a_url_is_shown_without_its_password() -> None:
     url = parse_postgres_url("postgresql://ann:secret@db:5433/tasks?sslmode=require")
     assert url.dsn == "postgresql://ann:secret@db:5433/tasks?sslmode=require"
     assert url.shown == "postgresql://ann@db:5433/tasks"
+    assert url.open == "postgresql://ann@db:5433/tasks?sslmode=require"
+    url = parse_postgres_url("postgresql://a%3Ann:s:e@db/tasks?password=secret&sslpassword=secret")
+    assert url.shown == url.open == "postgresql://a%3Ann@db/tasks"
 
 
 def test_the_data_folder_is_a_parameter_of_ours() -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from taskbeam.cli import main
 
-_NO_SETTINGS: Final[dict[str, None]] = {"TASKBEAM_TEST_LOOP": None}
+_NO_SETTINGS: Final[dict[str, None]] = {"TASKBEAM_TEST_LOOP": None, "TASKBEAM_TEST_ENGINE": None}
 """What the tests' own environment has, under names that could be settings."""
 
 

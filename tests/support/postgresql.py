@@ -48,7 +48,7 @@ class PostgresqlServer:
 
     def __init__(self, folder: Path, host: Host, settings: Sequence[str]) -> None:
         self._folder, self._host, self._settings = folder, host, settings
-        self._programs, self._as_user = _programs(), as_user()
+        self._programs, self._as_user = postgresql_programs(), as_user()
         self._process: subprocess.Popen[bytes] | None = None
         self._port = free_port()
         self._log, self._log_start = folder / "log", 0
@@ -188,7 +188,7 @@ def _running_server(host: Host, settings: Sequence[str]) -> Iterator[PostgresqlS
         shutil.rmtree(folder)
 
 
-def _programs() -> Path:
+def postgresql_programs() -> Path:
     """Where they are: where the variable says, in a wheel, in a package of Debian's."""
     if folder := os.environ.get(PROGRAMS):
         return Path(folder)

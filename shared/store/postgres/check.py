@@ -60,6 +60,8 @@ async def _check(url: str) -> list[Finding]:
 async def _look(connection: Connection) -> list[Finding]:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         version, newest = await schema_version(connection), newest_version()
+        if not version:
+            raise Unavailable("there is no database of Taskbeam")
         if version != newest:
             text = f"the schema has version {version}, not {newest}: `taskbeam migrate` brings it up to date"
             return [Finding("warning" if version < newest else "problem", text)]

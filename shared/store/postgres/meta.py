@@ -23,6 +23,14 @@ async def read_version(connection: Connection) -> int:
     return version
 
 
+async def renew_epoch(connection: Connection) -> str:
+    """As after a restore."""
+    epoch: str = await connection.fetchval(
+        "UPDATE meta SET value = left(replace(gen_random_uuid()::text, '-', ''), 16) WHERE key = 'epoch' RETURNING value"
+    )
+    return epoch
+
+
 async def read_signing_key(connection: Connection) -> SigningKey:
     """The key that signed last, and whether there are users, who may have tokens."""
     fingerprint, has_users = await connection.fetchrow(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, TypeVar
 
 from shared.errors import Unavailable
-from shared.postgres_url import parse_postgres_url
+from shared.postgres_url import PostgresUrl, parse_postgres_url
 from shared.store.copies import PART_OF_A_COPY
+from shared.store.postgres import meta
 from shared.store.postgres.errors import AWAY, describe
 from shared.store.postgres.meta import read_copy_mark
-from shared.store.postgres.migrate import migrate
-from shared.store.postgres.pool import Pool, make_pool
+from shared.store.postgres.migrate import migrate, schema_version
+from shared.store.postgres.pool import Connection, Pool, make_pool
 from shared.store.postgres.store import PostgresStore
+
+T = TypeVar("T")
 
 _CLOSE_SECONDS: Final = 5.0
 
@@ -26,15 +29,11 @@ async def open_postgres(url: str) -> AsyncIterator[PostgresStore]:
     pool = await make_pool(parsed)
     try:
         store = PostgresStore(Pool(pool), parsed.dsn)
-        try:
+        with _in_one_line(parsed):
             await Pool(pool).use(migrate)
             if await Pool(pool).use(read_copy_mark) is not None:
                 raise Unavailable(PART_OF_A_COPY)
             store.epoch = await store.read_epoch()
-        except Unavailable as error:
-            raise Unavailable(f"cannot open {parsed.shown}: {error.reason}") from error
-        except AWAY as error:
-            raise Unavailable(f"cannot open {parsed.shown}: {describe(error)}") from error
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(store.serve())
             try:
@@ -46,3 +45,37 @@ async def open_postgres(url: str) -> AsyncIterator[PostgresStore]:
             await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
         except TimeoutError:
             pool.terminate()
+
+
+async def has_schema(url: str) -> bool:
+    """Whether it is a database of Taskbeam already. Raises Unavailable as `open_postgres`."""
+    return await _use(url, schema_version) > 0
+
+
+async def renew_epoch(url: str) -> str:
+    """See ``shared.store.opening.renew_epoch``. Raises Unavailable."""
+
+    async def work(connection: Connection) -> str:
+        if not await schema_version(connection):
+            raise Unavailable("there is no database of Taskbeam")
+        return await meta.renew_epoch(connection)
+
+    return await _use(url, work)
+
+
+async def _use(url: str, work: Callable[[Connection], Awaitable[T]]) -> T:
+    parsed = parse_postgres_url(url)
+    with _in_one_line(parsed):
+        async with make_pool(parsed) as pool:
+            return await Pool(pool).use(work)
+
+
+@contextmanager
+def _in_one_line(url: PostgresUrl) -> Iterator[None]:
+    """What keeps it from being opened is Unavailable, and says where it is."""
+    try:
+        yield
+    except Unavailable as error:
+        raise Unavailable(f"cannot open {url.shown}: {error.reason}") from error
+    except AWAY as error:
+        raise Unavailable(f"cannot open {url.shown}: {describe(error)}") from error

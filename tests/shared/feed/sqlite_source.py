@@ -32,6 +32,10 @@ class SqliteSource:
         if self.is_away:
             raise Unavailable("away")
 
+    async def read_epoch(self) -> str:
+        self._ask()
+        return await self.store.read_epoch()
+
     async def seqs(self, user_ids: Collection[int]) -> dict[int, int]:
         self._ask()
         self.sweeps += 1

@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 
 from tests.support.command_line import succeed, taskbeam
+from tests.support.databases import database_environ, require_sqlite
 
 Command = Callable[..., Result]
 
@@ -17,13 +18,14 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
+    require_sqlite()
     return tmp_path / "var" / "taskbeam.db"
 
 
 @pytest.fixture
-def command(database: Path) -> Command:
-    """``taskbeam`` with that database, and with a user, ada."""
-    environ = {"TASKBEAM_DATABASE_URL": f"sqlite:///{database}", "TASKBEAM_BCRYPT_ROUNDS": "4"}
+def command(tmp_path: Path) -> Command:
+    """``taskbeam`` with a database, which is ``database`` on SQLite, and with a user, ada."""
+    environ = {**database_environ(tmp_path / "var"), "TASKBEAM_BCRYPT_ROUNDS": "4"}
 
     def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
         return taskbeam(*arguments, environ=environ, stdin=stdin)

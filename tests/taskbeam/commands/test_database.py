@@ -39,7 +39,9 @@ def test_bad_settings_are_named_one_a_line_with_status_2(tmp_path: Path) -> None
     assert [line.split(":")[1].strip() for line in result.stderr.splitlines()] == list(environ)
 
 
-def test_a_database_named_by_the_option_goes_before_the_setting(command: Command, tmp_path: Path) -> None:
+def test_a_database_named_by_the_option_goes_before_the_setting(
+    command: Command, database: Path, tmp_path: Path
+) -> None:
     said = fail(command("stats", "--database", f"sqlite:///{tmp_path}/none.db"))
     assert f"{tmp_path}/none.db" in said
 
@@ -69,7 +71,9 @@ def test_check_says_what_is_well_and_what_is_not(command: Command, database: Pat
     assert f"{database} has mode 0644" in result.stdout
 
 
-def test_check_says_which_event_loop_runs(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_says_which_event_loop_runs(
+    command: Command, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import importlib.util
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -139,7 +143,9 @@ def test_nothing_is_restored_where_the_key_beside_the_backup_cannot_be_used(
     assert os.path.samestat(before, database.stat())
 
 
-def test_a_backup_on_another_machine_with_its_key_keeps_tokens_good(command: Command, tmp_path: Path) -> None:
+def test_a_backup_on_another_machine_with_its_key_keeps_tokens_good(
+    command: Command, database: Path, tmp_path: Path
+) -> None:
     access = json.loads(succeed(command("token", "issue", "ada", "--json")))["access"]
     backup = tmp_path / "backup.db"
     made = json.loads(succeed(command("backup", str(backup), "--with-key", "--json")))
@@ -168,7 +174,7 @@ def test_a_backup_without_its_key_leaves_the_key_that_is_there(
     succeed(command("backup", str(tmp_path / "backup.db"), "--force"))
 
 
-def test_a_backup_that_is_not_there_is_one_line(command: Command, tmp_path: Path) -> None:
+def test_a_backup_that_is_not_there_is_one_line(command: Command, database: Path, tmp_path: Path) -> None:
     assert fail(command("restore", str(tmp_path / "none"))) == f"taskbeam: there is no backup {tmp_path}/none"
 
 

@@ -30,7 +30,7 @@ async def test_a_sound_database_has_no_problem_but_that_these_tests_do_not_wait_
     findings = await asyncio.to_thread(check_database, engine.url)
     assert [finding.level for finding in findings] == ["ok", "problem"]
     assert "does not wait for the disk" in findings[1].text
-    assert database_exists(engine.url)
+    assert await database_exists(engine.url)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+from tests.taskbeam.commands.test_with_servers import *
