@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from shared.auth.accounts import AccountService
 from shared.auth.authenticator import Authenticator
@@ -20,13 +22,19 @@ from shared.auth.shared_attempts import SharedAttempts
 from shared.auth.tokens import TokenCodec
 from shared.auth.verified_tokens import VerifiedTokens
 from shared.clock import system_clock, uptime
+from shared.errors import Unavailable
 from shared.feed import ChangeFeed
 from shared.metrics.publisher import Publisher, open_publisher
 from shared.settings import Settings
 from shared.store import Store
-from shared.store.opening import open_database
+from shared.store.opening import open_database, require_server
 from shared.store.shared_counts import ConnectionCounts
 from shared.tasks import TaskService
+
+_SERVER_SECONDS: Final = 20.0  # less than `taskbeam serve` waits for its servers
+_SERVER_RETRY_SECONDS: Final = 0.5
+
+log = logging.getLogger(__name__)
 
 
 class Backend(NamedTuple):
@@ -46,6 +54,27 @@ class Backend(NamedTuple):
     authenticator: Authenticator
     metrics: Publisher
     connection_counts: ConnectionCounts | None
+
+
+async def wait_for_database_server(settings: Settings, stop: asyncio.Future[Any]) -> None:
+    """The database's server may start after this process, as when both machines are switched on: wait a while,
+    or until ``stop``.
+
+    Raises:
+        Unavailable: it does not come.
+    """
+    deadline, told = time.monotonic() + _SERVER_SECONDS, False
+    while not stop.done():
+        try:
+            await require_server(settings.database_url)
+            return
+        except Unavailable as error:
+            if time.monotonic() > deadline:
+                raise
+            if not told:
+                log.warning("%s; waiting for it", error.reason)
+                told = True
+        await asyncio.wait((stop,), timeout=_SERVER_RETRY_SECONDS)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from shared.backend import Backend, open_backend
+from shared.backend import Backend, open_backend, wait_for_database_server
 from shared.descriptors import raise_file_limit
 from shared.errors import FatalError, Unavailable
 from shared.listening import check_inherited_socket
@@ -120,8 +120,10 @@ async def _serve_until_signalled(
         watches = []
         if supervisor is not None:
             watches.append(tasks.create_task(_end_with_supervisor(int(supervisor), on_signal)))
-        async with open_backend(settings, process) as backend:
-            await serve(settings, backend, stop)
+        await wait_for_database_server(settings, stop)
+        if not stop.done():
+            async with open_backend(settings, process) as backend:
+                await serve(settings, backend, stop)
         for watch in watches:
             watch.cancel()
 

@@ -63,6 +63,15 @@ def open_database(url: str, events_url: str = "") -> AbstractAsyncContextManager
     return _engine(url).open(url, events_url)
 
 
+async def require_server(url: str) -> None:
+    """Look whether the database's server is there, if it has one.
+
+    Raises:
+        Unavailable: it does not answer. One that refuses us is there.
+    """
+    await _engine(url).require_server(url)
+
+
 async def database_exists(url: str) -> bool:
     """Whether there is one already: to open it makes it. Raises Unavailable: its server does not say."""
     return await _engine(url).exists(url)
@@ -191,6 +200,10 @@ def _refuse_restore(url: str, backup: Path, progress: Progress) -> Restored:
     )
 
 
+async def _need_no_server(_url: str) -> None:
+    pass
+
+
 async def _file_exists(url: str) -> bool:
     return file_of(url).exists()
 
@@ -203,6 +216,7 @@ class _Engine(NamedTuple):
     """What each engine has for the functions above."""
 
     open: Callable[[str, str], AbstractAsyncContextManager[Database]]
+    require_server: Callable[[str], Awaitable[None]]
     exists: Callable[[str], Awaitable[bool]]
     check: Callable[[str], list[Finding]]
     back_up: Callable[[str, Path, bool, Progress], None]
@@ -218,6 +232,7 @@ class _Engine(NamedTuple):
 _ENGINES: Final[dict[str, _Engine]] = {
     "sqlite": _Engine(
         _open_sqlite,
+        _need_no_server,
         _file_exists,
         lambda url: check_sqlite(file_of(url)),
         lambda url, to, replace, progress: back_up(file_of(url), to, replace=replace, progress=progress),
@@ -231,6 +246,7 @@ _ENGINES: Final[dict[str, _Engine]] = {
     ),
     POSTGRES_SCHEME: _Engine(
         _open_postgres,
+        lambda url: cast("Awaitable[None]", _postgres("opening").require_server(url)),
         lambda url: cast("Awaitable[bool]", _postgres("opening").has_schema(url)),
         lambda url: cast("list[Finding]", _postgres("check").check_postgres(url)),
         _refuse_backup,

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final, TypeVar
 
+import asyncpg
+
 from shared.errors import Unavailable
 from shared.postgres_url import PostgresUrl, parse_postgres_url
 from shared.store.copies import PART_OF_A_COPY
@@ -14,7 +16,7 @@ from shared.store.postgres import meta
 from shared.store.postgres.errors import AWAY, describe
 from shared.store.postgres.meta import read_copy_mark
 from shared.store.postgres.migrate import migrate, schema_version
-from shared.store.postgres.pool import Connection, Pool, make_pool
+from shared.store.postgres.pool import CONNECT_SECONDS, Connection, Pool, make_pool
 from shared.store.postgres.store import PostgresStore
 
 T = TypeVar("T")
@@ -45,6 +47,24 @@ async def open_postgres(url: str) -> AsyncIterator[PostgresStore]:
             await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
         except TimeoutError:
             pool.terminate()
+
+
+async def require_server(url: str) -> None:
+    """See ``shared.store.opening.require_server``. Raises Unavailable."""
+    parsed = parse_postgres_url(url)
+    with _in_one_line(parsed):
+        try:
+            connection = await asyncpg.connect(parsed.dsn, timeout=CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable("PostgreSQL does not answer") from error
+        except (OSError, asyncpg.CannotConnectNowError):  # away, or just starting
+            raise
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+        ):  # whoever opens the database says what is wrong
+            return
+        connection.terminate()
 
 
 async def has_schema(url: str) -> bool:
