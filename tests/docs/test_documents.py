@@ -244,16 +244,22 @@ def test_no_other_page_has_a_block_to_be_pasted_into_a_shell() -> None:
         for block in _blocks(page.read_text())
         if block.language == "bash"
     }
-    assert pages == {"operate.md", "use_the_command.md", "from_django.md", "move_to_postgresql.md"}
+    assert pages == {
+        "operate.md",
+        "use_the_command.md",
+        "from_django.md",
+        "move_to_postgresql.md",
+        "several_machines.md",
+    }
 
 
 def test_settings_that_the_pages_show_are_good() -> None:
     shown = [
         line
         for page in (ROOT / "docs").rglob("*.md")
-        for block in re.findall(r"^```\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
-        for line in block.splitlines()
-        if line.startswith("TASKBEAM_")
+        for block in re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+        for line in block[1].splitlines()
+        if not block[0] and line.startswith("TASKBEAM_")
     ]
     assert len(shown) > 4
     for line in shown:
