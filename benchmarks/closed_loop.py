@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from benchmarks.figures import percentile
-from benchmarks.machine import cpu_seconds
+from benchmarks.machine import cpu_seconds, tree_cpu_seconds
 
 _DRAIN_SECONDS: Final = 30.0
 _SETTLE_SECONDS: Final = 0.2  # the first requests are all sent at once
@@ -31,7 +31,7 @@ Requests = Callable[[P, bytes], bytes | None]
 
 
 class Window(NamedTuple):
-    """One measurement. Latencies in milliseconds, CPU in cores."""
+    """One measurement. Latencies in milliseconds, CPU in cores. ``database_cpu_seconds``: of a database server beside."""
 
     rate: float
     p50: float
@@ -40,6 +40,7 @@ class Window(NamedTuple):
     client_cpu: float
     server_cpu: float
     server_cpu_seconds: float
+    database_cpu_seconds: float = 0.0
 
     @property
     def load_bound(self) -> bool:
@@ -59,15 +60,22 @@ class ClosedLoop(Generic[P]):
         requests: makes the requests.
         expected: bytes that every answer has near its start.
         pids: the server's processes, whose CPU time counts.
+        database: the first process of a database server, whose CPU time is told apart.
     """
 
     def __init__(
-        self, peers: Sequence[P], requests: Requests[P], expected: bytes, pids: Iterable[int] = ()
+        self,
+        peers: Sequence[P],
+        requests: Requests[P],
+        expected: bytes,
+        pids: Iterable[int] = (),
+        database: int | None = None,
     ) -> None:
         self._peers = peers
         self._requests = requests
         self._expected = expected
         self._pids = list(pids)
+        self._database = database
 
     async def run(self, seconds: float) -> Window:
         """Run one window; at its end no request is in flight. Raises UnexpectedAnswer, TimeoutError."""
@@ -80,12 +88,14 @@ class ClosedLoop(Generic[P]):
             peer.on_answer = self._answered
             self._next(peer, b"")
         await self._pause(_SETTLE_SECONDS)
+        database = self._database_seconds()
         settled, started = len(self._latencies), perf_counter()
         ours, theirs = cpu_seconds([os.getpid()]), cpu_seconds(self._pids)
         await self._pause(seconds)
         spent = perf_counter() - started
         ours, theirs = cpu_seconds([os.getpid()]) - ours, cpu_seconds(self._pids) - theirs
         measured = sorted(self._latencies[settled:])
+        database = self._database_seconds() - database
         self._running = False
         async with asyncio.timeout(_DRAIN_SECONDS):
             await self._drained.wait()
@@ -101,7 +111,11 @@ class ClosedLoop(Generic[P]):
             client_cpu=ours / spent,
             server_cpu=theirs / spent,
             server_cpu_seconds=theirs,
+            database_cpu_seconds=database,
         )
+
+    def _database_seconds(self) -> float:
+        return 0.0 if self._database is None else tree_cpu_seconds(self._database)
 
     async def _pause(self, seconds: float) -> None:
         try:

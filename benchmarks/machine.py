@@ -88,6 +88,11 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
 
 
+def tree_cpu_seconds(pid: int) -> float:
+    """As ``cpu_seconds``, of a process and all that it has started and that still run."""
+    return cpu_seconds([pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))])
+
+
 def memory_bytes(pids: Iterable[int]) -> int:
     """Proportional set size of the processes: a shared page counts in parts."""
     return sum(psutil.Process(pid).memory_full_info().pss for pid in pids)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import charts
+from benchmarks.cases import hosts, postgres
 from benchmarks.drawing import Picture
 from benchmarks.report import RATES, Illustration, number
 from benchmarks.results import Findings, Plot, Results
@@ -103,6 +104,10 @@ def _of_cases(cases: Mapping[str, Findings]) -> Iterator[Illustration]:
             yield Illustration(
                 f"latency_{case}", case, RATES, _latencies(title, connections, cases[case], requests)
             )
+    if "postgres" in cases:
+        yield Illustration("engines", "postgres", RATES, _engines(cases["postgres"]))
+    if "hosts" in cases:
+        yield Illustration("hosts", "hosts", hosts.DELAYS, _hosts(cases["hosts"]))
     if "growth" in cases:
         for name in ("growth_of_one_user", "growth_in_all"):
             rates, tails = (_curves(cases["growth"], f"{name}_{what}") for what in ("rate", "p99"))
@@ -130,6 +135,24 @@ def _latencies(title: str, connections: int, findings: Findings, requests: Seque
     return charts.latencies(f"{title}: from the request to the answer", note, rows)
 
 
+def _engines(findings: Findings) -> Picture:
+    rates = _column(findings, "per second")
+    rows = [
+        charts.Bar(request, name, rates[row], name != postgres.ECHO)
+        for request in postgres.REQUESTS
+        for name, row in postgres.rows_of(request).items()
+    ]
+    note = f"{postgres.CONNECTIONS} connections of each worker; several share two cores with all else; {findings.taken}."
+    return charts.bars("SQLite and PostgreSQL", note, "requests a second", rows)
+
+
+def _hosts(findings: Findings) -> Picture:
+    p50, p99 = (_column(findings, name, hosts.DELAYS) for name in ("p50, ms", "p99, ms"))
+    rows = [charts.Latency(name, p50[name], p99[name], hosts.is_delivery(name)) for name in p50]
+    note = f"A POST to one host, its answer, and the socket of another; {findings.taken}. Less is better."
+    return charts.latencies("From one host to another", note, rows)
+
+
 def _growth(rates: Plot, tails: Plot, taken: str) -> Picture:
     x = rates.curves[0].x
     names = [curve.name for curve in rates.curves]
@@ -147,9 +170,9 @@ def _memory(plot: Plot, taken: str) -> Picture:
     return charts.large_curve("Memory of three workers", note, (plot.x_label, plot.y_label), curve.x, curve.y)
 
 
-def _column(findings: Findings, name: str) -> dict[str, float]:
-    """A column of the table of rates, by the names of its rows."""
-    (table,) = (table for table in findings.tables if table.title == RATES)
+def _column(findings: Findings, name: str, title: str = RATES) -> dict[str, float]:
+    """A column of the table of that title, by the names of its rows."""
+    (table,) = (table for table in findings.tables if table.title == title)
     place = table.columns.index(name)
     return {row[0]: float(row[place].replace(",", "")) for row in table.rows}
 

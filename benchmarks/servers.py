@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from benchmarks.machine import Cores, on_cores
@@ -118,7 +119,7 @@ class System:
 
 
 def environ(folder: Path, **settings: str) -> dict[str, str]:
-    """Settings of a system with its database in ``folder``: the defaults, without rate limits.
+    """Settings of a system, by default with its database in ``folder``: the defaults, without rate limits.
 
     The limits of one user are raised, since here few users make the load of many.
     """
@@ -136,15 +137,24 @@ def environ(folder: Path, **settings: str) -> dict[str, str]:
     return inherited | {PREFIX + name: value for name, value in ours.items()}
 
 
-def settings_of(folder: Path) -> Settings:
-    return load_settings(environ(folder))
+def settings_of(folder: Path, **settings: str) -> Settings:
+    return load_settings(environ(folder, **settings))
 
 
 @contextmanager
-def system(folder: Path, cores: Cores, *, worker_cores: Sequence[set[int]] = ()) -> Iterator[System]:
-    """One ``rest_gateway``, and a ``ws_server`` for each of ``worker_cores``; by default one, on the servers' core."""
+def system(
+    folder: Path,
+    cores: Cores,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    *,
+    worker_cores: Sequence[set[int]] = (),
+) -> Iterator[System]:
+    """One ``rest_gateway``, and a ``ws_server`` for each of ``worker_cores``; by default one, on the servers' core.
+
+    ``settings``: further ones, without their prefix.
+    """
     ws_port, rest_port = free_port(), free_port()
-    variables = environ(folder, WS_PORT=str(ws_port), REST_PORT=str(rest_port))
+    variables = environ(folder, WS_PORT=str(ws_port), REST_PORT=str(rest_port), **settings)
     with ExitStack() as stack:
 
         def start(module: str, number: int, on: set[int]) -> int:

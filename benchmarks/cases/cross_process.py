@@ -39,9 +39,9 @@ async def measure(effort: Effort) -> Findings:
             post = posts("/", token)
             socket = await connect(ours.ws_url, token)
             p50s, p99s, answered = [], [], []
-            await _delays(poster, socket, post(poster, b""), 50)
+            await delivery_delays(poster, socket, post(poster, b""), 50)
             for _ in range(effort.rounds):
-                delays, answers = await _delays(poster, socket, post(poster, b""), _WRITES)
+                delays, answers = await delivery_delays(poster, socket, post(poster, b""), _WRITES)
                 p50s.append(percentile(delays, 0.5) * 1e3)
                 p99s.append(percentile(delays, 0.99) * 1e3)
                 answered.append(percentile(answers, 0.5) * 1e3)
@@ -49,7 +49,7 @@ async def measure(effort: Effort) -> Findings:
             without_wake_ups = []
             for _ in range(_NO_WAKE_UP_WRITES):
                 await asyncio.sleep(random.uniform(0, _NO_WAKE_UP_PAUSE_SECONDS))
-                without_wake_ups += (await _delays(poster, socket, post(poster, b""), 1))[0]
+                without_wake_ups += (await delivery_delays(poster, socket, post(poster, b""), 1))[0]
             poster.close()
             socket.close()
     found.at_most("REST write to a socket of the other process, p50", 2.0, "ms", Spread.of(p50s))
@@ -72,7 +72,7 @@ def _note_time(came: asyncio.Future[float], _: Client, __: bytes) -> None:
         came.set_result(perf_counter())
 
 
-async def _delays(
+async def delivery_delays(
     poster: HttpClient, socket: Client, request: bytes, writes: int
 ) -> tuple[list[float], list[float]]:
     """Seconds from each POST to its frame on the socket, and to its answer; both sorted."""

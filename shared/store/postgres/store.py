@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
@@ -31,6 +32,7 @@ from shared.store.postgres import sessions as sessions_sql
 from shared.store.postgres import tasks as tasks_sql
 from shared.store.postgres.attempts import PostgresAttempts
 from shared.store.postgres.pool import Connection, Pool
+from shared.store.postgres.reader import TaskReader
 from shared.store.postgres.user_connections import PostgresConnections
 from shared.store.postgres.writer import Work, Writer
 from shared.store.records import AccountRecord, LoginRecord, SigningKey, Totals
@@ -56,6 +58,7 @@ class PostgresStore:
         self.counts = SharedCounts(PostgresAttempts(pool), PostgresConnections(pool))
         self._pool = pool
         self._writer = Writer(pool)
+        self._task_reader = TaskReader(pool)
         self._writes: Batcher[Work] = Batcher(self._writer.run, linger=True, observe=_observe_commit)
 
     def listen(self, listener: CommitListener) -> None:
@@ -63,11 +66,14 @@ class PostgresStore:
 
     async def serve(self) -> None:
         """Do what is asked for until ``close``; to be run as one supervised task."""
-        await self._writes.serve()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._task_reader.serve())
+            tasks.create_task(self._writes.serve())
 
     def close(self) -> None:
         """Refuse new work; ``serve`` returns when what waits is done."""
         self._writes.close()
+        self._task_reader.close()
 
     async def _transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """Have account work done in a transaction; it is, when this returns."""
@@ -93,7 +99,7 @@ class PostgresStore:
         return self._writes.submit(BatchRequest(user_id, now, max_tasks, operations))
 
     async def task(self, user_id: int, uuid: str) -> StoredTask:
-        return await self._pool.read(lambda connection: tasks_sql.read_task(connection, user_id, uuid))
+        return await self._task_reader.submit(user_id, uuid)
 
     async def tasks(self, user_id: int, query: TaskQuery) -> TaskPage:
         return await self._pool.read(lambda connection: lists.read_list(connection, user_id, query))

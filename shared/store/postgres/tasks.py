@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from shared.decisions.history import HISTORY, no_page, page_seqs, read_page
 from shared.decisions.tasks import BatchRequest, Decided, Feed, Kept, WriteRequest, decide, named_tasks
-from shared.errors import NotFound, UserGone
+from shared.errors import UserGone
 from shared.models import Change, ChangePage, StoredTask
 from shared.store.batching import Outcome
 from shared.store.postgres.pool import Connection
@@ -45,14 +45,15 @@ async def write_tasks(
         user_ids,
     )
     feeds = {row[0]: Feed(row[1], row[2]) for row in rows}
-    tasks = await _read_tasks(connection, named_tasks(requests))
+    tasks = await read_tasks(connection, named_tasks(requests))
     decided = decide(requests, feeds, tasks, _NewTasks())
     if decided.changes:
         await _write(connection, tasks, decided)
     return [*decided.outcomes], decided.changes
 
 
-async def _read_tasks(connection: Connection, uuids: Collection[str]) -> dict[str, Kept[Place]]:
+async def read_tasks(connection: Connection, uuids: Collection[str]) -> dict[str, Kept[Place]]:
+    """Those that there are, whoever's."""
     if not uuids:
         return {}
     rows = await connection.fetch(
@@ -126,16 +127,6 @@ async def _write(connection: Connection, before: Mapping[str, Kept[Place]], deci
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
-
-
-async def read_task(connection: Connection, user_id: int, uuid: str) -> StoredTask:
-    """Raises NotFound."""
-    json = await connection.fetchval(
-        "SELECT json FROM tasks WHERE uuid = $1::text::uuid AND user_id = $2", uuid, user_id
-    )
-    if json is None:
-        raise NotFound
-    return StoredTask(uuid, json)
 
 
 async def read_seq(connection: Connection, user_id: int) -> int:
