@@ -18,7 +18,8 @@ from typing import Any, Final
 import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import MovedError
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import MovedError, ResponseError
 
 from shared.feed import redis_servers
 from shared.feed.carrier import DROPPED, HintListener
@@ -158,12 +159,19 @@ class RedisLink:
 
     async def _publish(self, client: Redis, batch: Sequence[tuple[bytes, bytes]]) -> list[MovedError]:
         """What the server refused, since another has its partition now. Raises whatever else it answers."""
-        command = "SPUBLISH" if self._is_sharded else "PUBLISH"
-        async with client.pipeline(transaction=False) as pipeline:
-            for channel, data in batch:
-                pipeline.execute_command(command, channel, data)
-            answers = await pipeline.execute(raise_on_error=False)
-        errors = [answer for answer in answers if isinstance(answer, Exception)]
+        # Not redis-py's pipeline: to take its commands takes it twice the time.
+        command = b"SPUBLISH" if self._is_sharded else b"PUBLISH"
+        pool: Any = client.connection_pool
+        connection = await pool.get_connection()
+        try:
+            await connection.send_packed_command(b"".join([_packed(command, *hint) for hint in batch]))
+            answers = [await _answer(connection) for _ in batch]
+        except BaseException:
+            await connection.disconnect(nowait=True)  # answers may still be on their way
+            raise
+        finally:
+            await pool.release(connection)
+        errors = [answer for answer in answers if answer is not None]
         moved = [error for error in errors if isinstance(error, MovedError)]
         if len(moved) < len(errors):
             raise next(error for error in errors if not isinstance(error, MovedError))
@@ -278,6 +286,20 @@ class RedisLink:
             await asyncio.sleep(BEAT_SECONDS)
             if time.monotonic() - self._last_beat > BEAT_SECONDS * _BEATS_MISSED:
                 raise TimeoutError("the heartbeat did not come back")
+
+
+def _packed(*words: bytes) -> bytes:
+    """A command, as the protocol has it (valkey.io/topics/protocol)."""
+    return b"*%d\r\n%b" % (len(words), b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words]))
+
+
+async def _answer(connection: AbstractConnection) -> ResponseError | None:
+    """What a server refuses a command with. Raises whatever says that the connection is of no more use."""
+    try:
+        await connection.read_response()
+    except ResponseError as error:
+        return error
+    return None
 
 
 def _parts(channels: AbstractSet[bytes]) -> Iterator[list[bytes]]:
