@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any, Final
 
 from shared.errors import Unavailable, UserGone
@@ -20,13 +21,17 @@ from shared.feed import FeedListener, Lag
 from shared.feed.carrier import Carrier
 from shared.feed.epoch_watch import watch_epoch
 from shared.feed.notices import Followed, Step
+from shared.feed.outages import Outage
+from shared.feed.revocations import RevocationReader
 from shared.feed.source import Source, SourceCommit
 from shared.metrics.catalogue import FEED_HINTS
 from shared.models import CHANGES_PAGE, Change
 
 SWEEP_SECONDS: Final = 1.0
 _READS_AT_ONCE: Final = 8
-_COMPARED_AT_ONCE: Final = 5000  # then the loop has a turn
+_ASKED_AT_ONCE: Final = (
+    2000  # users, with one query: to send and to read it takes the loop a few milliseconds
+)
 _RETRY_SECONDS: Final = 0.2  # after a read that failed
 
 log = logging.getLogger(__name__)
@@ -34,12 +39,11 @@ _hints = {step: FEED_HINTS.child(step.value) for step in Step}
 
 
 class FanOut:
-    """A ``shared.feed.ChangeFeed``. ``position``: of the newest revocation that was read."""
+    """A ``shared.feed.ChangeFeed``. ``position``: of the newest revocation."""
 
     def __init__(self, source: Source, carrier: Carrier | None, position: int) -> None:
         self._source = source
         self._carrier = carrier
-        self._position = position
         self._listeners: list[FeedListener] = []
         self._followed: dict[int, Followed] = {}
         self._joining: dict[int, asyncio.Future[None]] = {}
@@ -51,9 +55,8 @@ class FanOut:
         self._reading: set[int] = set()
         self._read_wanted = asyncio.Semaphore(0)
         self._sweep_wanted = asyncio.Event()
-        self._revocations_wanted = asyncio.Event()
-        self._tells_revocations = False  # the next that are found may be of this process
-        self._away_since: float | None = None
+        self._outage = Outage(log, "cannot read the change log", "the change log can be read again")
+        self._revocations = RevocationReader(source, carrier, position, self._listeners, self._outage)
         source.listen(self._on_commit)
 
     def subscribe(self, listener: FeedListener) -> None:
@@ -76,8 +79,12 @@ class FanOut:
         await asyncio.shield(joined)
 
     async def lag(self) -> Lag:
-        behind = [followed for followed in self._followed.values() if followed.missing]
+        """While the database cannot be read, nobody knows of how many changes; the seconds say so."""
+        user_ids = self._behind.keys() | self._reading
+        behind = [followed for user_id in user_ids if (followed := self._followed.get(user_id)) is not None]
         since = [followed.missing_since for followed in behind if followed.missing_since is not None]
+        if self._followed and self._outage.since is not None:
+            since.append(self._outage.since)
         return Lag(
             sum(followed.missing for followed in behind),
             time.monotonic() - min(since) if since else 0.0,
@@ -98,8 +105,7 @@ class FanOut:
             if self._carrier is not None:
                 self._carrier.publish(commit.changes)
         if commit.others:  # perhaps a revocation
-            self._tells_revocations = True
-            self._revocations_wanted.set()
+            self._revocations.look(may_be_own=True)
 
     def on_change(self, change: Change) -> None:
         """See ``shared.feed.carrier.HintListener``; so are the next three."""
@@ -117,12 +123,12 @@ class FanOut:
     def on_missed(self, user_ids: Iterable[int] | None) -> None:
         if user_ids is None:
             self._sweep_wanted.set()
-            self._revocations_wanted.set()
+            self._revocations.look()
         else:
             self._be_unsure(user_ids)
 
     def on_revocations(self) -> None:
-        self._revocations_wanted.set()
+        self._revocations.look()
 
     def _hear(self, user_id: int, seq: int, now: float, *, has_change: bool = True) -> Step | None:
         """``None``: nobody here listens for that user."""
@@ -160,15 +166,21 @@ class FanOut:
             while True:
                 await self._check_wanted.wait()
                 self._check_wanted.clear()
-                joining, self._joining = self._joining, {}
-                unsure, self._unsure = self._unsure & self._followed.keys(), set()
+                joining = {
+                    user_id: self._joining.pop(user_id) for user_id in _first(self._joining, _ASKED_AT_ONCE)
+                }
+                unsure = _first(self._unsure, _ASKED_AT_ONCE - len(joining))
+                self._unsure.difference_update(unsure)
+                if self._joining or self._unsure:
+                    self._check_wanted.set()
+                unsure = [user_id for user_id in unsure if user_id in self._followed]
                 self._asked = frozenset(joining)
                 if not joining and not unsure:
                     continue
                 try:
-                    seqs = await self._source.seqs(unsure.union(joining))
+                    seqs = await self._source.seqs({*unsure, *joining})
                 except Unavailable as error:
-                    self._note_away(error)
+                    self._outage.begin(error.reason)
                     _settle(joining.values(), error)  # the next sweep looks at the others
                     continue
                 finally:
@@ -197,7 +209,11 @@ class FanOut:
             self._carrier.unfollow(user_ids)
 
     async def sweep(self) -> None:
-        """Compare the seqs of all followed users with the database's, every second, until cancelled."""
+        """Compare the seqs of all followed users with the database's, every second, until cancelled.
+
+        Raises:
+            Unavailable: the database has lost changes that were handed on.
+        """
         while True:
             try:
                 async with asyncio.timeout(SWEEP_SECONDS):
@@ -205,28 +221,31 @@ class FanOut:
             except TimeoutError:
                 pass
             self._sweep_wanted.clear()
-            self._revocations_wanted.set()
-            wanted = {user_id for listener in self._listeners for user_id in listener.users()}
-            self._leave([user_id for user_id in self._followed if user_id not in wanted])
-            before = dict(self._followed)
-            if not before:
-                continue
-            try:
-                seqs = await self._source.seqs(before.keys())
-            except Unavailable as error:
-                self._note_away(error)
-                continue
-            self._leave(
-                [
-                    user_id
-                    for user_id, followed in before.items()
-                    if user_id not in seqs and self._followed.get(user_id) is followed
-                ]
-            )
-            compared = list(seqs.items())
-            for start in range(0, len(compared), _COMPARED_AT_ONCE):
-                self._compare(dict(compared[start : start + _COMPARED_AT_ONCE]))
-                await asyncio.sleep(0)
+            self._revocations.look()
+            every = list(self._followed)
+            for start in range(0, len(every), _ASKED_AT_ONCE):
+                followed = self._still_wanted(every[start : start + _ASKED_AT_ONCE])
+                last = {user_id: each.last for user_id, each in followed.items()}
+                try:
+                    seqs = await self._source.seqs(followed.keys()) if followed else {}
+                except Unavailable as error:
+                    self._outage.begin(error.reason)
+                    break
+                for user_id, seq in seqs.items():
+                    if seq < last[user_id]:
+                        raise Unavailable(
+                            f"the database has lost changes, as after a failover: user {user_id} was at {last[user_id]}, "
+                            f"and is at {seq}; run taskbeam new-epoch"
+                        )
+                gone = followed.keys() - seqs.keys()
+                self._leave([user_id for user_id in gone if self._followed.get(user_id) is followed[user_id]])
+                self._compare(seqs)
+
+    def _still_wanted(self, user_ids: Sequence[int]) -> dict[int, Followed]:
+        """Those whom a listener wants; the others are left."""
+        wanted = [listener.users() for listener in self._listeners]
+        self._leave([user_id for user_id in user_ids if not any(user_id in users for users in wanted)])
+        return {user_id: self._followed[user_id] for user_id in user_ids if user_id in self._followed}
 
     # The log
 
@@ -241,9 +260,9 @@ class FanOut:
             self._reading.add(user_id)
             try:
                 await self._read_log(user_id)
-                self._note_back()
+                self._outage.end()
             except Unavailable as error:
-                self._note_away(error)
+                self._outage.begin(error.reason)
                 if user_id in self._followed:
                     self._behind[user_id] = None
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -277,48 +296,17 @@ class FanOut:
             )
             more = page.more
 
-    async def follow_revocations(self) -> None:
-        """Hand on the revocations of all processes, until cancelled."""
-        while True:
-            await self._revocations_wanted.wait()
-            self._revocations_wanted.clear()
-            own, self._tells_revocations = self._tells_revocations, False
-            try:
-                revocations, position = await self._source.revocations(self._position)
-            except Unavailable as error:
-                self._note_away(error)
-                self._tells_revocations = self._tells_revocations or own
-                await asyncio.sleep(_RETRY_SECONDS)
-                self._revocations_wanted.set()
-                continue
-            self._note_back()
-            self._position = max(self._position, position)
-            if revocations:
-                if own and self._carrier is not None:
-                    self._carrier.publish_revocations()
-                for listener in self._listeners:
-                    listener.on_revocations(revocations)
-                self._revocations_wanted.set()  # there may be another page
-
-    # The database
-
-    def _note_away(self, error: Unavailable) -> None:
-        if self._away_since is None:
-            self._away_since = time.monotonic()
-            log.warning("cannot read the change log: %s", error.reason)
-
-    def _note_back(self) -> None:
-        if self._away_since is not None:
-            log.warning("the change log can be read again, after %.1f s", time.monotonic() - self._away_since)
-            self._away_since = None
-
     def parts(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the feed does, each as one supervised task."""
-        parts = [self.check(), self.sweep(), self.follow_revocations()]
+        parts = [self.check(), self.sweep(), self._revocations.run()]
         parts += [self.read() for _ in range(_READS_AT_ONCE)]
         if self._carrier is not None:
             parts.append(self._carrier.run(self))
         return parts
+
+
+def _first(user_ids: Collection[int], count: int) -> list[int]:
+    return list(islice(user_ids, count))
 
 
 def _settle(futures: Iterable[asyncio.Future[None]], error: Unavailable | None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -17,6 +16,7 @@ import msgspec
 
 from shared.feed import redis_link
 from shared.feed.carrier import DROPPED, HintListener
+from shared.feed.outages import Outage
 from shared.feed.redis_link import RedisLink
 from shared.feed.redis_servers import AWAY, PARTITIONS, Channels, Node, Places, RedisServers, partition_of
 from shared.metrics.catalogue import CARRIER_CONNECTED
@@ -42,7 +42,9 @@ class RedisCarrier:
         self._links: dict[Node | None, tuple[RedisLink, asyncio.Task[None]]] = {}
         self._link_of: list[RedisLink | None] = [None] * PARTITIONS
         self._places_doubtful = asyncio.Event()
-        self._away_since: float | None = None
+        self._outage = Outage(
+            log, "no message broker, changes of other hosts come a second late", "the message broker is back"
+        )
         CARRIER_CONNECTED.read = lambda: int(self._is_connected())
 
     def publish(self, changes: Sequence[Change]) -> None:
@@ -128,12 +130,8 @@ class RedisCarrier:
         return None not in self._link_of and all(link.works for link, _ in self._links.values())
 
     def _note(self, error: BaseException | None) -> None:
-        """Log once that a server is away, and once that all are back."""
-        if error is not None and self._away_since is None:
-            self._away_since = time.monotonic()
-            log.warning(
-                "no message broker, changes of other hosts come a second late: %s", str(error) or repr(error)
-            )
-        elif self._away_since is not None and self._is_connected():
-            log.warning("the message broker is back, after %.1f s", time.monotonic() - self._away_since)
-            self._away_since = None
+        """A server is away, or back."""
+        if error is not None:
+            self._outage.begin(error)
+        elif self._is_connected():
+            self._outage.end()

@@ -73,7 +73,8 @@ FEED_LAG_CHANGES: Final = Gauge(
     "Committed changes that a process has not yet handed to its listeners; 0 while it has none.",
 )
 FEED_LAG_SECONDS: Final = Gauge(
-    "taskbeam_feed_lag_seconds", "For how long a process has been behind the change log; 0 where it is not."
+    "taskbeam_feed_lag_seconds",
+    "For how long a process has been behind the change log, or could not read it for its listeners; 0 where it is not behind.",
 )
 FEED_HINTS: Final = Counter(
     "taskbeam_feed_hints_total",

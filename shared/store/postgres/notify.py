@@ -18,6 +18,7 @@ import asyncpg
 import msgspec
 
 from shared.feed.carrier import DROPPED, HintListener
+from shared.feed.outages import Outage
 from shared.metrics.catalogue import CARRIER_CONNECTED
 from shared.models import Change
 from shared.store.postgres.pooler import APPLICATION, is_behind_pooler
@@ -64,7 +65,11 @@ class NotifyCarrier:
         self._revocations = self._missed = False
         self._wanted = asyncio.Event()
         self._came_back = asyncio.Event()
-        self._away_since: float | None = None
+        self._outage = Outage(
+            log,
+            "no notices of the database, changes of other hosts come a second late",
+            "the notices of the database are back",
+        )
         self._is_connected = False
         CARRIER_CONNECTED.read = lambda: int(self._is_connected)
 
@@ -100,12 +105,7 @@ class NotifyCarrier:
                 DROPPED.value += len(self._seqs)
                 self._seqs.clear()  # the sweeps of the others find what these would say
                 self._revocations = self._missed = False
-                if self._away_since is None:
-                    self._away_since = time.monotonic()
-                    log.warning(
-                        "no notices of the database, changes of other hosts come a second late: %s",
-                        str(error) or repr(error),
-                    )
+                self._outage.begin(error)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _carry(self, listener: HintListener) -> None:
@@ -146,10 +146,7 @@ class NotifyCarrier:
         await _send(connection, _Hint(beat=self._beat))
         await _within_timeout(self._came_back.wait())
         self._is_connected = True
-        if self._away_since is not None:
-            seconds = time.monotonic() - self._away_since
-            log.warning("the notices of the database are back, after %.1f s", seconds)
-            self._away_since = None
+        self._outage.end()
 
     def _taken(self) -> list[_Hint]:
         """What has gathered."""

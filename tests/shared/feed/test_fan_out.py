@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -217,6 +217,86 @@ async def test_nothing_is_lost_while_the_database_is_away(
         assert two.seqs(owner.id) == [1, 2, 3, 4]
         assert await two.feed.lag() == (0, 0.0)
         assert caplog.text.count("cannot read the change log") == 1
+
+
+async def test_lag_tells_for_how_long_the_database_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows of what it would tell; only who has listeners is behind."""
+    monkeypatch.setattr(fan_out, "SWEEP_SECONDS", 0.05)
+    async with process(tmp_path, None) as one, process(tmp_path, None) as idle:
+        owner = await new_owner(one.store)
+        await one.want(owner.id)
+        assert await one.feed.lag() == (0, 0.0)
+        one.source.is_away = idle.source.is_away = True
+        async with asyncio.timeout(5):
+            while (await one.feed.lag()).seconds < 0.2:  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0.02)
+        assert await idle.feed.lag() == (0, 0.0)
+        one.source.is_away = False
+        async with asyncio.timeout(5):
+            while await one.feed.lag() != (0, 0.0):  # noqa: ASYNC110 - nothing else tells
+                await asyncio.sleep(0.02)
+
+
+async def test_many_users_are_asked_about_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fan_out, "_ASKED_AT_ONCE", 3)
+    monkeypatch.setattr(fan_out, "SWEEP_SECONDS", 0.05)
+    async with process(tmp_path, None) as one, process(tmp_path, None) as two:
+        owners = [await new_owner(one.store) for _ in range(8)]
+        asked: list[int] = []
+        seqs = two.source.seqs
+
+        async def counted(user_ids: Collection[int]) -> dict[int, int]:
+            asked.append(len(user_ids))
+            return await seqs(user_ids)
+
+        monkeypatch.setattr(two.source, "seqs", counted)
+        two.heard.wanted = [owner.id for owner in owners]
+        await asyncio.gather(*(two.feed.resume(owner.id) for owner in owners))
+        assert asked == [3, 3, 2]
+        two.feed.on_missed(owner.id for owner in owners)
+        for owner in owners:
+            await _write(one, owner)
+        for owner in owners:
+            await two.until(owner.id, 1)
+        await until(lambda: asked[-3:] == [3, 3, 2], 5, "a sweep is over")
+        assert max(asked) == 3
+        two.heard.wanted = [owners[0].id, owners[7].id]
+        await until(lambda: asked[-2:] == [1, 1] or asked[-1] == 2, 5, "the others are left")
+
+
+async def test_a_database_that_has_lost_changes_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is another than the one whose changes were handed on; whoever starts anew reads what there is."""
+    monkeypatch.setattr(fan_out, "SWEEP_SECONDS", 0.05)
+
+    async def serve() -> None:
+        async with process(tmp_path, None) as one, asyncio.timeout(10):
+            owner = await new_owner(one.store)
+            await one.want(owner.id)
+            await _write(one, owner, 3)
+            seqs = one.source.seqs
+
+            async def behind(user_ids: Collection[int]) -> dict[int, int]:
+                return {user_id: seq - 1 for user_id, seq in (await seqs(user_ids)).items()}
+
+            monkeypatch.setattr(one.source, "seqs", behind)
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await serve()
+    [error] = _leaves(caught.value)
+    assert isinstance(error, Unavailable)
+    assert "was at 3, and is at 2" in error.reason
+    assert "new-epoch" in error.reason
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]
 
 
 @pytest.mark.parametrize("seed", range(3))
