@@ -207,3 +207,21 @@ async def test_each_gateway_counts_alone_while_the_table_does_not_answer(
         while "counted together again" not in caplog.text:
             clock.ahead += shared_attempts.ALONE_SECONDS
             await _guess(one, "carl", ELSEWHERE)
+
+
+async def test_counts_whose_minutes_end_all_the_time_are_in_nobodys_way(engine: PostgresEngine) -> None:
+    """No deadlock between those that count, take back and forget the same keys."""
+    async with AsyncExitStack() as stack:
+        stores = [await stack.enter_async_context(engine.open()) for _ in range(2)]
+        keys = [bytes([number]) for number in range(6)]
+
+        async def count(number: int) -> None:
+            counts = cast(PostgresStore, stores[number % 2]).counts.attempts
+            for turn in range(100):
+                hot, other = keys[0], keys[1 + (turn + number) % 5]
+                counted = await counts.count((other, hot) if number % 3 else (hot, other), 0.002)
+                assert counted.keys() == {hot, other}
+                await counts.take_back({(key, count.window): 1 for key, count in counted.items()})
+
+        await asyncio.gather(*[count(number) for number in range(12)])
+        assert all(attempts >= 0 for attempts in _kept(engine).values())
