@@ -28,7 +28,8 @@ from shared.metrics.catalogue import FEED_HINTS
 from shared.models import CHANGES_PAGE, Change
 
 SWEEP_SECONDS: Final = 1.0
-_READS_AT_ONCE: Final = 8
+_SWEEP_PAUSE_SECONDS: Final = 0.1  # after a sweep, however many are asked for
+_READS_AT_ONCE: Final = 4  # half of the connections that a process has
 _ASKED_AT_ONCE: Final = (
     2000  # users, with one query: to send and to read it takes the loop a few milliseconds
 )
@@ -216,7 +217,7 @@ class FanOut:
         """
         while True:
             try:
-                async with asyncio.timeout(SWEEP_SECONDS):
+                async with asyncio.timeout(SWEEP_SECONDS - _SWEEP_PAUSE_SECONDS):
                     await self._sweep_wanted.wait()
             except TimeoutError:
                 pass
@@ -240,6 +241,7 @@ class FanOut:
                 gone = followed.keys() - seqs.keys()
                 self._leave([user_id for user_id in gone if self._followed.get(user_id) is followed[user_id]])
                 self._compare(seqs)
+            await asyncio.sleep(_SWEEP_PAUSE_SECONDS)
 
     def _still_wanted(self, user_ids: Sequence[int]) -> dict[int, Followed]:
         """Those whom a listener wants; the others are left."""

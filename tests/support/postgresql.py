@@ -69,7 +69,12 @@ class PostgresqlServer:
         with (data / "pg_hba.conf").open("a") as rules:
             rules.write("host all all samenet trust\n")
 
-    def start(self, *, ready: bool = True) -> None:
+    def start(self, *, ready: bool = True, as_standby: bool = False) -> None:
+        """``as_standby``: it takes no writes, as one that follows another."""
+        signal_file = self._folder / "data" / "standby.signal"
+        signal_file.unlink(missing_ok=True)
+        if as_standby:
+            signal_file.touch()
         with self._log.open("ab") as output, self._host.entered():
             self._log_start = output.tell()
             # No program stands between: unshare and setpriv become postgres.
@@ -93,7 +98,8 @@ class PostgresqlServer:
     def _is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()
-        return b"ready to accept connections" in self._log.read_bytes()[self._log_start :]
+        said = self._log.read_bytes()[self._log_start :]
+        return b"ready to accept connections" in said or b"ready to accept read-only connections" in said
 
     def stop(self) -> None:
         """In order, at once: it ends its connections."""

@@ -22,27 +22,34 @@ AWAY: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.DatabaseDroppedError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
     OSError,
 )
 """There is no connection, or it is of no use."""
 
+RETRIED: Final = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,  # where the server has a `lock_timeout`
+    asyncpg.UniqueViolationError,  # another process was faster: tried again, what it wrote is seen
+    asyncpg.ForeignKeyViolationError,
+    asyncpg.InvalidCachedStatementError,  # a newer version has changed the schema; the driver prepares anew
+)
+"""Another transaction was in the way: nothing was written, and the same may succeed when it is tried again."""
+
 _UNAVAILABLE: Final = (
     *AWAY,
     TimeoutError,
-    asyncpg.InsufficientResourcesError,  # disk full, too many connections
+    asyncpg.LockNotAvailableError,
+    asyncpg.InsufficientResourcesError,  # disk full, out of memory, too many connections
+    asyncpg.InsufficientPrivilegeError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InvalidTransactionStateError,
     asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,  # also where its files are damaged
 )
-
-RETRIED: Final = (
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.UniqueViolationError,  # another process was faster: tried again, what it wrote is seen
-    asyncpg.ForeignKeyViolationError,
-)
-"""Another transaction was in the way: nothing was written, and the same may succeed when it is tried again."""
 
 
 def translated(error: BaseException) -> BaseException:

@@ -16,7 +16,10 @@ APPLICATION: Final = "taskbeam"
 
 
 async def connect(dsn: str, **options: Any) -> Any:
-    """As asyncpg's ``connect``; the connection keeps prepared statements only where no pooler is between."""
+    """As asyncpg's ``connect``; the connection keeps prepared statements only where no pooler is between.
+
+    Raises ConnectionError, too, where the server is a standby.
+    """
     options = {**options, "server_settings": {"application_name": APPLICATION}}
     connection = await asyncpg.connect(dsn, **options)
     try:
@@ -30,10 +33,16 @@ async def connect(dsn: str, **options: Any) -> Any:
 
 
 async def is_behind_pooler(connection: Any) -> bool:
-    """Whether another process answers than the one that the connection was begun with: a pooler has made up its id."""
+    """Whether another process answers than the one that the connection was begun with: a pooler has made up its id.
+
+    Raises:
+        ConnectionError: a standby answers. It takes no writes, and must not stay in a pool after a failover.
+    """
     # In a transaction, so that the statement is parsed where it is used.
     await connection.execute("BEGIN")
-    statement = await connection.prepare("SELECT pg_backend_pid()", name="")
-    pid = await statement.fetchval()
+    statement = await connection.prepare("SELECT pg_backend_pid(), pg_is_in_recovery()", name="")
+    pid, is_standby = await statement.fetchrow()
     await connection.execute("COMMIT")
+    if is_standby:
+        raise ConnectionError("the server is a standby, which takes no writes")
     return bool(pid != connection.get_server_pid())

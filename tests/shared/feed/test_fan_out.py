@@ -324,6 +324,44 @@ async def test_each_change_once_in_order_through_a_carrier_that_loses_and_repeat
                 assert [c for c in each.heard.changes if c.user_id == owner.id] == await owner.log()
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_who_leaves_and_comes_again_while_changes_come_misses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Whoever has read a state gets all changes after it, through a carrier that loses and repeats hints."""
+    monkeypatch.setattr(fan_out, "SWEEP_SECONDS", 0.03)
+    monkeypatch.setattr(fan_out, "_SWEEP_PAUSE_SECONDS", 0.0)
+    dice = random.Random(seed)
+    exchange = Exchange(lambda: dice.choice((0, 1, 1, 1, 2)))
+    async with process(tmp_path, exchange) as one, process(tmp_path, exchange) as two:
+        owner = await new_owner(one.store)
+        written: list[int] = []
+
+        async def write() -> None:
+            for _ in range(150):
+                written.append((await _write(one, owner))[-1].seq)
+                await asyncio.sleep(dice.choice((0, 0, 0.01)))
+
+        writing = asyncio.create_task(write())
+        rounds = 0
+        while not writing.done():
+            two.heard.wanted = ()
+            await asyncio.sleep(dice.choice((0, 0.01, 0.05)))
+            two.heard.changes.clear()
+            await two.want(owner.id)
+            state = await two.store.seq(owner.id)
+            target = state + dice.randint(1, 3)
+            if target > 150:
+                break
+            await two.until(owner.id, target)
+            heard = [seq for seq in two.seqs(owner.id) if seq > state]
+            assert heard == list(range(state + 1, state + 1 + len(heard)))
+            rounds += 1
+        await writing
+        assert rounds > 5, "this is what is tested"
+        assert written == list(range(1, 151))
+
+
 async def test_listeners_of_a_user_who_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fan_out, "SWEEP_SECONDS", 0.05)
     exchange = Exchange()
