@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from benchmarks.scaling import tables as scaling
 from rest_gateway.documents import ASYNCAPI
 from rest_gateway.openapi.common import OF_BODIES, SHARED
 from rest_gateway.openapi.document import TOPICS
@@ -226,6 +227,7 @@ TABLES: Final = (
     Table("exit statuses", ROOT / "docs/reference/command_line.md", exit_statuses),
     Table("python client", ROOT / "docs/reference/python_client.md", python_reference.lines),
     Table("commands", ROOT / "docs/reference/command_line.md", command_help.lines),
+    *(Table(name, ROOT / "docs/explanation/scaling.md", rows) for name, rows in scaling.TABLES.items()),
 )
 
 
