@@ -45,17 +45,17 @@ async def test_processes_without_broker_are_ready_and_without_database_are_not(t
     ):
         connects = CARRIER_CONNECTED.name
         async with connected(system, new_account(system).access):
-            await until(_all(system, connects, lambda value: value == 1), 10, "hints come")
+            await until(_all(system, connects, lambda value: value == 1), 30, "hints come")
             broker.stop()
-            await until(_all(system, connects, lambda value: value == 0), 10, "no hints come")
+            await until(_all(system, connects, lambda value: value == 0), 30, "no hints come")
             assert _statuses(system) == [200, 200]
             broker.start()
-            await until(_all(system, connects, lambda value: value == 1), 10, "hints come again")
+            await until(_all(system, connects, lambda value: value == 1), 30, "hints come again")
             database.stop()
-            await until(lambda: _statuses(system) == [503, 503], 10, "neither is ready")
+            await until(lambda: _statuses(system) == [503, 503], 30, "neither is ready")
             await until(
-                lambda: max(_values(system, FEED_LAG_SECONDS.name)) > 0, 10, "who has sockets is behind"
+                lambda: max(_values(system, FEED_LAG_SECONDS.name)) > 0, 30, "who has sockets is behind"
             )
             database.start()
-            await until(lambda: _statuses(system) == [200, 200], 20, "both are ready")
-            await until(_all(system, FEED_LAG_SECONDS.name, lambda value: value == 0), 10, "nobody is behind")
+            await until(lambda: _statuses(system) == [200, 200], 30, "both are ready")
+            await until(_all(system, FEED_LAG_SECONDS.name, lambda value: value == 0), 30, "nobody is behind")
