@@ -40,13 +40,13 @@ class TaskReader:
 
     async def _read(self, group: Sequence[_Wanted]) -> list[Outcome]:
         try:
-            kept = await self._pool.read(
+            tasks = await self._pool.read(
                 lambda connection: read_tasks(connection, {each.uuid for each in group})
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, later reads may succeed
             return [error] * len(group)
         outcomes: list[Outcome] = []
         for user_id, uuid in group:
-            found = kept.get(uuid)
-            outcomes.append(found.task if found is not None and found.user_id == user_id else NotFound())
+            owner, task = tasks.get(uuid, (None, None))
+            outcomes.append(task if owner == user_id else NotFound())
         return outcomes

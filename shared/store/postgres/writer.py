@@ -1,8 +1,11 @@
 """A group of writes as one transaction, whose end is always known before anybody is answered.
 
-A commit whose answer is lost may have happened. Each process has a row, and each transaction writes its own number into it:
-whoever has locked the row sees whether it was committed. (The id that PostgreSQL gives a transaction does not tell: after a
-crash of the server another may get the same.)
+Writes of tasks are one statement, made on what a query before it has read (``task_writes.py``). Where another process was faster, or
+account work is among them, the group is a transaction of several statements, which locks first.
+
+A commit whose answer is lost may have happened, and may still happen. Each process has a row, and each transaction writes its own
+number into it: whoever has locked the row sees whether it was committed, and sets the fence that it cannot pass any more. (The id
+that PostgreSQL gives a transaction does not tell: after a crash of the server another may get the same.)
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from shared.store import CommitListener
 from shared.store.batching import Outcome
 from shared.store.postgres.errors import AWAY, RETRIED, translated
 from shared.store.postgres.pool import Connection, Pool
-from shared.store.postgres.tasks import TaskWrite, write_tasks
+from shared.store.postgres.task_writes import Number, TaskWrite, make_plan, write, write_locked
 
 AccountWork = Callable[[Connection], Awaitable[Any]]
 """Run whole: no other work of the group comes between its statements. It may be run again."""
@@ -47,17 +50,15 @@ class Transaction(msgspec.Struct):
 
 
 class _Attempt(msgspec.Struct):
-    """One try to carry out a group. Once ``commit_sent`` is set, only the server knows how it has ended.
+    """One try to carry out a group. Once ``commit_sent`` is set, only the server knows how it has ended."""
 
-    Args:
-        writer: the id of the process's row in ``writers``.
-        number: its own.
-    """
-
-    writer: int
-    number: int
+    number: Number
     transaction: Transaction = msgspec.field(default_factory=Transaction)
     commit_sent: bool = False
+
+
+class _Overtaken(Exception):
+    """Nothing was written: another process has written for one of the users since. Or one statement cannot do it."""
 
 
 class Writer:
@@ -95,18 +96,23 @@ class Writer:
     async def _transact(self, group: Sequence[Work]) -> Transaction:
         """Raises Unavailable."""
         failure: Exception | None = None
+        carry_out = _carry_out if any(map(callable, group)) else _carry_out_at_once
         for _ in range(_TRIES_MAX):
-            attempt = _Attempt(self._id, next(self._numbers))
+            attempt = _Attempt(Number(self._id, next(self._numbers)))
             try:
-                await self._pool.use(functools.partial(_carry_out, group=group, attempt=attempt))
-                self._committed = attempt.number
+                await self._pool.use(functools.partial(carry_out, group=group, attempt=attempt))
+                if attempt.commit_sent:
+                    self._committed = attempt.number.number
                 return attempt.transaction
+            except _Overtaken as error:
+                failure = error
             except Exception as error:  # noqa: BLE001 - whatever it is, the commit's end must be known
-                if attempt.commit_sent and await self._was_committed(attempt.number):
+                if attempt.commit_sent and await self._was_committed(attempt.number.number):
                     return attempt.transaction
                 failure = error
                 if isinstance(error, OSError) or not isinstance(error, (*RETRIED, *AWAY)):
                     break  # no connection could be opened, or the next try would end as this one
+            carry_out = _carry_out  # what was in the way may be again
         assert failure is not None
         reason = translated(failure)
         if isinstance(failure, RETRIED):
@@ -127,7 +133,7 @@ class Writer:
                 while True:
                     try:
                         committed = await self._pool.use(
-                            lambda connection: _write_number(connection, self._id, None)
+                            lambda connection: _set_fence(connection, Number(self._id, number))
                         )
                     except Exception:  # noqa: BLE001 - whatever it is, to do the group again could do it twice
                         await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
@@ -139,21 +145,43 @@ class Writer:
         return committed == number
 
 
-async def _write_number(connection: Connection, writer: int, number: int | None) -> int:
-    """Write the number of the transaction into the process's row, or leave the one that is there: it is returned.
+async def _write_number(connection: Connection, number: Number) -> None:
+    await connection.execute(
+        """
+        INSERT INTO writers (id, last_number, seen) VALUES ($1, $2, extract(epoch FROM now()))
+        ON CONFLICT (id) DO UPDATE SET last_number = excluded.last_number, seen = excluded.seen
+        """,
+        *number,
+    )
 
-    Waits until a transaction of the process has ended that still goes on.
+
+async def _set_fence(connection: Connection, number: Number) -> int:
+    """From now on nothing is written under that number any more. Returns the last one that was committed.
+
+    Waits until a transaction of the process has ended that has written its number.
     """
     last: int = await connection.fetchval(
         """
-        INSERT INTO writers (id, last_number, seen) VALUES ($1, coalesce($2::bigint, 0), extract(epoch FROM now()))
-        ON CONFLICT (id) DO UPDATE SET last_number = coalesce($2, writers.last_number), seen = excluded.seen
+        INSERT INTO writers (id, last_number, fence, seen) VALUES ($1, 0, $2, extract(epoch FROM now()))
+        ON CONFLICT (id) DO UPDATE SET fence = excluded.fence, seen = excluded.seen
         RETURNING last_number
         """,
-        writer,
-        number,
+        *number,
     )
     return last
+
+
+async def _carry_out_at_once(connection: Connection, group: Sequence[Work], attempt: _Attempt) -> None:
+    """Carry out a group of task writes by one statement. Raises _Overtaken."""
+    plan = await make_plan(connection, cast("Sequence[TaskWrite]", group))
+    if plan.takes_uuids_again:
+        raise _Overtaken
+    attempt.transaction = Transaction([*plan.decided.outcomes], plan.decided.changes)
+    if plan.decided.changes:
+        attempt.commit_sent = True
+        if not await write(connection, plan, attempt.number):
+            attempt.commit_sent = False
+            raise _Overtaken
 
 
 async def _carry_out(connection: Connection, group: Sequence[Work], attempt: _Attempt) -> None:
@@ -161,14 +189,15 @@ async def _carry_out(connection: Connection, group: Sequence[Work], attempt: _At
     transaction = attempt.transaction
     await connection.execute(_BEGIN)
     try:
-        await _write_number(connection, attempt.writer, attempt.number)
         for is_account_work, run in groupby(group, callable):
             if is_account_work:
                 await _do_account_work(connection, transaction, cast("list[AccountWork]", list(run)))
             else:
-                outcomes, changes = await write_tasks(connection, cast("list[TaskWrite]", list(run)))
-                transaction.outcomes += outcomes
-                transaction.changes += changes
+                decided = await write_locked(connection, cast("list[TaskWrite]", list(run)), attempt.number)
+                transaction.outcomes += decided.outcomes
+                transaction.changes += decided.changes
+        # Last, as the one statement does it: so two transactions of this process do not wait for each other.
+        await _write_number(connection, attempt.number)
     except Exception:
         if not connection.is_closed():
             await connection.execute("ROLLBACK")

@@ -18,7 +18,7 @@ from shared.errors import Unavailable
 from shared.models import CreateTask
 from shared.postgres_url import with_data_folder
 from shared.store import Store
-from shared.store.postgres import pool, writer
+from shared.store.postgres import pool, task_writes, writer
 from tests.shared.store.owner import Owner, new_owner
 from tests.shared.store.postgres.engine import PostgresEngine
 from tests.support.postgresql import durable_postgresql
@@ -85,53 +85,82 @@ async def test_a_frozen_server_is_unavailable_in_time_and_then_goes_on(
     await engine.assert_sound()
 
 
-class _AtCommit:
-    """A connection that does something else where it is told to commit."""
+Commit = Callable[[], Awaitable[Any]]
+Instead = Callable[[Any, Commit], Awaitable[Any]]
+"""What is done with a connection instead of a commit, which is given, too."""
 
-    def __init__(self, connection: Any, instead: Callable[[Any], Awaitable[None]]) -> None:
+
+class _AtCommit:
+    """A connection that does something else where it is told to commit: by COMMIT, or by a statement without a transaction."""
+
+    def __init__(self, connection: Any, instead: Instead) -> None:
         self._connection = connection
         self._instead = instead
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
-    async def execute(self, statement: str, *values: object) -> None:
-        if statement == "COMMIT":
-            await self._instead(self._connection)
-        else:
-            await self._connection.execute(statement, *values)
+    async def execute(self, statement: str, *values: object) -> Any:
+        return await self._do("COMMIT", self._connection.execute, statement, *values)
+
+    async def fetchval(self, statement: str, *values: object) -> Any:
+        return await self._do(task_writes.WRITE, self._connection.fetchval, statement, *values)
+
+    async def _do(
+        self, commit: str, way: Callable[..., Awaitable[Any]], statement: str, *values: object
+    ) -> Any:
+        if statement != commit or (statement != "COMMIT" and self._connection.is_in_transaction()):
+            return await way(statement, *values)
+        return await self._instead(self._connection, lambda: way(statement, *values))
 
 
-def _first_commit(monkeypatch: pytest.MonkeyPatch, instead: Callable[[Any], Awaitable[None]]) -> None:
+def _first_commit(monkeypatch: pytest.MonkeyPatch, instead: Instead) -> None:
     """What the next transaction that is about to be committed does instead."""
-    carry_out, is_first = writer._carry_out, True
+    is_first = True
 
-    async def changed(connection: Any, **given: Any) -> None:
+    def changed(carry_out: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def changed(connection: Any, **given: Any) -> None:
+            await carry_out(_AtCommit(connection, once), **given)
+
+        return changed
+
+    async def once(connection: Any, commit: Commit) -> Any:
         nonlocal is_first
-        if is_first:
-            is_first = False
-            connection = _AtCommit(connection, instead)
-        await carry_out(connection, **given)
+        if not is_first:
+            return await commit()
+        is_first = False
+        return await instead(connection, commit)
 
-    monkeypatch.setattr(writer, "_carry_out", changed)
+    for name in ("_carry_out", "_carry_out_at_once"):
+        monkeypatch.setattr(writer, name, changed(getattr(writer, name)))
 
 
-async def _lose(connection: Any) -> None:
+@pytest.fixture(params=["one statement", "a transaction"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How groups are written."""
+
+    async def overtaken(connection: Any, **given: Any) -> None:
+        raise writer._Overtaken
+
+    if request.param == "a transaction":
+        monkeypatch.setattr(writer, "_carry_out_at_once", overtaken)
+    return str(request.param)
+
+
+async def _lose(connection: Any, _: Commit) -> None:
     connection.terminate()
     raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
 
-async def _commit_and_lose(connection: Any) -> None:
-    await connection.execute("COMMIT")
-    await _lose(connection)
+async def _commit_and_lose(connection: Any, commit: Commit) -> None:
+    await commit()
+    await _lose(connection, commit)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("commit", [_commit_and_lose, _lose], ids=["committed", "not committed"])
 async def test_a_commit_whose_answer_is_lost_is_found_out_and_done_once(
-    engine: PostgresEngine,
-    owner: Owner,
-    monkeypatch: pytest.MonkeyPatch,
-    commit: Callable[[Any], Awaitable[None]],
+    engine: PostgresEngine, owner: Owner, monkeypatch: pytest.MonkeyPatch, commit: Instead
 ) -> None:
     _first_commit(monkeypatch, commit)
     [written] = await owner.write(CreateTask(None, "once"))
@@ -142,19 +171,40 @@ async def test_a_commit_whose_answer_is_lost_is_found_out_and_done_once(
     await engine.assert_sound()
 
 
+async def test_a_write_that_was_given_up_is_not_done_later(
+    engine: PostgresEngine, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is lost while it waits for a lock, and it is done again; the server goes on with the first one, too."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+    async def lose_while_it_waits(connection: Any, commit: Commit) -> None:
+        lost = asyncio.ensure_future(commit())
+        await until(lambda: engine._execute(waiting) == [(1,)], 10, "it waits")
+        connection.terminate()
+        await lost
+
+    _first_commit(monkeypatch, lose_while_it_waits)
+    with psycopg.connect(engine.url) as holder:
+        holder.execute("SELECT FROM feeds WHERE user_id = %s FOR UPDATE", (owner.id,))
+        creating = asyncio.create_task(owner.create("once"))
+        await until(lambda: engine._execute(waiting) == [(2,)], 10, "the second waits, too")
+    await creating
+    await until(lambda: engine._execute(waiting) == [(0,)], 10, "both are done")
+    assert await _titles(owner) == ["once"]
+    assert await owner.seq() == 1
+    await engine.assert_sound()
+
+
 async def test_a_commit_of_which_nothing_can_be_learned_is_not_guessed(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "_SETTLE_SECONDS", 0.3)
-    write_number = writer._write_number
 
-    async def refuse_to_tell(connection: Any, process: int, number: int | None) -> int:
-        if number is None:
-            raise RuntimeError("a defect")
-        return await write_number(connection, process, number)
+    async def refuse_to_tell(connection: Any, number: Any) -> int:
+        raise RuntimeError("a defect")
 
     _first_commit(monkeypatch, _commit_and_lose)
-    monkeypatch.setattr(writer, "_write_number", refuse_to_tell)
+    monkeypatch.setattr(writer, "_set_fence", refuse_to_tell)
     with pytest.raises(Unavailable, match="try again") as caught:
         await owner.create("perhaps")
     assert "not known" in caught.value.reason
@@ -171,10 +221,10 @@ async def test_a_server_that_has_lost_earlier_commits_is_not_believed(
     for title in ("one", "two"):
         await owner.create(title)
 
-    async def fail_over(connection: Any) -> None:
-        await connection.execute("COMMIT")
+    async def fail_over(connection: Any, commit: Commit) -> None:
+        await commit()
         engine._execute(lose)
-        await _lose(connection)
+        await _lose(connection, commit)
 
     _first_commit(monkeypatch, fail_over)
     with pytest.raises(Unavailable) as caught:
@@ -185,6 +235,8 @@ async def test_a_server_that_has_lost_earlier_commits_is_not_believed(
     assert await _titles(owner) == ["one", "two", "perhaps", "after"]
 
 
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("way", ["a transaction"], indirect=True)
 async def test_a_commit_that_a_crash_has_undone_is_not_taken_for_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,12 +247,12 @@ async def test_a_commit_that_a_crash_has_undone_is_not_taken_for_the_next_one(
             owner, other = await new_owner(store), await new_owner(elsewhere)
             ids: list[int] = []
 
-            async def crash(connection: Any) -> None:
+            async def crash(connection: Any, commit: Commit) -> None:
                 ids.append(await connection.fetchval("SELECT pg_current_xact_id()::text::bigint"))
                 server.kill()
                 server.start()
                 await other.create("takes the id")
-                await _lose(connection)
+                await _lose(connection, commit)
 
             _first_commit(monkeypatch, crash)
             await owner.create("once")
@@ -213,15 +265,17 @@ async def test_a_commit_that_a_crash_has_undone_is_not_taken_for_the_next_one(
             assert [taken] == [(ids[0],)], "this is what is tested"
 
 
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("way", ["a transaction"], indirect=True)
 async def test_a_host_that_is_gone_in_a_transaction_does_not_hold_up_the_others(
     owner: Owner, elsewhere: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locked, may_go_on = asyncio.Event(), asyncio.Event()
 
-    async def be_away(connection: Any) -> None:
+    async def be_away(_: Any, commit: Commit) -> Any:
         locked.set()
         await may_go_on.wait()
-        await connection.execute("COMMIT")
+        return await commit()
 
     _first_commit(monkeypatch, be_away)
     late = asyncio.create_task(owner.create("late"))

@@ -21,7 +21,7 @@ _OWN: Final = {
     *{("users", "hash_form"), ("users", "hash_cost"), ("tasks", "created"), ("tasks", "seq")},
     *{("counters", "name"), ("counters", "value")},  # of the header
     *{("even_clocks", column) for column in ("boot", "ahead", "since", "seen")},
-    *{("writers", column) for column in ("id", "last_number", "seen")},
+    *{("writers", column) for column in ("id", "last_number", "fence", "seen")},
     *{("attempts", column) for column in ("key", "began", "attempts")},
     *{("serving", column) for column in ("process", "kind", "seen")},
     *{("user_connections", column) for column in ("user_id", "process", "connections", "grown")},
