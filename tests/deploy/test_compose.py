@@ -115,6 +115,17 @@ def test_nginx_knows_the_processes_by_the_addresses_that_they_have() -> None:
     assert all(address.startswith("192.168.217.") for address in addresses)
 
 
+def test_nginx_tells_what_the_one_of_a_single_machine_tells() -> None:
+    """That one is run with clients of several addresses."""
+
+    def told(file: Path) -> list[str]:
+        return re.findall(
+            r"^ +(proxy_set_header \S+ .*;|proxy_(?:read|send)_timeout .*;)$", file.read_text(), re.MULTILINE
+        )
+
+    assert told(_CLUSTER / "nginx.conf") == told(ROOT / "deploy" / "nginx.conf") != []
+
+
 def test_what_nginx_is_given_is_there_and_is_what_it_reads(tmp_path: Path) -> None:
     require("nginx", "openssl")
     mounts = dict(volume.removesuffix(":ro").split(":") for volume in _SERVICES["nginx"]["volumes"])
