@@ -80,8 +80,8 @@ class Pool:
                 await self._pool.release(connection, timeout=CONNECT_SECONDS)
 
 
-async def within_deadline(connection: Connection, work: Awaitable[T], seconds: float = DEADLINE_SECONDS) -> T:
-    """Wait for the work no longer than it may take.
+async def within_deadline(connection: Connection, work: Awaitable[T], seconds: float | None = None) -> T:
+    """Wait for the work no longer than it may take, by default ``DEADLINE_SECONDS``.
 
     asyncpg's own time-out asks the server to cancel, and waits for that: on a server that is frozen it takes six times
     as long. So the connection is cut, and the work fails.
@@ -90,7 +90,7 @@ async def within_deadline(connection: Connection, work: Awaitable[T], seconds: f
         Unavailable: the server did not answer in time; the connection is of no more use.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
+    deadline = loop.time() + (DEADLINE_SECONDS if seconds is None else seconds)
     cut = loop.call_at(deadline, connection.terminate)
     try:
         return await work
