@@ -21,9 +21,8 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import MovedError, ResponseError
 
-from shared.feed import redis_servers
 from shared.feed.carrier import DROPPED, HintListener
-from shared.feed.redis_servers import AWAY, Channels, Node, RedisServers, partition_of, user_of
+from shared.feed.redis_servers import AWAY, Channels, Node, RedisServers, partition_of, to_the_end, user_of
 from shared.models import Change
 
 BEAT_SECONDS: Final = 1.0
@@ -133,8 +132,7 @@ class RedisLink:
                     batch.insert(0, (self._beats, b""))
                     next_beat = time.monotonic() + BEAT_SECONDS
                 try:
-                    async with asyncio.timeout(redis_servers.TIMEOUT_SECONDS):
-                        refused = await self._publish(client, batch)
+                    refused = await to_the_end(self._publish(client, batch))
                 except AWAY as error:
                     DROPPED.value += sent + len(self._queue)
                     self._queue.clear()  # the sweeps of the others find what these would say
@@ -278,8 +276,7 @@ class RedisLink:
             ("UNSUBSCRIBE", False): pubsub.unsubscribe,
             ("UNSUBSCRIBE", True): pubsub.sunsubscribe,
         }
-        async with asyncio.timeout(redis_servers.TIMEOUT_SECONDS):
-            await tell[command, self._is_sharded](*channels)
+        await to_the_end(tell[command, self._is_sharded](*channels))
 
     async def _watch_beats(self) -> None:
         while True:

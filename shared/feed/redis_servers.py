@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import parse_url
@@ -14,6 +14,8 @@ from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
+
+T = TypeVar("T")
 
 PARTITIONS: Final = 128
 """Users are parted by their ids. One command can subscribe to many channels of a partition: a cluster has them in one slot."""
@@ -96,7 +98,10 @@ class RedisServers:
         return await self._ask(None)
 
     async def _ask(self, node: Node | None) -> Places:
-        async with asyncio.timeout(TIMEOUT_SECONDS), self.client(node) as client:
+        return await to_the_end(self._ask_now(node))
+
+    async def _ask_now(self, node: Node | None) -> Places:
+        async with self.client(node) as client:
             untyped: Any = client
             try:
                 slots = await untyped.execute_command("CLUSTER", "SLOTS")
@@ -107,6 +112,30 @@ class RedisServers:
                     return ONE_SERVER
                 raise
         return _parse(slots, self._options.get("host", "localhost") if node is None else node.host)
+
+
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Do something with a server within ``TIMEOUT_SECONDS``: to its end, even where the caller is cancelled meanwhile.
+
+    redis-py leaves a connection open whose making is cancelled.
+    """
+
+    async def in_time() -> T:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            return await work
+
+    task = asyncio.create_task(in_time())
+    task.add_done_callback(_retrieve_error)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        raise
+
+
+def _retrieve_error(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 def _parse(slots: Iterable[Any], host: str) -> Places:

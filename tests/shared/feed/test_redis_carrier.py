@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -184,3 +185,22 @@ async def test_what_is_no_change_is_ignored(tmp_path: Path, server: ValkeyServer
             await stranger.publish(Channels(one.store.epoch).of_user(owner.id), data)
         await until(lambda: HINTS_DROPPED.child().value == dropped + 4, 5, "all were seen")
         await until_hints_arrive(one, two, owner)
+
+
+async def test_a_process_that_ends_while_it_connects_leaves_no_connection_open(server: ValkeyServer) -> None:
+    """At whatever moment it is cancelled. A connection that is left warns when it is collected."""
+
+    class Nobody:
+        def on_missed(self, user_ids: object) -> None: ...
+        def on_revocations(self) -> None: ...
+        def on_change(self, change: object) -> None: ...
+        def on_seq(self, user_id: int, seq: int) -> None: ...
+
+    for steps in range(60):
+        carrying = asyncio.create_task(redis_carrier.RedisCarrier(server.url, "nobody").run(Nobody()))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        carrying.cancel()
+        await asyncio.wait((carrying,))
+        assert carrying.cancelled()
+    gc.collect()
