@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import statistics
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,20 +36,21 @@ from shared.postgres_url import with_data_folder
 
 _SOCKETS: Final = 4500  # from which the costs of an idle socket are taken
 _SOCKETS_CHECKED: Final = 1500
-_CONNECTS: Final = 300  # one by one, as clients of their own come
+_CONNECTS: Final = 300
 _WRITERS: Final = 50
 _MORE_SOCKETS: Final = 9  # of each writer, at the other host
 _REST_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 20.0  # one ping of each socket
 _WRITES_A_SECOND: Final = 200.0
-_WRITE_SECONDS: Final = 5.0
+_WRITE_SECONDS: Final = 3.0
+_ROUNDS: Final = 3
 _CHECKED_WRITES_A_SECOND: Final = 120.0
 _CHECKED_CONNECTS_A_SECOND: Final = 20
-_CHECKED_SECONDS: Final = 8.0
+_CHECKED_SECONDS: Final = 5.0
 _SETTLE_SECONDS: Final = 1.5  # until what was begun is done, and the metrics are written
 _ANSWER_SECONDS: Final = 30.0
 _PROCESSES: Final = 4
-_USERS: Final = 2 * _WRITERS + _SOCKETS + round(_CHECKED_CONNECTS_A_SECOND * _CHECKED_SECONDS)
+_USERS: Final = 4 * _WRITERS + _SOCKETS + _ROUNDS * round(_CHECKED_CONNECTS_A_SECOND * _CHECKED_SECONDS)
 _CREATE: Final = b'{"mode":"create","data":{"task":"Buy milk and bread","description":"Semi-skimmed, two litres; and the dark rye"}}'
 
 
@@ -109,7 +111,7 @@ class Cluster(NamedTuple):
 
 
 async def measure(cores: Cores) -> Measured:
-    """Takes some two minutes. Raises ServerFailed, UnexpectedAnswer, TimeoutError."""
+    """Takes less than two minutes. Raises ServerFailed, UnexpectedAnswer, TimeoutError."""
     with on_cores(cores.both):
         machine = describe(Path(tempfile.gettempdir()))
         other_load = OtherLoad()
@@ -141,14 +143,13 @@ async def _cluster(cores: Cores) -> AsyncIterator[Cluster]:
 
 
 async def _costs_and_checks(cluster: Cluster) -> tuple[Costs, list[Check]]:
-    users = itertools.count(_WRITERS + 1)
+    users = itertools.count(1)
     await _warm_up(cluster, [next(users) for _ in range(_WRITERS)])
     memory = cluster.reader_memory()
     rest = _rate(await cluster.during(_REST_SECONDS))
 
     before = await cluster.spent()
-    for _ in range(_CONNECTS):
-        await connect(cluster.reader.ws_url, access_token(next(users)))
+    await _connect_one_by_one(cluster.reader, [next(users) for _ in range(_CONNECTS)], 0.0)
     await asyncio.sleep(_SETTLE_SECONDS)
     connecting = (await cluster.spent()).since(before).beyond(rest)
     await _open(cluster.reader, [next(users) for _ in range(_SOCKETS_CHECKED - _CONNECTS)])
@@ -156,88 +157,109 @@ async def _costs_and_checks(cluster: Cluster) -> tuple[Costs, list[Check]]:
     await _open(cluster.reader, [next(users) for _ in range(_SOCKETS - _SOCKETS_CHECKED)])
     followed_memory = ((await cluster.spent()).broker_memory - before.broker_memory) / _SOCKETS
     socket_memory = (cluster.reader_memory() - memory) / _SOCKETS
+
+    # Users whom nobody hears at the other host, one socket, and some more.
+    groups = [[next(users) for _ in range(_WRITERS)] for _ in range(3)]
+    alone, heard, pushed = [await _open(cluster.writer, group) for group in groups]
+    await _open(cluster.reader, [*groups[1], *groups[2] * (1 + _MORE_SOCKETS)])
     idle = _rate(await cluster.during(_IDLE_SECONDS))
     beside = idle.since(rest)
+    listening = _SOCKETS + (2 + _MORE_SOCKETS) * _WRITERS
+    followed = _SOCKETS + 5 * _WRITERS  # at either host
 
-    before = await cluster.spent()
-    writers = await _open(cluster.writer, range(1, _WRITERS + 1))
-    alone = await _write(cluster, writers, idle)
-    await _open(cluster.reader, range(1, _WRITERS + 1))
-    heard = await _write(cluster, writers, idle)
-    await _open(cluster.reader, list(range(1, _WRITERS + 1)) * _MORE_SOCKETS)
-    pushed = await _write(cluster, writers, idle)
-    writes = _WRITES_A_SECOND * _WRITE_SECONDS
-    size = (await cluster.spent()).size - before.size
-
-    hint_cpu = heard.reader / writes
-    publish_cpu = alone.broker / writes
+    rounds = []
+    for _ in range(_ROUNDS):
+        first = await _write(cluster, alone, idle)
+        second = await _write(cluster, heard, idle)
+        third = await _write(cluster, pushed, idle)
+        rounds.append(
+            _Round(first, second, third, *await _together(cluster, [*alone, *heard, *pushed], users))
+        )
+    hint_cpu = _median(each.heard.reader for each in rounds)
+    publish_cpu = _median(each.alone.broker for each in rounds)
     costs = Costs(
         worker_cpu=(rest.writer + rest.reader) / 2,
         worker_memory=memory,
-        socket_cpu=beside.reader / _SOCKETS,
+        socket_cpu=beside.reader / listening,
         socket_memory=socket_memory,
         connect_cpu=connecting.reader / _CONNECTS,
-        create_cpu=alone.writer / writes,
+        create_cpu=_median(each.alone.writer for each in rounds),
         hint_cpu=hint_cpu,
-        push_cpu=(pushed.reader / writes - hint_cpu) / _MORE_SOCKETS,
+        push_cpu=(_median(each.pushed.reader for each in rounds) - hint_cpu) / _MORE_SOCKETS,
         database_process_cpu=rest.database / _PROCESSES,
-        database_followed_cpu=beside.database / _SOCKETS,
+        database_followed_cpu=beside.database / followed,
         database_connect_cpu=connecting.database / _CONNECTS,
-        database_create_cpu=alone.database / writes,
-        database_create_log=alone.log / writes,
-        database_create_size=size / (3 * writes),
+        database_create_cpu=_median(each.alone.database for each in rounds),
+        database_create_log=_median(each.alone.log for each in rounds),
+        database_create_size=statistics.mean(
+            spent.size for each in rounds for spent in (each.alone, each.heard, each.pushed)
+        ),
         broker_followed_memory=followed_memory,
         broker_publish_cpu=publish_cpu,
-        broker_delivery_cpu=heard.broker / writes - publish_cpu,
-        hint_size=(heard.traffic - alone.traffic) / writes,
+        broker_delivery_cpu=_median(each.heard.broker for each in rounds) - publish_cpu,
+        hint_size=_median(each.heard.traffic - each.alone.traffic for each in rounds),
     )
-    checks = [
-        Check(
-            f"memory of {_SOCKETS_CHECKED:,} sockets",
-            "MB",
-            _SOCKETS_CHECKED * socket_memory / 2**20,
-            memory_checked / 2**20,
-        )
+    predicted = _predicted(costs, _median(each.writes for each in rounds), listening, followed)
+
+    def check(part: str, what: str, unit: str, units: float) -> Check:
+        measured = _median(getattr(each.together, part) for each in rounds)
+        return Check(f"all at once: {what}", unit, predicted[part] * units, measured * units)
+
+    memories = (_SOCKETS_CHECKED * socket_memory / 1e6, memory_checked / 1e6)
+    return costs, [
+        Check(f"memory of {_SOCKETS_CHECKED:,} sockets", "MB", *memories),
+        check("writer", "the server that writes", "ms of CPU a second", 1e3),
+        check("reader", "the server that listens", "ms of CPU a second", 1e3),
+        check("database", "PostgreSQL", "ms of CPU a second", 1e3),
+        check("traffic", "traffic of Valkey", "KB a second", 1e-3),
     ]
-    return costs, checks + await _check_together(cluster, costs, writers, users)
 
 
-async def _check_together(
-    cluster: Cluster, costs: Costs, writers: Sequence[Client], users: Iterator[int]
-) -> list[Check]:
-    """Everything at once, at another rate of writes, and with sockets that connect meanwhile."""
-    writes = _CHECKED_WRITES_A_SECOND
-    more = [next(users) for _ in range(round(_CHECKED_CONNECTS_A_SECOND * _CHECKED_SECONDS))]
+class _Round(NamedTuple):
+    """What one create takes, of each group of writers; then all at once: what a second takes, and its number of creates."""
 
-    async def connect_more() -> None:
-        began = perf_counter()
-        for number, user in enumerate(more):
-            await asyncio.sleep(max(0.0, began + number / _CHECKED_CONNECTS_A_SECOND - perf_counter()))
-            await connect(cluster.reader.ws_url, access_token(user))
+    alone: Spent
+    heard: Spent
+    pushed: Spent
+    together: Spent
+    writes: float
 
-    before = await cluster.spent()
-    await asyncio.gather(connect_more(), _send(writers, writes, _CHECKED_SECONDS))
-    found = _rate((await cluster.spent()).since(before))
-    share = _CHECKED_SECONDS / (perf_counter() - before.seconds)  # of the time between, with writes
-    writes, connects = writes * share, _CHECKED_CONNECTS_A_SECOND * share
-    listening = _SOCKETS + _WRITERS * (1 + _MORE_SOCKETS)
-    predicted = {
-        "the server that writes": costs.worker_cpu + _WRITERS * costs.socket_cpu + writes * costs.create_cpu,
-        "the server that listens": costs.worker_cpu
+
+def _predicted(costs: Costs, writes: float, listening: int, followed: int) -> dict[str, float]:
+    """What the model says of ``_together``: of each second, with that many creates, a third of each group."""
+    connects = writes * _CHECKED_CONNECTS_A_SECOND / _CHECKED_WRITES_A_SECOND
+    return {
+        "writer": costs.worker_cpu + 3 * _WRITERS * costs.socket_cpu + writes * costs.create_cpu,
+        "reader": costs.worker_cpu
         + listening * costs.socket_cpu
         + connects * costs.connect_cpu
-        + writes * (costs.hint_cpu + _MORE_SOCKETS * costs.push_cpu),
-        "PostgreSQL": _PROCESSES * costs.database_process_cpu
-        + (_SOCKETS + 2 * _WRITERS) * costs.database_followed_cpu
+        + writes * (2 * costs.hint_cpu + _MORE_SOCKETS * costs.push_cpu) / 3,
+        "database": _PROCESSES * costs.database_process_cpu
+        + followed * costs.database_followed_cpu
         + connects * costs.database_connect_cpu
         + writes * costs.database_create_cpu,
+        "traffic": writes * (1 + 1 + 2 / 3) * costs.hint_size,  # in, to the sender, to the other host
     }
-    measured = (found.writer, found.reader, found.database)
-    what = f"{_CHECKED_WRITES_A_SECOND:g} creates a second, each to {2 + _MORE_SOCKETS} sockets of 2 servers"
-    return [
-        Check(f"{what}: {name}", "ms of CPU a second", cpu * 1000, taken * 1000)
-        for (name, cpu), taken in zip(predicted.items(), measured, strict=True)
-    ] + [Check(f"{what}: channels", "KB a second", 3 * writes * costs.hint_size / 1024, found.traffic / 1024)]
+
+
+async def _together(cluster: Cluster, writers: Sequence[Client], users: Iterator[int]) -> tuple[Spent, float]:
+    """What a second takes, and how many creates it had."""
+    more = [next(users) for _ in range(round(_CHECKED_CONNECTS_A_SECOND * _CHECKED_SECONDS))]
+    before = await cluster.spent()
+    await asyncio.gather(
+        _connect_one_by_one(cluster.reader, more, 1 / _CHECKED_CONNECTS_A_SECOND),
+        _send(writers, _CHECKED_WRITES_A_SECOND, _CHECKED_SECONDS),
+    )
+    spent = (await cluster.spent()).since(before)
+    return _rate(spent), _CHECKED_WRITES_A_SECOND * _CHECKED_SECONDS / spent.seconds
+
+
+async def _connect_one_by_one(host: System, users: Sequence[int], pause: float) -> None:
+    """A socket for each, as clients of their own come. ``pause``: seconds from the start of one to that of the next."""
+    began = perf_counter()
+    for number, user in enumerate(users):
+        await asyncio.sleep(max(0.0, began + number * pause - perf_counter()))
+        await connect(host.ws_url, access_token(user))
 
 
 async def _warm_up(cluster: Cluster, users: Sequence[int]) -> None:
@@ -257,10 +279,11 @@ async def _open(host: System, users: Sequence[int]) -> list[Client]:
 
 
 async def _write(cluster: Cluster, writers: Sequence[Client], idle: Spent) -> Spent:
-    """What the writes take beyond what ``idle`` says of each second."""
+    """What one create takes, beyond what ``idle`` says of each second."""
     before = await cluster.spent()
     await _send(writers, _WRITES_A_SECOND, _WRITE_SECONDS)
-    return (await cluster.spent()).since(before).beyond(idle)
+    spent = (await cluster.spent()).since(before).beyond(idle)
+    return Spent(*[value / (_WRITES_A_SECOND * _WRITE_SECONDS) for value in spent])
 
 
 async def _send(writers: Sequence[Client], rate: float, seconds: float) -> None:
@@ -287,6 +310,11 @@ async def _send(writers: Sequence[Client], rate: float, seconds: float) -> None:
     if wrong:
         raise UnexpectedAnswer(wrong[0][:300])
     await asyncio.sleep(_SETTLE_SECONDS)
+
+
+def _median(values: Iterable[float]) -> float:
+    """Over the rounds."""
+    return statistics.median(values)
 
 
 def _rate(spent: Spent) -> Spent:

@@ -12,6 +12,7 @@ from shared.feed.redis_servers import PARTITIONS
 from shared.settings import Settings
 
 _SOCKETS: Final = (10_000, 1_000_000, 100_000_000)
+_TIMES: Final = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 _SIZES: Final = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("bytes", 1))
 
 
@@ -153,10 +154,9 @@ def _taken(measured: Measured) -> str:
 
 
 def _cpu(seconds: float, each: str = "") -> str:
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{float(f'{seconds / size:.2g}'):g} {unit}{each}"
-    return f"{float(f'{seconds * 1e6:.2g}'):g} µs{each}"
+    rounded = float(f"{seconds:.2g}")
+    unit, size = next(((unit, size) for unit, size in _TIMES if rounded >= size), _TIMES[-1])
+    return f"{float(f'{rounded / size:.2g}'):g} {unit}{each}"
 
 
 def _cores(cores: float) -> str:
