@@ -142,14 +142,14 @@ def _engines(findings: Findings) -> Picture:
         for request in postgres.REQUESTS
         for name, row in postgres.rows_of(request).items()
     ]
-    note = f"{postgres.CONNECTIONS} connections of each worker; several share two cores with all else; {findings.taken}."
+    note = f"{postgres.CONNECTIONS} connections a worker; all of it shares two cores; {findings.taken}."
     return charts.bars("SQLite and PostgreSQL", note, "requests a second", rows)
 
 
 def _hosts(findings: Findings) -> Picture:
     p50, p99 = (_column(findings, name, hosts.DELAYS) for name in ("p50, ms", "p99, ms"))
     rows = [charts.Latency(name, p50[name], p99[name], hosts.is_delivery(name)) for name in p50]
-    note = f"A POST to one host, its answer, and the socket of another; {findings.taken}. Less is better."
+    note = f"From a POST to one host to the socket of another; {findings.taken}. Less is better."
     return charts.latencies("From one host to another", note, rows)
 
 

@@ -29,7 +29,7 @@ BEAT_SECONDS: Final = 1.0
 TIMEOUT_SECONDS: Final = 2.0  # of a connect, and of what is sent
 _RETRY_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = (
-    0.005  # between notices: each is heard by all processes, so what comes meanwhile goes together
+    0.003  # between notices: each is heard by all processes, so what comes meanwhile goes together
 )
 _CHANNEL: Final = "taskbeam"
 _SEQS_AT_ONCE: Final = 180  # two numbers of 19 digits each: a payload has less than 8000 bytes
