@@ -138,12 +138,14 @@ def _latencies(title: str, connections: int, findings: Findings, requests: Seque
 def _engines(findings: Findings) -> Picture:
     rates = _column(findings, "per second")
     rows = [
-        charts.Bar(request, name, rates[row], name != postgres.ECHO)
+        charts.Bar(request, name.partition(" worker")[0], rates[row] / 1000, name != postgres.ECHO)
         for request in postgres.REQUESTS
         for name, row in postgres.rows_of(request).items()
     ]
-    note = f"{postgres.CONNECTIONS} connections a worker; all of it shares two cores; {findings.taken}."
-    return charts.bars("SQLite and PostgreSQL", note, "requests a second", rows)
+    note = (
+        f"{postgres.CONNECTIONS} connections for each of 1, 2 or 4 workers, on two cores; {findings.taken}."
+    )
+    return charts.bars("SQLite and PostgreSQL", note, "thousand requests a second", rows)
 
 
 def _hosts(findings: Findings) -> Picture:
